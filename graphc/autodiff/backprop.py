@@ -1,0 +1,264 @@
+"""Reverse mode by the book: Algorithm 6.5 prunes, Algorithm 6.6 builds each gradient once, in a table.
+
+The gradients are nodes built on top of the graph; nothing is interpreted and nothing recurses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .. import forms
+from ..errors import (
+    ArgumentError,
+    Disconnected,
+    InvalidGraph,
+    NotDifferentiable,
+    ShapeError,
+)
+from ..ir import FUNCTIONS, OPS, Node, building_for, cuts_path, lift, operands, topo
+from ..ops.chain import is_literal
+
+
+class Contribution(NamedTuple):
+    """What one consumer C of V adds to the gradient of V: op.bprop(inputs, V, D), D being C's own."""
+
+    consumer: Node
+    position: int
+    gradient: Node
+
+
+class Step(NamedTuple):
+    """One entry of the table as it came about: V, its consumers' contributions, their sum."""
+
+    node: Node
+    contributions: tuple[Contribution, ...]
+    gradient: Node
+
+
+class GradTable(Mapping[Node, Node]):
+    """The book's grad_table: node -> gradient of z by it. `steps` tells how, `pruned` for which nodes."""
+
+    def __init__(
+        self, z: Node, targets: tuple[Node, ...], pruned: tuple[Node, ...], steps: list[Step]
+    ) -> None:
+        self.z = z
+        self.targets = targets
+        self.pruned = pruned
+        self.steps = tuple(steps)
+        self._table = {step.node: step.gradient for step in steps}
+
+    def __getitem__(self, node: Node) -> Node:
+        if node not in self._table:
+            raise disconnected(self.z, node)
+        return self._table[node]
+
+    def __contains__(self, node: object) -> bool:
+        return node in self._table
+
+    def get(self, node: Node, default: Any = None) -> Any:
+        return self._table.get(node, default)
+
+    def __iter__(self) -> Iterator[Node]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def __repr__(self) -> str:
+        lines = [f"grad_table of {self.z.label}: {len(self)} gradients"]
+        lines += [f"  {v.label} : {v.type}  <-  {g.label}" for v, g in self._table.items()]
+        return "\n".join(lines)
+
+
+def carries(v: Node, i: int) -> bool:
+    """Whether a gradient passes from v to its input i."""
+    return v.op.bprop is not cuts_path and v.type.is_float and v.inputs[i].type.is_float
+
+
+def pruned(z: Node, targets: Iterable[Node]) -> list[Node]:
+    """Algorithm 6.5's G': the ancestors of z that descend from the targets, in topological order."""
+    wanted = set(targets)
+    reached: set[Node] = set()
+    for v in topo([z]):
+        if v in wanted or any(x in reached and carries(v, i) for i, x in enumerate(v.inputs)):
+            reached.add(v)
+    # A node that descends from a target still has no gradient if all its ways to z are cut.
+    useful = {z} & reached
+    for v in reversed(topo([z])):
+        if v in useful:
+            useful.update(x for i, x in enumerate(v.inputs) if x in reached and carries(v, i))
+    return [v for v in topo([z]) if v in useful]
+
+
+def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> GradTable:
+    """Algorithms 6.5 and 6.6: the table of gradients of z, for the targets and all between.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> table = gc.backprop(x * x, [x])
+    >>> [step.node.label for step in table.steps]
+    ['multiply', 'x']
+    """
+    targets = tuple(targets)
+    _check(z, targets)
+    if seed is None and z.shape:
+        raise _about(
+            ShapeError(
+                f"a gradient is taken of a scalar, and {z.label} is {z.type}: "
+                "sum it, or use gc.vjp with a cotangent"
+            ),
+            z,
+        )
+    kept = pruned(z, targets)
+    uses: dict[Node, list[tuple[Node, int]]] = {v: [] for v in kept}
+    for c in kept:
+        for i, x in enumerate(c.inputs):
+            if x in uses and carries(c, i):
+                uses[x].append((c, i))
+
+    table: dict[Node, Node] = {}
+    steps: list[Step] = []
+    with building_for(z) as belonging_to:
+        # Reverse order: every consumer has its gradient before we reach the node.
+        for v in reversed(kept):
+            contributions = []
+            for c, i in uses[v]:
+                belonging_to(c)
+                contributions.append(Contribution(c, i, _contribution(c, i, table[c])))
+            belonging_to(v)
+            shares = [c.gradient for c in contributions]
+            if v is z:
+                shares.insert(0, FUNCTIONS["ones_like"](z) if seed is None else seed)
+            table[v] = _sum(shares)
+            if table[v].origin is not None and table[v].adjoint_of is None and v is not z:
+                object.__setattr__(table[v], "adjoint_of", v)
+            steps.append(Step(v, tuple(contributions), table[v]))
+    return GradTable(z, targets, tuple(kept), steps)
+
+
+def _contribution(c: Node, i: int, g: Node) -> Node:
+    """The book's op.bprop(inputs, X, G), checked: a gradient has the type of what it is taken by."""
+    if c.op.bprop is None:
+        raise _about(NotDifferentiable(f"{c.op.name} has no bprop, and {c.label} needs one"), c)
+    share = c.op.bprop(c, i, g)
+    if share.type != c.inputs[i].type:
+        raise _about(
+            InvalidGraph(
+                f"the bprop of {c.op.name} by input {i} returned {share.type}, "
+                f"and that input is {c.inputs[i].type}"
+            ),
+            c,
+        )
+    return share
+
+
+def _sum(shares: Sequence[Node]) -> Node:
+    """The sum of some contributions; literal zeros are left out."""
+    total, *others = [g for g in shares if not is_literal(g, 0.0)] or shares[:1]
+    for g in others:
+        total = OPS["add"](total, g)
+    return total
+
+
+# -- what people call -------------------------------------------------------------------------
+
+
+def grad(z: Node, wrt: Any, *, disconnected: str = "raise") -> Any:
+    """The gradient of a scalar by a node, or by a list, tuple or dict of nodes, in the same form.
+
+    `disconnected="zero"` gives zeros for what z does not depend on, instead of an error.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> float(gc.evaluate(gc.grad(x**3, x), {x: 2.0}))
+    12.0
+    """
+    return _reverse(z, wrt, None, disconnected)
+
+
+def vjp(v: Node, wrt: Any, cotangent: Any, *, disconnected: str = "raise") -> Any:
+    """Reverse mode of any tensor: the cotangent times the Jacobian of v, without building it.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> gc.evaluate(gc.vjp(x * x, x, [1.0, 10.0]), {x: [3.0, 4.0]})
+    array([ 6., 80.])
+    """
+    return _reverse(v, wrt, like(v, cotangent, "cotangent"), disconnected)
+
+
+def _reverse(z: Node, wrt: Any, seed: Node | None, when_disconnected: str) -> Any:
+    if when_disconnected not in ("raise", "zero"):
+        raise ArgumentError(f"disconnected= is 'raise' or 'zero', not {when_disconnected!r}")
+    table = backprop(z, forms.leaves(wrt), seed)
+
+    def one(x: Node) -> Node:
+        if x not in table and when_disconnected == "zero":
+            return FUNCTIONS["zeros_like"](x)  # type: ignore[no-any-return]
+        return table[x]
+
+    return forms.map_leaves(one, wrt)
+
+
+def like(v: Node, value: Any, role: str) -> Node:
+    """A cotangent or tangent for v: of its shape, and of its dtype."""
+    if isinstance(value, int | float):
+        value = FUNCTIONS["full_like"](v, value)
+    (node,) = lift([value], role)
+    node = FUNCTIONS["astype"](node, v.dtype)
+    if node.shape != v.shape:
+        error = ShapeError(f"the {role} of {v.label} must be {v.type}, and is {node.type}")
+        error.locate(operands([v, node]))
+        raise error
+    return node
+
+
+def _check(z: Node, targets: Sequence[Node]) -> None:
+    for v, role in [(z, "what is differentiated"), *((t, "a target") for t in targets)]:
+        if not isinstance(v, Node):
+            raise ArgumentError(f"{role} must be a node, and {v!r} is a {type(v).__name__}")
+        if not v.type.is_float:
+            raise _about(
+                NotDifferentiable(f"{role} must be of floats, and {v.label} is {v.type}"), v
+            )
+    if not targets:
+        raise ArgumentError("there is nothing to differentiate by: the targets are empty")
+
+
+def _about(error: Any, *nodes: Node) -> Any:
+    error.locate(operands(nodes))
+    return error
+
+
+def disconnected(z: Node, target: Node) -> Disconnected:
+    """The error that tells why z has no gradient by a target: no path, or an edge that cuts it."""
+    order = topo([z])
+    if target not in order:
+        reason = f"{z.label} does not depend on {target.label}"
+        error: Disconnected = _about(Disconnected(f"no gradient: {reason}"), z, target)
+        return error
+    reached = {target}
+    cuts = []
+    for v in order:
+        for i, x in enumerate(v.inputs):
+            if x in reached and carries(v, i):
+                reached.add(v)
+            elif x in reached:
+                cuts.append((x, v))
+    x, v = cuts[0]
+    sentence = (
+        f"no gradient: every path from {target.label} to {z.label} is cut, "
+        f"first where {v.op.name} takes {x.label} ({_why(v, x)})"
+    )
+    return _about(Disconnected(sentence), z, target, x, v)  # type: ignore[no-any-return]
+
+
+def _why(v: Node, x: Node) -> str:
+    if v.op.name == "stop_gradient":
+        return "it stops gradients"
+    if not v.type.is_float:
+        return f"its result is {v.type.dtype.name}, which has no derivative"
+    if not x.type.is_float:
+        return f"it takes {x.type.dtype.name} there, which has no derivative"
+    return "it is a step function, whose derivative is 0 wherever it exists"

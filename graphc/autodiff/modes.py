@@ -1,0 +1,100 @@
+"""Forward mode, derived from the same bprop rules, and what is made of both modes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import forms
+from ..errors import ArgumentError
+from ..ir import FUNCTIONS, OPS, Node, building_for, topo
+from .backprop import _check, backprop, carries, disconnected, grad, like
+
+_cotangent = OPS["input"]
+
+
+def forward(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> dict[Node, Node]:
+    """The tangents of everything that some outputs are computed from, where they are not zero."""
+    table = dict(tangents)
+    order = topo(outputs)
+    with building_for(order[-1]) as belonging_to:
+        for v in order:
+            if v in table:
+                continue
+            given = [table.get(x) if carries(v, i) else None for i, x in enumerate(v.inputs)]
+            if any(t is not None for t in given):
+                belonging_to(v)
+                tangent = (v.op.jvp or _derived)(v, given)
+                if tangent is not None:
+                    table[v] = tangent
+    return table
+
+
+def _derived(v: Node, tangents: Sequence[Node | None]) -> Node | None:
+    """The tangent from bprop alone.
+
+    With u a fresh cotangent, bprop_i(u) = J_i^T u is linear in u, so its own vjp by u is J_i t_i.
+    """
+    u = _cotangent(name="a cotangent", type=v.type)
+    total: Node | None = None
+    for i, t in enumerate(tangents):
+        if t is None:
+            continue
+        assert v.op.bprop is not None
+        pulled = v.op.bprop(v, i, u)
+        table = backprop(pulled, [u], seed=t)
+        if u in table:
+            total = table[u] if total is None else OPS["add"](total, table[u])
+    return total
+
+
+def jvp(v: Any, wrt: Any, tangent: Any) -> Any:
+    """Forward mode: the Jacobian of v times a tangent, without building it.
+
+    `wrt` and `tangent` have one form; v may be several nodes, and the result has v's form.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> gc.evaluate(gc.jvp(x * x, x, [1.0, 10.0]), {x: [3.0, 4.0]})
+    array([ 6., 80.])
+    """
+    outputs, targets, given = forms.leaves(v), forms.leaves(wrt), _tangents(wrt, tangent)
+    for output in outputs:
+        _check(output, targets)
+    seeds = {x: like(x, t, "tangent") for x, t in zip(targets, given, strict=True)}
+    table = forward(outputs, seeds)
+
+    def one(output: Node) -> Node:
+        if output not in table:
+            raise disconnected(output, targets[0])
+        return table[output]
+
+    return forms.map_leaves(one, v)
+
+
+def _tangents(wrt: Any, tangent: Any) -> list[Any]:
+    if isinstance(wrt, Node):
+        return [tangent]
+    if isinstance(wrt, dict) and isinstance(tangent, dict) and set(wrt) == set(tangent):
+        return [tangent[key] for key in wrt]
+    if isinstance(wrt, list | tuple) and isinstance(tangent, list | tuple):
+        if len(wrt) == len(tangent):
+            return list(tangent)
+    raise ArgumentError("there must be one tangent for each node of wrt, in the same form")
+
+
+def hvp(z: Node, wrt: Any, vector: Any) -> Any:
+    """The Hessian of a scalar times a vector, forward over reverse; the matrix is never built.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> gc.evaluate(gc.hvp(gc.sum(x**3), x, [1.0, 0.0]), {x: [2.0, 5.0]})
+    array([12.,  0.])
+    """
+    targets = forms.leaves(wrt)
+    given = _tangents(wrt, vector)
+    gradients = forms.leaves(grad(z, wrt, disconnected="zero"))
+    seeds = {x: like(x, t, "vector") for x, t in zip(targets, given, strict=True)}
+    table = forward(gradients, seeds)
+    zero = FUNCTIONS["zeros_like"]
+    return forms.fill(wrt, [table.get(g, zero(x)) for g, x in zip(gradients, targets, strict=True)])

@@ -1,0 +1,101 @@
+"""The reference interpreter: one node after the other, no passes, no plan. The oracle of the tests."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from . import forms, shapes
+from .errors import ArgumentError, BindError, MissingInput
+from .ir import Node, operands, topo
+from .plan import runtime
+
+NAMESPACE = {
+    "np": np,
+    **{name: f for name, f in vars(runtime).items() if inspect.isfunction(f)},
+}
+OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
+
+
+def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
+    """The values of nodes, given those of the inputs by node or by name; in the form asked for.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (2,))
+    >>> gc.evaluate({"double": x + x}, {x: [1.0, 2.0]})
+    {'double': array([2., 4.])}
+    """
+    nodes = forms.leaves(outputs)
+    for v in nodes:
+        if not isinstance(v, Node):
+            raise ArgumentError(f"evaluate takes nodes, and {v!r} is a {type(v).__name__}")
+    order = topo(nodes)
+    found = bind([v for v in order if v.op.name == "input"], values or {})
+    sizes = read_sizes(found)
+    with np.errstate(all="ignore"):
+        interpret(order, found, sizes)
+    return forms.fill(outputs, [np.array(found[v])[()] for v in nodes])
+
+
+def interpret(
+    order: Iterable[Node],
+    values: dict[Node, Any],
+    sizes: Mapping[str, int],
+    text: Callable[[Node], str] = lambda node: node.op.text(node),
+) -> None:
+    """Add to `values` the value of every node of an order that has none yet."""
+    for v in order:
+        if v not in values:
+            names: dict[str, Any] = {f"x{i}": values[x] for i, x in enumerate(v.inputs)}
+            values[v] = eval(_code(text(v)), NAMESPACE, {**names, **sizes})
+
+
+@functools.lru_cache(maxsize=4096)
+def _code(text: str) -> Any:
+    return compile(text, "<numpy text>", "eval")
+
+
+def bind(inputs: Sequence[Node], values: Mapping[Any, Any]) -> dict[Node, Any]:
+    """Arrays for some inputs, converted and checked as a compiled program would."""
+    bound = {}
+    for v in inputs:
+        if v not in values and v.name not in values:
+            error = MissingInput(f"{v.name} has no value")
+            error.locate(operands([v]))
+            raise error
+        value = values[v] if v in values else values[v.name]
+        try:
+            bound[v] = runtime.as_input(str(v.name), value, v.dtype, v.ndim)
+        except runtime.BindError as error:
+            raise BindError(str(error)) from None
+    return bound
+
+
+def read_sizes(bound: Mapping[Node, Any]) -> dict[str, int]:
+    """The sizes that some arrays give to the symbols, as the names that NumPy texts know them by."""
+    inputs = list(bound)
+    known: dict[Any, int] = {}
+    sources: dict[str, str] = {}
+    for symbol, i, axis, factor, rest in shapes.readings([v.shape for v in inputs]):
+        size, name = bound[inputs[i]].shape[axis], str(inputs[i].name)
+        text = shapes.show(inputs[i].shape[axis])
+        try:
+            known[symbol] = runtime.solve_size(
+                name, axis, size, factor, shapes.number(rest, known), text
+            )
+        except runtime.BindError as error:
+            raise BindError(str(error)) from None
+        sources[symbol.name] = f"axis {axis} of {name}"
+    for v, array in bound.items():
+        wanted = tuple(shapes.number(d, known) for d in v.shape)
+        if np.shape(array) != wanted:
+            texts = tuple(map(shapes.show, v.shape))
+            raise BindError(
+                str(runtime.wrong_shape(str(v.name), array.shape, wanted, texts, **sources))
+            )
+    return {f"dim_{symbol.name}": size for symbol, size in known.items()}

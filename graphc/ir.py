@@ -1,0 +1,683 @@
+"""The graph: `Op` (what an operation means), `Node` (an interned value), `Graph` (a closed set of them).
+
+No operation is known here by anything but its record. A Node is immutable: same op, same inputs, same
+attributes are the same object, so common subexpressions are shared by construction.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+import numpy as np
+
+from . import shapes
+from .errors import (
+    ArgumentError,
+    DTypeError,
+    GraphcError,
+    InvalidGraph,
+    NameClash,
+    NotConcrete,
+    Operand,
+    ShapeError,
+    Where,
+    caller,
+)
+from .shapes import Dim, Shape, TensorType
+
+if TYPE_CHECKING:
+    import networkx
+
+Attrs = Mapping[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# Every record by its name, and every public function that builds nodes, records included.
+OPS: dict[str, Op] = {}
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+# -- Op ---------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Example:
+    """Inputs on which the laws try an op: shapes, attributes, and where to draw the numbers from."""
+
+    shapes: tuple[tuple[Dim, ...], ...]
+    attrs: Attrs
+    between: tuple[float, float]
+    dtypes: tuple[str, ...]
+
+
+def example(
+    *shapes: Sequence[Dim],
+    between: tuple[float, float] = (-2.0, 2.0),
+    dtypes: tuple[str, ...] = (),
+    **attrs: Any,
+) -> Example:
+    """`example([2, 3], ["n"], axis=0)`: two inputs, float64 unless `dtypes` says otherwise."""
+    filled = dtypes + ("float64",) * (len(shapes) - len(dtypes))
+    return Example(tuple(tuple(s) for s in shapes), attrs, between, filled)
+
+
+def size_of_result(node: Node) -> Dim:
+    """One operation for each element of the result."""
+    return node.type.size
+
+
+def no_flops(node: Node) -> Dim:
+    """Data is moved or described, nothing is computed."""
+    return 0
+
+
+def cuts_path(node: Node, i: int, g: Node) -> NoReturn:
+    """The bprop of an op that no gradient passes: a step function, a cast to integers, a stop."""
+    raise NotImplementedError(f"{node.op.name} cuts the path of gradients")
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """What one operation means: the only place where graphc knows anything about it."""
+
+    name: str
+    infer: Callable[..., TensorType]
+    """(*types, **attrs) -> the type of the result; raises with one sentence."""
+    numpy: str | Callable[[Node], str]
+    """The NumPy text in x0, x1, ...; sizes are written by `shapes.source`."""
+    bprop: Callable[[Node, int, Node], Node] | None = None
+    """(node, i, g) -> the book's op.bprop(inputs, X, G) for X = inputs[i]."""
+    jvp: Callable[[Node, Sequence[Node | None]], Node] | None = None
+    """(node, tangents) -> the tangent; derived from bprop when absent."""
+    meaning: Any = None
+    """The sympy Lambda that an elementwise op computes."""
+    flops: Callable[[Node], Dim] = size_of_result
+    view: bool = False
+    """The result may share memory with input 0."""
+    family: str = ""
+    """Ops of one family are treated alike: leaf, elementwise, layout, reduce, contract, index, scan."""
+    complex_step: str | Callable[[Node], str] | None = None
+    """NumPy text that continues the op into the complex plane, where the NumPy text does not."""
+    examples: tuple[Example, ...] = ()
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name in OPS:
+            raise NameClash(f"there is an op named {self.name} already")
+        OPS[self.name] = self
+        FUNCTIONS[self.name] = self
+        object.__setattr__(self, "__doc__", self.doc)
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Node:
+        """The node of this op on these inputs: the one that exists, or a new one."""
+        nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
+        key = (self, nodes, tuple(sorted(attrs.items())))
+        found = _interned.get(key)
+        if found is not None:
+            return found
+        try:
+            result = self.infer(*[x.type for x in nodes], **attrs)
+        except GraphcError as error:
+            error.locate(operands(nodes))
+            raise
+        node = Node._new(self, nodes, attrs, result)
+        with _interning:
+            return _interned.setdefault(key, node)
+
+    def text(self, node: Node) -> str:
+        """The NumPy text for a node of this op."""
+        return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+
+def spelling(function: Callable[P, R]) -> Callable[P, R]:
+    """A public function that comes down to records: found by its name, its errors list its operands."""
+
+    @functools.wraps(function)
+    def spelled(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except GraphcError as error:
+            error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
+            raise
+
+    FUNCTIONS[function.__name__] = spelled
+    return spelled
+
+
+def operands(nodes: Iterable[Node]) -> list[Operand]:
+    """The lines about some nodes that stand below an error."""
+    return [
+        Operand(node.label, repr(node.type), node.where)
+        for node in dict.fromkeys(nodes)
+        if node.op.family != "leaf" or node.name
+    ]
+
+
+# -- Node -------------------------------------------------------------------------------------
+
+# One table for the process. It holds nodes weakly: dropping a graph forgets it.
+_interned: WeakValueDictionary[Any, Node] = WeakValueDictionary()
+_interning = threading.Lock()
+
+
+class _Building(threading.local):
+    """On whose behalf this thread builds nodes: the forward node while backprop runs, else nobody."""
+
+    origin: Node | None = None
+
+
+_building = _Building()
+
+
+@contextmanager
+def building_for(origin: Node) -> Iterator[Callable[[Node], None]]:
+    """Nodes built inside belong to the line of `origin`; call what is yielded to change it."""
+    outer = _building.origin
+
+    def change(node: Node) -> None:
+        _building.origin = node
+
+    try:
+        _building.origin = origin
+        yield change
+    finally:
+        _building.origin = outer
+
+
+def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
+    """The method of Node that calls the function `name` on itself and one operand."""
+
+    def method(self: Node, other: Any) -> Any:
+        if not is_liftable(other):
+            return NotImplemented
+        return FUNCTIONS[name](other, self) if reflected else FUNCTIONS[name](self, other)
+
+    return method
+
+
+class Node:
+    """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity."""
+
+    __slots__ = (
+        "op", "inputs", "attrs", "type", "where", "origin", "adjoint_of", "given_name", "__weakref__",
+    )  # fmt: skip
+
+    op: Op
+    inputs: tuple[Node, ...]
+    attrs: Attrs
+    type: TensorType
+    where: Where | None
+    origin: Node | None  # the forward node on whose behalf backprop built this one
+    adjoint_of: Node | None  # the forward node whose whole gradient this is
+    given_name: str | None
+
+    # Beats ndarray's operators: `array * node` comes to Node.__rmul__ by way of __array_ufunc__.
+    __array_priority__ = 1000
+
+    @staticmethod
+    def _new(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: TensorType) -> Node:
+        node = object.__new__(Node)
+        origin = _building.origin
+        put = object.__setattr__
+        put(node, "op", op)
+        put(node, "inputs", inputs)
+        put(node, "attrs", attrs)
+        put(node, "type", type_)
+        put(node, "where", caller() if origin is None else origin.where)
+        put(node, "origin", origin)
+        put(node, "adjoint_of", None)
+        put(node, "given_name", None)
+        return node
+
+    def __init__(self) -> None:
+        raise ArgumentError("nodes are made by gc.input, gc.constant and operations on them")
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise ArgumentError(f"a node is immutable: its {name} cannot be set")
+
+    def __copy__(self) -> Node:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self
+
+    # What it is
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.type.shape)
+
+    @property
+    def size(self) -> Dim:
+        return self.type.size
+
+    @property
+    def name(self) -> str | None:
+        """The name given by `named`, or the name of an input."""
+        return self.given_name or self.attrs.get("name")
+
+    @property
+    def label(self) -> str:
+        """What to call this node in a sentence: its name, or the variable it was assigned to."""
+        if self.name:
+            return self.name
+        if self.origin is None and self.where is not None and self.where.assigned_name:
+            return self.where.assigned_name
+        return self.op.name
+
+    def named(self, name: str) -> Node:
+        """This node, called `name` in programs, pictures and messages.
+
+        >>> import graphc as gc
+        >>> gc.exp(gc.input("x", ())).named("growth")
+        <growth: f64[] = exp(x)>
+        """
+        if not isinstance(name, str) or not name:
+            raise NameClash(f"a name must be a string that is not empty, and {name!r} is not")
+        object.__setattr__(self, "given_name", name)
+        return self
+
+    def __repr__(self) -> str:
+        def brief(node: Node) -> str:
+            if node.op.name == "constant" and node.ndim == 0:
+                return node.op.text(node)
+            return node.label
+
+        arguments = [brief(x) for x in self.inputs]
+        arguments += [f"{k}={v}" for k, v in self.attrs.items() if k != "name"]
+        return f"<{self.label}: {self.type} = {self.op.name}({', '.join(arguments)})>"
+
+    # What Python asks of it
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        """Identity between nodes; against numbers and arrays the elementwise comparison."""
+        if isinstance(other, Node) or not is_liftable(other):
+            return self is other
+        return FUNCTIONS["equal"](self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if isinstance(other, Node) or not is_liftable(other):
+            return self is not other
+        return FUNCTIONS["not_equal"](self, other)
+
+    def _no_value(self, wanted: str) -> NoReturn:
+        error = NotConcrete(
+            f"{self.label} has no value while the graph is built, so it has no {wanted}: "
+            "choose with gc.where(condition, a, b), or compute with gc.evaluate or gc.compile"
+        )
+        error.locate(operands([self]))
+        raise error
+
+    def __bool__(self) -> bool:
+        self._no_value("truth value")
+
+    def __float__(self) -> float:
+        self._no_value("float value")
+
+    def __int__(self) -> int:
+        self._no_value("int value")
+
+    def __index__(self) -> int:
+        self._no_value("integer value")
+
+    def __complex__(self) -> complex:
+        self._no_value("complex value")
+
+    def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
+        self._no_value("array")
+
+    def _sympy_(self) -> NoReturn:
+        """`n * x` of a dim and a node: sympy must leave it to Node.__rmul__."""
+        raise shapes.not_an_expression(self)
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise NotConcrete(f"{self.label} is a scalar and has no length")
+        if not isinstance(self.shape[0], int):
+            raise NotConcrete(
+                f"the length of {self.label} is the symbol {self.shape[0]}, known only when the "
+                "program runs: use its shape, or an operation along the axis"
+            )
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Node]:
+        return (self[k] for k in range(len(self)))
+
+    def __setitem__(self, index: object, value: object) -> NoReturn:
+        raise ArgumentError(
+            f"{self.label} cannot be assigned into: build a new tensor with gc.where, gc.concat "
+            "or gc.scatter_add"
+        )
+
+    # Operators: each looks its function up by name
+
+    __add__ = _operator("add")
+    __radd__ = _operator("add", reflected=True)
+    __sub__ = _operator("subtract")
+    __rsub__ = _operator("subtract", reflected=True)
+    __mul__ = _operator("multiply")
+    __rmul__ = _operator("multiply", reflected=True)
+    __truediv__ = _operator("divide")
+    __rtruediv__ = _operator("divide", reflected=True)
+    __pow__ = _operator("power")
+    __rpow__ = _operator("power", reflected=True)
+    __matmul__ = _operator("matmul")
+    __rmatmul__ = _operator("matmul", reflected=True)
+    __lt__ = _operator("less")
+    __le__ = _operator("less_equal")
+    __gt__ = _operator("greater")
+    __ge__ = _operator("greater_equal")
+    __and__ = _operator("logical_and")
+    __rand__ = _operator("logical_and", reflected=True)
+    __or__ = _operator("logical_or")
+    __ror__ = _operator("logical_or", reflected=True)
+    __xor__ = _operator("logical_xor")
+    __rxor__ = _operator("logical_xor", reflected=True)
+
+    def __neg__(self) -> Node:
+        return FUNCTIONS["negative"](self)  # type: ignore[no-any-return]
+
+    def __pos__(self) -> Node:
+        return self
+
+    def __abs__(self) -> Node:
+        return FUNCTIONS["abs"](self)  # type: ignore[no-any-return]
+
+    def __invert__(self) -> Node:
+        return FUNCTIONS["logical_not"](self)  # type: ignore[no-any-return]
+
+    def __getitem__(self, index: Any) -> Node:
+        return FUNCTIONS["getitem"](self, index)  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Node:
+        return FUNCTIONS["transpose"](self)  # type: ignore[no-any-return]
+
+    @property
+    def mT(self) -> Node:
+        return FUNCTIONS["matrix_transpose"](self)  # type: ignore[no-any-return]
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """`np.tanh(node)` is the node of the record that bears the ufunc's name."""
+        function = FUNCTIONS.get({"absolute": "abs"}.get(ufunc.__name__, ufunc.__name__))
+        if method != "__call__" or options or function is None:
+            raise ArgumentError(f"np.{ufunc.__name__} has no form for symbolic tensors here")
+        return function(*inputs)
+
+
+# -- Python values as nodes -------------------------------------------------------------------
+
+_NUMBERS = (bool, int, float)
+_ARRAYS = (np.ndarray, np.generic, list, tuple)
+
+
+def is_liftable(value: object) -> bool:
+    """Whether `lift` can make a node of it."""
+    numeric = isinstance(value, Node | bool | int | float | np.ndarray | np.generic | list)
+    return numeric or shapes.is_expression(value)
+
+
+def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
+    """Nodes for some operands. Python numbers are weak: they take the dtype of their peers (NEP 50)."""
+    given = [_typed(value, taker) for value in values]
+    peers = [value.dtype for value in given if isinstance(value, Node)]
+    return tuple(
+        value if isinstance(value, Node) else _weak(value, peers, taker) for value in given
+    )
+
+
+def _typed(value: Any, taker: str) -> Node | bool | int | float:
+    """A node, or a Python number whose dtype its peers decide."""
+    if isinstance(value, Node) or type(value) in _NUMBERS:
+        return value  # type: ignore[no-any-return]
+    if shapes.is_expression(value):
+        return FUNCTIONS["size"](value)  # type: ignore[no-any-return]
+    if isinstance(value, _ARRAYS):
+        return FUNCTIONS["constant"](value)  # type: ignore[no-any-return]
+    raise ArgumentError(
+        f"{taker} takes symbolic tensors, numbers and arrays, not a {type(value).__name__}"
+    )
+
+
+def _weak(value: bool | int | float, peers: list[np.dtype[Any]], taker: str) -> Node:
+    dtype = np.result_type(*peers, value) if peers else None
+    try:
+        return FUNCTIONS["constant"](value, dtype=dtype)  # type: ignore[no-any-return]
+    except OverflowError:
+        raise DTypeError(f"{taker}: {value} does not fit in {dtype}") from None
+
+
+# The order in which this thread, or else any thread, last declared its inputs.
+_declared = itertools.count()
+_latest: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+
+
+class _Declarations(threading.local):
+    def __init__(self) -> None:
+        self.order: WeakKeyDictionary[Node, int] = WeakKeyDictionary()
+
+
+_mine = _Declarations()
+
+
+def declare(node: Node) -> Node:
+    """Note that the user declares this input here and now, whoever may have done so before."""
+    object.__setattr__(node, "where", caller())
+    _mine.order[node] = _latest[node] = next(_declared)
+    return node
+
+
+def declaration(node: Node) -> int:
+    """Where an input stands in the order of declaration."""
+    return _mine.order.get(node, _latest.get(node, 0))
+
+
+# -- walks ------------------------------------------------------------------------------------
+
+def topo(outputs: Iterable[Node]) -> list[Node]:
+    """Every ancestor of the outputs and they themselves, inputs before consumers."""
+    done: dict[Node, None] = {}
+    for output in outputs:
+        stack = [output]
+        while stack:
+            node = stack[-1]
+            if node in done:
+                stack.pop()
+                continue
+            pending = [x for x in node.inputs if x not in done]
+            if pending:
+                stack.extend(reversed(pending))
+            else:
+                done[node] = None
+                stack.pop()
+    return list(done)
+
+
+def ancestors(nodes: Iterable[Node]) -> set[Node]:
+    """What some nodes are computed from, themselves included."""
+    return set(topo(nodes))
+
+
+def consumers(order: Iterable[Node]) -> dict[Node, list[Node]]:
+    """For each node in an order, the nodes there that take it as an input, each once."""
+    found: dict[Node, list[Node]] = {}
+    for node in order:
+        found[node] = []
+        for x in dict.fromkeys(node.inputs):
+            found[x].append(node)
+    return found
+
+
+def rebuild(
+    outputs: Sequence[Node],
+    replacements: Mapping[Node, Node],
+    rule: Callable[[Node], Node] | None = None,
+) -> list[Node]:
+    """The outputs with some nodes replaced, and a rule applied to every node made or met."""
+    new: dict[Node, Node] = dict(replacements)
+    for node in topo(outputs):
+        if node not in new:
+            inputs = tuple(new[x] for x in node.inputs)
+            again = node if inputs == node.inputs else _again(node, inputs)
+            new[node] = again if rule is None else rule(again)
+    return [new[output] for output in outputs]
+
+
+def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """A node's operation on other inputs, keeping its line and its name."""
+    with building_for(node):
+        new = node.op(*inputs, **node.attrs)
+    if new.origin is node:
+        object.__setattr__(new, "origin", node.origin)
+        object.__setattr__(new, "adjoint_of", node.adjoint_of)
+        object.__setattr__(new, "given_name", node.given_name)
+    return new
+
+
+# -- Graph ------------------------------------------------------------------------------------
+
+class Graph:
+    """Some outputs and everything they are computed from, as a function of `parameters`.
+
+    The book's words: `operation(v)` made v, `inputs(v)` are its parents, `consumers(v)` its children.
+    """
+
+    def __init__(self, outputs: Iterable[Node], parameters: Iterable[Node] | None = None) -> None:
+        self.outputs = tuple(outputs)
+        self.nodes = topo(self.outputs)
+        free = [v for v in self.nodes if v.op.name == "input"]
+        self._refuse_shared_names(free)
+        if parameters is None:
+            self.parameters = tuple(sorted(free, key=declaration))
+        else:
+            self.parameters = tuple(parameters)
+            self._refuse_shared_names(self.parameters)
+        missing = set(free) - set(self.parameters)
+        if missing:
+            names = ", ".join(sorted(str(v.name) for v in missing))
+            raise NameClash(f"the graph needs {names}, and its parameters do not name them")
+
+    @staticmethod
+    def _refuse_shared_names(inputs: Iterable[Node]) -> None:
+        seen: dict[str | None, Node] = {}
+        for v in inputs:
+            other = seen.setdefault(v.name, v)
+            if other is not v:
+                error = NameClash(f"two inputs of one graph are called {v.name!r}")
+                error.locate(operands([other, v]))
+                raise error
+
+    @functools.cached_property
+    def _consumers(self) -> dict[Node, list[Node]]:
+        return consumers(self.nodes)
+
+    def operation(self, v: Node) -> Op:
+        """The book's get_operation: the op that computes v."""
+        return v.op
+
+    def inputs(self, v: Node) -> tuple[Node, ...]:
+        """The book's get_inputs: what v is computed from."""
+        return v.inputs
+
+    def consumers(self, v: Node) -> tuple[Node, ...]:
+        """The book's get_consumers: the nodes of this graph that v is an input of."""
+        return tuple(self._consumers[v])
+
+    def ancestors(self, v: Node) -> set[Node]:
+        """What v is computed from, itself included."""
+        return ancestors([v])
+
+    def descendants(self, *sources: Node) -> set[Node]:
+        """What is computed from any of the sources, themselves included."""
+        reached = {v for v in sources if v in self}
+        for v in self.nodes:
+            if not reached.isdisjoint(v.inputs):
+                reached.add(v)
+        return reached
+
+    def substitute(self, replacements: Mapping[Node, Node]) -> Graph:
+        """This graph with some nodes replaced by others of the same type."""
+        for old, new in replacements.items():
+            if old.type != new.type:
+                raise ShapeError(f"{old.label} is {old.type}, and its substitute is {new.type}")
+        return Graph(rebuild(self.outputs, replacements))
+
+    @functools.cached_property
+    def names(self) -> dict[Node, str]:
+        """What the user calls nodes: given names, then the variables they were assigned to."""
+        names: dict[Node, str] = {}
+        for v in self.nodes:
+            name = v.name or self._assigned_name(v)
+            if name is None and v.adjoint_of in names:
+                name = f"grad_{names[v.adjoint_of]}"
+            if name is not None:
+                names[v] = name
+        return names
+
+    def _assigned_name(self, v: Node) -> str | None:
+        if v.origin is not None or v.where is None or v.op.family == "leaf":
+            return None
+        # One call may build several nodes; the variable holds the last of them. A consumer of another
+        # op on the same instruction means that v is not the last.
+        if any(c.where == v.where and c.op is not v.op for c in self._consumers[v]):
+            return None
+        return v.where.assigned_name
+
+    def typecheck(self) -> None:
+        """Infer every type again: a graph that a pass has left is as sound as one just built."""
+        for v in self.nodes:
+            inferred = v.op.infer(*[x.type for x in v.inputs], **v.attrs)
+            if inferred != v.type:
+                raise InvalidGraph(f"{v.label} is said to be {v.type}, and is {inferred}")
+
+    def to_networkx(self) -> networkx.MultiDiGraph:
+        """A view for graph algorithms: an edge from each input, keyed by its position."""
+        import networkx
+
+        graph = networkx.MultiDiGraph()
+        graph.add_nodes_from(self.nodes)
+        graph.add_edges_from((x, v, i) for v in self.nodes for i, x in enumerate(v.inputs))
+        return graph
+
+    def count(self) -> Counter[str]:
+        """How many nodes there are of each op."""
+        return Counter(v.op.name for v in self.nodes)
+
+    def __contains__(self, v: object) -> bool:
+        return v in self._consumers
+
+    def __len__(self) -> int:
+        return len(self.nodes)
+
+    def __repr__(self) -> str:
+        lines = [f"graph({', '.join(str(p.name) for p in self.parameters)})"]
+        tags: dict[Node, str] = {}
+        used: Counter[str] = Counter()
+        for v in self.nodes:
+            base = self.names.get(v, v.op.name)
+            tags[v] = base if not used[base] else f"{base}_{used[base]}"
+            used[base] += 1
+            arguments = [tags[x] for x in v.inputs] + [f"{k}={a}" for k, a in v.attrs.items()]
+            lines.append(f"  {tags[v]} : {v.type} = {v.op.name}({', '.join(arguments)})")
+        lines.append(f"  return {', '.join(tags[v] for v in self.outputs)}")
+        return "\n".join(lines)

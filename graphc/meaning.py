@@ -1,0 +1,205 @@
+"""sympy both ways: an expression becomes a recipe that builds nodes, nodes become an expression.
+
+Recipes are made once per expression and then replayed: sympy is never asked while a graph is built.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from .errors import NotDifferentiable
+from .ir import FUNCTIONS, OPS, Node, Op, topo
+
+# The arguments of specifications, and the result itself, which a derivative may refer to.
+x, y, z, result = sp.symbols("x y z result", real=True)
+
+
+class Step(NamedTuple):
+    """One function applied to earlier values: arguments are positions, or constants."""
+
+    function: str
+    arguments: tuple[int | float | bool, ...]
+    is_position: tuple[bool, ...]
+
+
+class Recipe(NamedTuple):
+    """A straight line of steps. Positions count the arguments first, then the steps."""
+
+    steps: tuple[Step, ...]
+    value: int | float | bool
+    value_is_position: bool
+
+    def build(self, arguments: Sequence[Node], dtype: np.dtype[Any]) -> Node:
+        """The nodes of the recipe on these arguments; its constants have the given dtype."""
+        values = list(arguments)
+
+        def value(at: Any, is_position: bool) -> Node:
+            if is_position:
+                return values[at]
+            # A truth value stays one; every number is of the dtype asked for.
+            return FUNCTIONS["constant"](  # type: ignore[no-any-return]
+                at, dtype=np.dtype(bool) if isinstance(at, bool) else dtype
+            )
+
+        for function, positions, flags in self.steps:
+            values.append(FUNCTIONS[function](*map(value, positions, flags)))
+        return value(self.value, self.value_is_position)
+
+
+@functools.lru_cache(maxsize=4096)
+def recipe(expression: Any, symbols: tuple[Any, ...]) -> Recipe:
+    """How to build an expression from nodes for its symbols, common subexpressions once."""
+    writer = _Writer(symbols)
+    at, is_position = writer.write(expression)
+    return Recipe(tuple(writer.steps), at, is_position)
+
+
+Value = tuple[Any, bool]
+
+
+class _Writer:
+    """Walks a (small) expression and writes its steps. Sums and products come out as people write them."""
+
+    def __init__(self, symbols: tuple[Any, ...]) -> None:
+        self.known: dict[Any, Value] = {s: (i, True) for i, s in enumerate(symbols)}
+        self.count = len(symbols)
+        self.steps: list[Step] = []
+
+    def write(self, e: Any) -> Value:
+        if e not in self.known:
+            self.known[e] = self._write(e)
+        return self.known[e]
+
+    def step(self, function: str, *arguments: Value) -> Value:
+        positions, flags = zip(*arguments, strict=True)
+        self.steps.append(Step(function, positions, flags))
+        self.count += 1
+        return self.count - 1, True
+
+    def _write(self, e: Any) -> Value:
+        if e in (sp.true, sp.false):
+            return bool(e), False
+        if e.is_number:
+            return float(e), False
+        if e.is_Add:
+            return self._sum(e)
+        if e.is_Mul:
+            return self._product(e)
+        if e.is_Pow:
+            return self._power(e)
+        if isinstance(e, sp.Piecewise):
+            return self._cases(e)
+        return self.step(function_of(e), *map(self.write, e.args))
+
+    def _sum(self, e: Any) -> Value:
+        terms = sorted(e.as_ordered_terms(), key=_is_negated)
+        total = self.write(terms[0])
+        for term in terms[1:]:
+            if _is_negated(term):
+                total = self.step("subtract", total, self.write(-term))
+            else:
+                total = self.step("add", total, self.write(term))
+        return total
+
+    def _product(self, e: Any) -> Value:
+        if _is_negated(e):
+            return self.step("negative", self.write(-e))
+        numerator, denominator = sp.fraction(e)
+        if denominator != 1:
+            return self.step("divide", self.write(numerator), self.write(denominator))
+        total, *others = map(self.write, e.as_ordered_factors())
+        for other in others:
+            total = self.step("multiply", total, other)
+        return total
+
+    def _power(self, e: Any) -> Value:
+        base, exponent = e.args
+        if exponent == 2:
+            return self.step("square", self.write(base))
+        if exponent == sp.Rational(1, 2):
+            return self.step("sqrt", self.write(base))
+        if exponent == -1:
+            return self.step("reciprocal", self.write(base))
+        if exponent in (-2, sp.Rational(-1, 2)):
+            return self.step("reciprocal", self.write(base**-exponent))
+        if base == sp.E:
+            return self.step("exp", self.write(exponent))
+        return self.step("power", self.write(base), self.write(exponent))
+
+    def _cases(self, e: Any) -> Value:
+        *cases, (otherwise, last) = e.args
+        if last != sp.true:
+            cases, otherwise = list(e.args), sp.nan
+        value = self.write(otherwise)
+        for expression, condition in reversed(cases):
+            value = self.step("where", self.write(condition), self.write(expression), value)
+        return value
+
+
+def _is_negated(e: Any) -> bool:
+    return bool(e.as_coeff_Mul()[0].is_negative)
+
+
+def function_of(e: Any) -> str:
+    """The op that an applied sympy function stands for."""
+    name = e.func.__name__ if isinstance(e, AppliedUndef) else _ops_by_function().get(e.func)
+    if name not in FUNCTIONS:
+        raise NotDifferentiable(f"no operation of graphc means {e.func}")
+    return name
+
+
+def _ops_by_function() -> dict[Any, str]:
+    return _scan_ops(len(OPS))
+
+
+@functools.lru_cache(maxsize=1)
+def _scan_ops(count: int) -> dict[Any, str]:
+    """sympy function -> the op whose whole meaning is that function of its arguments."""
+    found: dict[Any, str] = {}
+    for op in OPS.values():
+        if op.meaning is not None and op.meaning.expr.args == op.meaning.variables:
+            found.setdefault(op.meaning.expr.func, op.name)
+    return found
+
+
+@functools.cache
+def derivative(op: Op, i: int) -> Any:
+    """The derivative of an elementwise op by its argument i, from its specification."""
+    return sp.diff(op.meaning.expr, op.meaning.variables[i])
+
+
+@functools.cache
+def operations(op: Op) -> int:
+    """How many arithmetic operations the specification of an elementwise op holds."""
+    return max(1, int(op.meaning.expr.count_ops())) if op.meaning is not None else 1
+
+
+def expression(node: Node, symbols: Mapping[Node, Any]) -> Any:
+    """The sympy expression of an elementwise graph, in given symbols for some of its nodes."""
+    found: dict[Node, Any] = dict(symbols)
+    for v in topo([node]):
+        if v in found:
+            continue
+        if v.op.name == "constant" and v.ndim == 0:
+            found[v] = _number(v)
+        elif v.op.meaning is not None:
+            found[v] = v.op.meaning(*(found[u] for u in v.inputs))
+        else:
+            raise NotDifferentiable(
+                f"{v.label} ({v.op.name}) is no elementwise operation and has no symbol"
+            )
+    return found[node]
+
+
+def _number(v: Node) -> Any:
+    value = v.attrs["value"].array.item()
+    if isinstance(value, bool):
+        return sp.true if value else sp.false
+    # Exact: the double 0.1 enters as the rational number that it is.
+    return sp.Rational(value) if np.isfinite(value) else sp.sympify(value)

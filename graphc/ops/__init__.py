@@ -1,0 +1,5 @@
+"""The operations: one record each, in a file for each family."""
+
+from . import chain, contract, elementwise, index, layout, leaves, reduce, scan
+
+__all__ = ["chain", "contract", "elementwise", "index", "layout", "leaves", "reduce", "scan"]

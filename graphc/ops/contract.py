@@ -1,0 +1,430 @@
+"""Contraction. Every product of tensors (matmul, dot, outer, trace) is one op: einsum."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import shapes
+from ..errors import ArgumentError, ShapeError
+from ..ir import Node, Op, example, lift, spelling
+from ..shapes import Dim, Shape, TensorType, as_axis
+from .elementwise import multiply, onto
+from .layout import broadcast_to, expand_dims, permute_dims, squeeze
+from .leaves import eye
+
+
+def _terms(subscripts: str) -> tuple[list[str], str]:
+    left, right = subscripts.split("->")
+    return left.split(","), right
+
+
+def _sizes(terms: Sequence[str], types: Sequence[TensorType]) -> dict[str, Dim]:
+    """The size of each letter; a letter stands for one size everywhere."""
+    found: dict[str, Dim] = {}
+    for term, t in zip(terms, types, strict=True):
+        for letter, d in zip(term, t.shape, strict=True):
+            if found.setdefault(letter, d) != d:
+                raise ShapeError(f"einsum needs one size for {letter!r}, and {found[letter]} is not {d}")
+    return found
+
+
+def _type(*types: TensorType, subscripts: str) -> TensorType:
+    terms, out = _terms(subscripts)
+    sizes = _sizes(terms, types)
+    return TensorType(tuple(sizes[c] for c in out), np.result_type(*(t.dtype for t in types)))
+
+
+def _flops(node: Node) -> Dim:
+    """A multiplication and an addition for every combination of the letters."""
+    terms, _ = _terms(node.attrs["subscripts"])
+    every = shapes.size(tuple(_sizes(terms, [v.type for v in node.inputs]).values()))
+    return len(terms) * every
+
+
+def _bprop(node: Node, i: int, g: Node) -> Node:
+    """The same letters, with the result's gradient in place of operand i."""
+    terms, out = _terms(node.attrs["subscripts"])
+    operand = node.inputs[i]
+    sizes = _sizes(terms, [v.type for v in node.inputs])
+    others = [(t, v) for k, (t, v) in enumerate(zip(terms, node.inputs, strict=True)) if k != i]
+    present = set(out).union(*(t for t, _ in others))
+    wanted = "".join(dict.fromkeys(terms[i]))  # a repeated letter is a diagonal: once, then spread
+    reachable = "".join(c for c in wanted if c in present)
+    given = [(out, g), *others]
+    made = contract(",".join(t for t, _ in given) + "->" + reachable, [v for _, v in given])
+    for k, c in enumerate(wanted):  # letters that were summed in operand i alone
+        if c not in present:
+            made = expand_dims(made, k)
+    made = broadcast_to(made, tuple(sizes[c] for c in wanted))
+    return onto(_on_diagonals(made, wanted, terms[i]), operand)
+
+
+def _on_diagonals(x: Node, letters: str, term: str) -> Node:
+    """x, indexed by distinct letters, put where equal letters of `term` agree; zero elsewhere."""
+    if letters == term:
+        return x
+    spare = iter(c for c in string.ascii_letters if c not in term)
+    distinct, factors = "", [(letters, x)]
+    for c in term:
+        if c in distinct:
+            new = next(spare)
+            size = x.shape[letters.index(c)]
+            factors.append((c + new, eye(size, dtype=x.dtype)))
+            c = new
+        distinct += c
+    return contract(",".join(t for t, _ in factors) + "->" + distinct, [v for _, v in factors])
+
+
+def contract(subscripts: str, operands: Sequence[Node]) -> Node:
+    """einsum on canonical letters; what is no product at all is spelled as a transpose."""
+    terms, out = _terms(subscripts)
+    if len(terms) == 1 and len(set(terms[0])) == len(terms[0]) and sorted(terms[0]) == sorted(out):
+        return permute_dims(operands[0], tuple(terms[0].index(c) for c in out))
+    names = dict(zip(dict.fromkeys("".join(terms)), string.ascii_letters, strict=False))
+    renamed = "".join(names.get(c, c) for c in subscripts)
+    return _einsum(*operands, subscripts=renamed)
+
+
+# -- NumPy text -------------------------------------------------------------------------------
+
+
+def _text(node: Node) -> str:
+    """The BLAS call that a person would write where there is one, else np.einsum."""
+    subscripts = node.attrs["subscripts"]
+    terms, out = _terms(subscripts)
+    if len(terms) == 2:
+        text = _product_text(terms[0], terms[1], out)
+        if text is not None:
+            return text
+    return _einsum_text(node)
+
+
+def _einsum_text(node: Node) -> str:
+    operands = ", ".join(f"x{i}" for i in range(len(node.inputs)))
+    return f"np.einsum({node.attrs['subscripts']!r}, {operands}, optimize=True)"
+
+
+def _product_text(a: str, b: str, out: str) -> str | None:
+    if len(set(a)) < len(a) or len(set(b)) < len(b):
+        return None
+    shared = [c for c in a if c in b]
+    summed = [c for c in shared if c not in out]
+    if set(a + b) - set(out) != set(summed):
+        return None  # a letter is summed in one operand alone
+    batch = "".join(c for c in shared if c in out)
+    left = "".join(c for c in a if c not in b)
+    right = "".join(c for c in b if c not in a)
+    if not summed and not batch:
+        return _outer_text(a, b, out)
+    if not batch and a == b:
+        return "x0 @ x1" if len(a) == 1 else "np.vdot(x0, x1)"
+    if len(summed) != 1 or len(left) > 1 or len(right) > 1:
+        return None if batch else _tensordot_text(a, b, out, summed)
+    if out == batch + right + left and left and right:
+        a, b, left, right, first, second = b, a, right, left, "x1", "x0"
+    elif out == batch + left + right:
+        first, second = "x0", "x1"
+    else:
+        return None
+    s = summed[0]
+    if batch and not (left and right):
+        return None
+    one = _oriented(first, a, batch, left + s)
+    two = _oriented(second, b, batch, s + right)
+    return None if one is None or two is None else f"{one} @ {two}"
+
+
+def _oriented(name: str, term: str, batch: str, matrix: str) -> str | None:
+    """The operand with its batch letters first and its matrix letters in order."""
+    if term == batch + matrix:
+        return name
+    if term == batch + matrix[::-1]:
+        return f"{name}.swapaxes(-1, -2)" if batch else f"{name}.T"
+    return None
+
+
+def _outer_text(a: str, b: str, out: str) -> str | None:
+    if out == b + a:
+        a, b, first, second = b, a, "x1", "x0"
+    elif out == a + b:
+        first, second = "x0", "x1"
+    else:
+        return None
+    return f"{first}[(..., *[None] * {len(b)})] * {second}" if len(b) > 1 else (
+        f"{first}[..., None] * {second}" if b else f"{first} * {second}"
+    )
+
+
+def _tensordot_text(a: str, b: str, out: str, summed: Sequence[str]) -> str:
+    axes = tuple(a.index(c) for c in summed), tuple(b.index(c) for c in summed)
+    made = [c for c in a + b if c not in summed]
+    text = f"np.tensordot(x0, x1, {axes})"
+    order = tuple(made.index(c) for c in out)
+    return text if order == tuple(range(len(out))) else f"np.transpose({text}, {order})"
+
+
+_einsum = Op(
+    "einsum",
+    infer=_type,
+    numpy=_text,
+    bprop=_bprop,
+    flops=_flops,
+    family="contract",
+    complex_step=_einsum_text,  # np.vdot conjugates
+    examples=(
+        example([2, 3], [3, 4], subscripts="ab,bc->ac"),
+        example([3, 2], [4, 3], subscripts="ab,ca->bc"),
+        example([3, 2], [4, 3], subscripts="ab,ca->cb"),
+        example([3, 2], [3, 4], subscripts="ab,ac->bc"),
+        example([2, 3], [4, 3], subscripts="ab,cb->ac"),
+        example(["n", 3], [3], subscripts="ab,b->a"),
+        example([3], [3, 2], subscripts="a,ab->b"),
+        example([3], [2, 3], subscripts="a,ba->b"),
+        example([3], [3], subscripts="a,a->"),
+        example([2, 3], [2, 3], subscripts="ab,ab->"),
+        example([2], [3], subscripts="a,b->ab"),
+        example([2], [3], subscripts="a,b->ba"),
+        example([2], [3, 2], subscripts="a,bc->abc"),
+        example([3, 3], subscripts="aa->"),
+        example([3, 3], subscripts="aa->a"),
+        example([2, 3, 4], subscripts="abc->b"),
+        example([2, 3, 4], [2, 4, 2], subscripts="abc,acd->abd"),
+        example([2, 3, 4], [2, 2, 4], subscripts="abc,adc->abd"),
+        example([2, 3, 4], [4, 2], subscripts="abc,cd->abd"),
+        example([2, 3, 4], [3, 4, 2], subscripts="abc,bcd->da"),
+        example([2, 3], [3], subscripts="ab,b->ab"),
+        example([2, 3], [2], [3], subscripts="ab,a,b->"),
+        example([2, 3], [4], subscripts="ab,c->a"),
+    ),
+)
+
+
+# -- spellings --------------------------------------------------------------------------------
+
+
+@spelling
+def einsum(subscripts: str, *operands: Any) -> Node:
+    """Einstein's summation: `einsum("ij,jk->ik", a, b)`. Letters not in the result are summed.
+
+    >>> import graphc as gc
+    >>> gc.einsum("ij,ij->i", gc.input("a", ("n", 3)), gc.input("b", ("n", 3))).type
+    f64[n]
+    """
+    values = lift(operands, "einsum")
+    text = subscripts.replace(" ", "")
+    left, arrow, out = text.partition("->")
+    terms = left.split(",")
+    if not all(c in string.ascii_letters + ",.->" for c in text):
+        raise ArgumentError(f"einsum's subscripts are letters, commas and ->, not {subscripts!r}")
+    if "." in text:
+        terms, out = _without_ellipsis(terms, out if arrow else None, values)
+    elif not arrow:
+        out = _implied(terms)
+    if len(terms) != len(values):
+        raise ArgumentError(f"einsum names {len(terms)} operands, and was given {len(values)}")
+    for term, v in zip(terms, values, strict=True):
+        if len(term) != v.ndim:
+            raise ShapeError(f"einsum's {term!r} names {len(term)} axes, and {v.label} has {v.ndim}")
+    if len(set(out)) < len(out) or not set(out) <= set("".join(terms)):
+        raise ArgumentError(f"einsum's result {out!r} must name letters of the operands, each once")
+    return contract(",".join(terms) + "->" + out, values)
+
+
+def _implied(terms: Sequence[str]) -> str:
+    """Without an arrow: the letters that appear once, in alphabetical order."""
+    every = "".join(terms)
+    return "".join(sorted(c for c in set(every) if every.count(c) == 1))
+
+
+def _without_ellipsis(
+    terms: list[str], out: str | None, values: Sequence[Node]
+) -> tuple[list[str], str]:
+    """Letters in place of each ellipsis, counted from the right."""
+    named = [t.replace("...", "") for t in terms]
+    spare = [c for c in string.ascii_letters if c not in "".join(named) + (out or "")]
+    widths = [v.ndim - len(t) for v, t in zip(values, named, strict=False)]
+    most = max((w for w, t in zip(widths, terms, strict=False) if "..." in t), default=0)
+    letters = "".join(spare[:most])
+    filled = [
+        t.replace("...", letters[most - w :] if w > 0 else "")
+        for t, w in zip(terms, widths, strict=False)
+    ]
+    if out is None:
+        return filled, letters + _implied(named)
+    return filled, out.replace("...", letters)
+
+
+@spelling
+def matmul(x1: Any, x2: Any) -> Node:
+    """The matrix product, as NumPy's @: vectors and stacks of matrices included.
+
+    >>> import graphc as gc
+    >>> (gc.input("X", ("n", "d")) @ gc.input("w", ("d",))).type
+    f64[n]
+    """
+    a, b = lift([x1, x2], "matmul")
+    if not a.ndim or not b.ndim:
+        raise ShapeError("matmul needs at least one axis on both sides: multiply scalars with *")
+    inner_a, inner_b = a.shape[-1], b.shape[-1 if b.ndim == 1 else -2]
+    if inner_a != inner_b:
+        raise ShapeError(f"matmul needs equal inner sizes, and {inner_a} is not {inner_b}")
+    rows = "y" if a.ndim > 1 else ""
+    columns = "z" if b.ndim > 1 else ""
+    batch = _matched_batches(a, b)
+    (a, left), (b, right), out = batch
+    return contract(f"{left}{rows}x,{right}x{columns}->{out}{rows}{columns}", [a, b])
+
+
+def _matched_batches(a: Node, b: Node) -> tuple[tuple[Node, str], tuple[Node, str], str]:
+    """Letters for the leading axes. An axis of literal size 1 against another is dropped, not copied."""
+    sizes_a, sizes_b = a.shape[:-2], b.shape[:-2]
+    try:
+        common = shapes.broadcast(sizes_a, sizes_b)
+    except ShapeError as error:
+        raise ShapeError(f"matmul needs stacks that broadcast, and {error.sentence}") from None
+    letters = string.ascii_lowercase[: len(common)]
+    a, left = _dropped(a, sizes_a, common, letters)
+    b, right = _dropped(b, sizes_b, common, letters)
+    return (a, left), (b, right), letters
+
+
+def _dropped(x: Node, sizes: Shape, common: Shape, letters: str) -> tuple[Node, str]:
+    offset = len(common) - len(sizes)
+    single = tuple(k for k, d in enumerate(sizes) if d != common[k + offset])
+    kept = "".join(letters[k + offset] for k in range(len(sizes)) if k not in single)
+    return (squeeze(x, single) if single else x), kept
+
+
+@spelling
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Node:
+    """Sum over some axes of both: the last `axes` of x1 with the first of x2, or a pair of tuples.
+
+    >>> import graphc as gc
+    >>> gc.tensordot(gc.input("a", (2, "n", 3)), gc.input("b", ("n", 3, 4))).type
+    f64[2, 4]
+    """
+    a, b = lift([x1, x2], "tensordot")
+    if isinstance(axes, int | np.integer):
+        count = int(axes)
+        if not 0 <= count <= min(a.ndim, b.ndim):
+            raise ShapeError(f"tensordot cannot pair {count} axes of {a.type} and {b.type}")
+        axes = (range(a.ndim - count, a.ndim), range(count))
+    first, second = ([k] if isinstance(k, int) else list(k) for k in axes)
+    if len(first) != len(second):
+        raise ShapeError(f"tensordot pairs axes, and {len(first)} is not {len(second)}")
+    letters_a = list(string.ascii_letters[: a.ndim])
+    letters_b = list(string.ascii_letters[a.ndim : a.ndim + b.ndim])
+    for j, k in zip(first, second, strict=True):
+        j, k = as_axis(j, a.ndim), as_axis(k, b.ndim)
+        if a.shape[j] != b.shape[k]:
+            raise ShapeError(f"tensordot needs equal sizes, and {a.shape[j]} is not {b.shape[k]}")
+        letters_b[k] = letters_a[j]
+    summed = set(letters_a) & set(letters_b)
+    out = "".join(c for c in letters_a + letters_b if c not in summed)
+    return contract(f"{''.join(letters_a)},{''.join(letters_b)}->{out}", [a, b])
+
+
+@spelling
+def dot(x1: Any, x2: Any) -> Node:
+    """NumPy's dot: the last axis of x1 with the last but one of x2; scalars multiply.
+
+    >>> import graphc as gc
+    >>> gc.dot(gc.input("u", ("n",)), gc.input("v", ("n",))).type
+    f64[]
+    """
+    a, b = lift([x1, x2], "dot")
+    if not a.ndim or not b.ndim:
+        return multiply(a, b)
+    return tensordot(a, b, ((a.ndim - 1,), (b.ndim - 1 if b.ndim == 1 else b.ndim - 2,)))
+
+
+@spelling
+def vdot(x1: Any, x2: Any) -> Node:
+    """The sum of products of equal elements of two tensors of one shape.
+
+    >>> import graphc as gc
+    >>> gc.vdot(gc.input("A", ("n", 2)), gc.input("B", ("n", 2))).type
+    f64[]
+    """
+    a, b = lift([x1, x2], "vdot")
+    if a.shape != b.shape:
+        raise ShapeError(f"vdot needs equal shapes, and {a.type} is not {b.type}")
+    return tensordot(a, b, a.ndim)
+
+
+@spelling
+def vecdot(x1: Any, x2: Any, axis: int = -1) -> Node:
+    """The sum of products along one axis.
+
+    >>> import graphc as gc
+    >>> gc.vecdot(gc.input("a", ("n", 3)), gc.input("b", ("n", 3))).type
+    f64[n]
+    """
+    a, b = lift([x1, x2], "vecdot")
+    if a.shape != b.shape:
+        raise ShapeError(f"vecdot needs equal shapes, and {a.type} is not {b.type}")
+    letters = string.ascii_letters[: a.ndim]
+    summed = letters[as_axis(axis, a.ndim)]
+    return contract(f"{letters},{letters}->{letters.replace(summed, '')}", [a, b])
+
+
+@spelling
+def outer(x1: Any, x2: Any) -> Node:
+    """Every product of an element of x1 with one of x2.
+
+    >>> import graphc as gc
+    >>> gc.outer(gc.input("u", ("n",)), gc.input("v", ("d",))).type
+    f64[n, d]
+    """
+    a, b = lift([x1, x2], "outer")
+    if a.ndim != 1 or b.ndim != 1:
+        raise ShapeError(f"outer takes two vectors, and was given {a.type} and {b.type}")
+    return contract("a,b->ab", [a, b])
+
+
+@spelling
+def inner(x1: Any, x2: Any) -> Node:
+    """NumPy's inner: sums over the last axis of both; scalars multiply.
+
+    >>> import graphc as gc
+    >>> gc.inner(gc.input("A", ("n", 3)), gc.input("B", (4, 3))).type
+    f64[n, 4]
+    """
+    a, b = lift([x1, x2], "inner")
+    if not a.ndim or not b.ndim:
+        return multiply(a, b)
+    return tensordot(a, b, ((a.ndim - 1,), (b.ndim - 1,)))
+
+
+@spelling
+def trace(x: Any) -> Node:
+    """The sum of the diagonal of the last two axes.
+
+    >>> import graphc as gc
+    >>> gc.trace(gc.input("A", ("n", "n"))).type
+    f64[]
+    """
+    (value,) = lift([x], "trace")
+    if value.ndim < 2 or value.shape[-1] != value.shape[-2]:
+        raise ShapeError(f"trace needs square matrices, and was given {value.type}")
+    batch = string.ascii_letters[: value.ndim - 2]
+    return contract(f"{batch}zz->{batch}", [value])
+
+
+@spelling
+def diagonal(x: Any) -> Node:
+    """The diagonal of the last two axes.
+
+    >>> import graphc as gc
+    >>> gc.diagonal(gc.input("A", ("n", "n"))).type
+    f64[n]
+    """
+    (value,) = lift([x], "diagonal")
+    if value.ndim < 2 or value.shape[-1] != value.shape[-2]:
+        raise ShapeError(f"diagonal needs square matrices, and was given {value.type}")
+    batch = string.ascii_letters[: value.ndim - 2]
+    return contract(f"{batch}zz->{batch}z", [value])

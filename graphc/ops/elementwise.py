@@ -1,0 +1,413 @@
+"""Elementwise operations. Each is one sympy expression; its gradient, LaTeX and cost come from it.
+
+Dtypes are asked of NumPy's ufuncs. Inputs broadcast; the gradient sums over what was stretched.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import DTypeLike
+
+from .. import shapes
+from ..errors import DTypeError, ShapeError
+from ..ir import FUNCTIONS, Example, Node, Op, cuts_path, example, lift, spelling
+from ..meaning import derivative, operations, recipe, result, x, y, z
+from ..shapes import TensorType, as_dtype
+from .chain import guarded, is_literal, times
+
+sigmoid_, sign_, not_equal_ = (sp.Function(name) for name in ("sigmoid", "sign", "not_equal"))
+p, q = sp.symbols("p q")  # truth values
+
+
+def elementwise(
+    name: str,
+    meaning: Any,
+    *,
+    numpy: str | None = None,
+    like: np.ufunc | None = None,
+    d: Sequence[Any] | None = None,
+    arguments: tuple[Any, ...] = (x, y, z),
+    between: tuple[float, float] = (-2.0, 2.0),
+    dtypes: tuple[str, ...] = (),
+    bprop: Callable[[Node, int, Node], Node] | None = None,
+    complex_step: str | None = None,
+    doc: str = "",
+) -> Op:
+    """An op from its sympy expression.
+
+    `numpy` is its text (by default the ufunc of the same name), `like` the ufunc whose dtypes it has,
+    `d` its derivatives where sympy's are not the ones to use; they may mention `result`.
+    """
+    used = tuple(a for a in arguments if a in meaning.free_symbols)
+    ufunc = like or getattr(np, name)
+    rule = bprop or _chain_rule(used, d)
+    return Op(
+        name,
+        infer=_broadcast_like(name, ufunc, len(used)),
+        numpy=numpy or f"np.{name}({', '.join(f'x{i}' for i in range(len(used)))})",
+        bprop=rule,
+        jvp=None if rule is cuts_path else _forward_rule(rule),
+        meaning=sp.Lambda(used, meaning),
+        flops=lambda node: operations(node.op) * node.type.size,
+        family="elementwise",
+        complex_step=complex_step,
+        examples=_examples(len(used), between, dtypes),
+        doc=doc,
+    )
+
+
+def _examples(arity: int, between: tuple[float, float], dtypes: tuple[str, ...]) -> tuple[Example, ...]:
+    """Equal shapes, scalars, and every way of stretching."""
+    cases = [[[2, 3]] * arity, [[]] * arity, [["n", 3]] * arity]
+    if arity > 1:
+        cases += [[[3], *[[2, 3]] * (arity - 1)], [[2, 1], *[[1, 3]] * (arity - 1)]]
+    return tuple(example(*case, between=between, dtypes=dtypes) for case in cases)
+
+
+def _broadcast_like(name: str, ufunc: np.ufunc, arity: int) -> Callable[..., TensorType]:
+    @functools.lru_cache(maxsize=None)
+    def dtype_of(dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
+        try:
+            # 1 / x is a division whose other operand is weak: it has the dtypes of x / x.
+            wanted = dtypes if arity <= ufunc.nin else (np.result_type(*dtypes),)
+            operands = (wanted * ufunc.nin)[: ufunc.nin]
+            return as_dtype(ufunc.resolve_dtypes((*operands, None))[-1])
+        except (TypeError, DTypeError):
+            given = ", ".join(d.name for d in dtypes)
+            raise DTypeError(f"{name} does not take {given}; convert with gc.astype") from None
+
+    def infer(*types: TensorType) -> TensorType:
+        if len(types) != arity:
+            raise ShapeError(f"{name} takes {arity} operands, and was given {len(types)}")
+        return TensorType(broadcast(name, types), dtype_of(tuple(t.dtype for t in types)))
+
+    return infer
+
+
+def broadcast(name: str, types: Sequence[TensorType]) -> shapes.Shape:
+    """The common shape of some operands, or an error in the name of the op."""
+    try:
+        return shapes.broadcast(*(t.shape for t in types))
+    except ShapeError as error:
+        raise ShapeError(f"{name} needs shapes that broadcast, and {error.sentence}") from None
+
+
+@spelling
+def broadcast_shape(*nodes: Node) -> shapes.Shape:
+    """The shape that some nodes have together."""
+    return shapes.broadcast(*(n.shape for n in nodes))
+
+
+def _chain_rule(used: tuple[Any, ...], d: Sequence[Any] | None) -> Callable[[Node, int, Node], Node]:
+    """G * d(op)/d(x_i), summed over what broadcasting had stretched."""
+
+    def bprop(node: Node, i: int, g: Node) -> Node:
+        expression = derivative(node.op, i) if d is None else sp.sympify(d[i])
+        local = recipe(expression, (*used, result)).build((*node.inputs, node), node.dtype)
+        return onto(times(g, local), node.inputs[i])
+
+    return bprop
+
+
+def onto(g: Node, v: Node) -> Node:
+    """A gradient brought to the shape and the dtype of what it is the gradient of."""
+    summed: Node = FUNCTIONS["sum_to"](g, v.shape)
+    return summed if summed.dtype == v.dtype else astype(summed, dtype=v.dtype)
+
+
+def _forward_rule(
+    bprop: Callable[[Node, int, Node], Node],
+) -> Callable[[Node, Sequence[Node | None]], Node]:
+    """The chain rule forwards: the same local derivatives, each times its tangent."""
+
+    def jvp(node: Node, tangents: Sequence[Node | None]) -> Node:
+        total: Node | None = None
+        for i, t in enumerate(tangents):
+            if t is None:
+                continue
+            # The op on inputs of the full shape: its local derivative needs no sum over stretched axes.
+            full = [FUNCTIONS["broadcast_to"](v, node.shape) for v in node.inputs]
+            wide = node if full == list(node.inputs) else node.op(*full, **node.attrs)
+            g = FUNCTIONS["broadcast_to"](t, node.shape)
+            share = bprop(wide, i, g if g.dtype == node.dtype else astype(g, dtype=node.dtype))
+            share = share if share.dtype == node.dtype else astype(share, dtype=node.dtype)
+            total = share if total is None else add(total, share)
+        assert total is not None
+        return total
+
+    return jvp
+
+
+# -- arithmetic -------------------------------------------------------------------------------
+
+add = elementwise("add", x + y, numpy="x0 + x1")
+subtract = elementwise("subtract", x - y, numpy="x0 - x1")
+multiply = elementwise("multiply", x * y, numpy="x0 * x1")
+divide = elementwise("divide", x / y, numpy="x0 / x1", d=[1 / y, -result / y], between=(0.5, 2.0))
+negative = elementwise("negative", -x, numpy="-x0")
+square = elementwise("square", x**2, d=[2 * x])
+sqrt = elementwise("sqrt", sp.sqrt(x), d=[1 / (2 * result)], between=(0.1, 4.0))
+reciprocal = elementwise(
+    "reciprocal", 1 / x, numpy="1 / x0", like=np.true_divide, d=[-(result**2)], between=(0.5, 2.0)
+)
+
+
+def _power_bprop(node: Node, i: int, g: Node) -> Node:
+    """d/dx by the rule for a constant exponent where it is literal; d/dy is 0 at x = 0."""
+    base, exponent = node.inputs
+    if i == 1:
+        local = sp.Piecewise((sp.log(x) * result, sp.Ne(x, 0)), (0, True))
+    elif exponent.op.name == "constant" and exponent.ndim == 0:
+        known = sp.Rational(exponent.attrs["value"].array.item())
+        local = known * x ** (known - 1)
+    else:
+        local = sp.Piecewise((y * x ** (y - 1), sp.Ne(y, 0)), (0, True))
+    built = recipe(local, (x, y, result)).build((base, exponent, node), node.dtype)
+    return onto(times(g, built), node.inputs[i])
+
+
+power = elementwise("power", x**y, numpy="x0 ** x1", bprop=_power_bprop, between=(0.5, 2.0))
+
+# -- exponentials and their kin ---------------------------------------------------------------
+
+exp = elementwise("exp", sp.exp(x), d=[result])
+expm1 = elementwise("expm1", sp.exp(x) - 1, d=[sp.exp(x)])
+log = elementwise("log", sp.log(x), between=(0.1, 4.0))
+log1p = elementwise("log1p", sp.log(1 + x), between=(-0.5, 4.0))
+log2 = elementwise("log2", sp.log(x) / sp.log(2), between=(0.1, 4.0))
+log10 = elementwise("log10", sp.log(x) / sp.log(10), between=(0.1, 4.0))
+sigmoid = elementwise(
+    "sigmoid", 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
+    d=[result * (1 - result)], complex_step="1 / (1 + np.exp(-x0))",
+)  # fmt: skip
+softplus = elementwise(
+    "softplus", sp.log(1 + sp.exp(x)), numpy="np.logaddexp(0, x0)", like=np.exp,
+    d=[sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
+)  # fmt: skip
+logaddexp = elementwise(
+    "logaddexp", sp.log(sp.exp(x) + sp.exp(y)), d=[sigmoid_(x - y), sigmoid_(y - x)],
+    complex_step="np.log(np.exp(x0) + np.exp(x1))",
+)  # fmt: skip
+
+# -- circular and hyperbolic ------------------------------------------------------------------
+
+sin = elementwise("sin", sp.sin(x))
+cos = elementwise("cos", sp.cos(x))
+tan = elementwise("tan", sp.tan(x), d=[1 + result**2], between=(-1.0, 1.0))
+asin = elementwise("asin", sp.asin(x), numpy="np.arcsin(x0)", like=np.arcsin, between=(-0.9, 0.9))
+acos = elementwise("acos", sp.acos(x), numpy="np.arccos(x0)", like=np.arccos, between=(-0.9, 0.9))
+atan = elementwise("atan", sp.atan(x), numpy="np.arctan(x0)", like=np.arctan)
+atan2 = elementwise(
+    "atan2", sp.atan2(x, y), numpy="np.arctan2(x0, x1)", like=np.arctan2, between=(0.5, 2.0),
+    complex_step="np.arctan(x0 / x1) + np.where(x1.real < 0, np.copysign(np.pi, x0.real), 0)",
+)  # fmt: skip
+sinh = elementwise("sinh", sp.sinh(x), d=[sp.cosh(x)])
+cosh = elementwise("cosh", sp.cosh(x), d=[sp.sinh(x)])
+tanh = elementwise("tanh", sp.tanh(x), d=[1 - result**2])
+asinh = elementwise("asinh", sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh)
+acosh = elementwise(
+    "acosh", sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh, between=(1.5, 4.0)
+)
+atanh = elementwise(
+    "atanh", sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh, between=(-0.9, 0.9)
+)
+hypot = elementwise(
+    "hypot", sp.sqrt(x**2 + y**2),
+    d=[sp.Piecewise((a / result, sp.Ne(result, 0)), (0, True)) for a in (x, y)],
+    complex_step="np.sqrt(x0 * x0 + x1 * x1)",
+)  # fmt: skip
+
+# -- kinks: the derivative at each is the one that the design's table names --------------------
+
+abs = elementwise(
+    "abs", sp.Abs(x), like=np.absolute, d=[sign_(x)],
+    complex_step="np.where(x0.real < 0, -x0, x0)",
+)  # fmt: skip
+sign = elementwise("sign", sp.sign(x), d=[0], complex_step="np.sign(x0.real) + 0j")
+relu = elementwise(
+    "relu", sp.Max(x, 0), numpy="np.maximum(x0, 0)", like=np.positive,
+    d=[sp.Piecewise((1, x > 0), (0, True))],
+    complex_step="np.where(x0.real > 0, x0, 0)",
+)  # fmt: skip
+_half = sp.Rational(1, 2)
+maximum = elementwise(
+    "maximum", sp.Max(x, y),
+    d=[sp.Piecewise((1, a > b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))],
+    complex_step="np.where(x0.real > x1.real, x0, x1)",
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", sp.Min(x, y),
+    d=[sp.Piecewise((1, a < b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))],
+    complex_step="np.where(x0.real < x1.real, x0, x1)",
+)  # fmt: skip
+_clip = elementwise(
+    "clip", sp.Min(sp.Max(x, y), z), like=np.maximum,
+    d=[
+        sp.Piecewise((1, (x >= y) & (x <= z)), (0, True)),
+        sp.Piecewise((1, (x < y) & (y <= z)), (0, True)),
+        sp.Piecewise((1, (x > z) | (y > z)), (0, True)),
+    ],
+    complex_step="np.where(x0.real < x1.real, x1, np.where(x0.real > x2.real, x2, x0))",
+)  # fmt: skip
+
+# -- steps: no derivative, the path ends here --------------------------------------------------
+
+floor = elementwise("floor", sp.floor(x), bprop=cuts_path, complex_step="np.floor(x0.real)")
+ceil = elementwise("ceil", sp.ceiling(x), bprop=cuts_path, complex_step="np.ceil(x0.real)")
+trunc = elementwise(
+    "trunc", sp.sign(x) * sp.floor(sp.Abs(x)), bprop=cuts_path, complex_step="np.trunc(x0.real)"
+)
+_even = sp.floor(x + _half) - sp.Piecewise(
+    (1, sp.Eq(sp.Mod(x, 2), _half)), (0, True)
+)  # a half goes to the even neighbour
+round = elementwise(
+    "round", _even, numpy="np.round(x0)", like=np.rint, bprop=cuts_path,
+    complex_step="np.round(x0.real)",
+)  # fmt: skip
+
+# -- comparisons and logic --------------------------------------------------------------------
+
+
+def _predicate(name: str, meaning: Any, **options: Any) -> Op:
+    return elementwise(name, meaning, bprop=cuts_path, **options)
+
+
+equal = _predicate("equal", sp.Eq(x, y), numpy="x0 == x1")
+not_equal = _predicate("not_equal", sp.Ne(x, y), numpy="x0 != x1")
+less = _predicate("less", x < y, numpy="x0 < x1")
+less_equal = _predicate("less_equal", x <= y, numpy="x0 <= x1")
+greater = _predicate("greater", x > y, numpy="x0 > x1")
+greater_equal = _predicate("greater_equal", x >= y, numpy="x0 >= x1")
+
+_logic = {"arguments": (p, q), "dtypes": ("bool", "bool")}
+logical_and = _predicate("logical_and", p & q, **_logic)
+logical_or = _predicate("logical_or", p | q, **_logic)
+logical_xor = _predicate("logical_xor", p ^ q, **_logic)
+logical_not = _predicate("logical_not", ~p, **_logic)
+
+
+def _test(name: str) -> Op:
+    return Op(
+        name,
+        infer=lambda t: t.with_dtype(bool),
+        numpy=f"np.{name}(x0)",
+        bprop=cuts_path,
+        family="elementwise",
+        examples=_examples(1, (-2.0, 2.0), ()),
+    )
+
+
+isfinite, isinf, isnan = _test("isfinite"), _test("isinf"), _test("isnan")
+
+# -- choosing, converting, stopping -----------------------------------------------------------
+
+
+def _where_type(condition: TensorType, a: TensorType, b: TensorType) -> TensorType:
+    if condition.dtype != bool:
+        raise DTypeError(f"where chooses by truth values, and its condition is {condition}")
+    shape = broadcast("where", (condition, a, b))
+    return TensorType(shape, as_dtype(np.result_type(a.dtype, b.dtype)))
+
+
+def _where_bprop(node: Node, i: int, g: Node) -> Node:
+    """The branch that is not taken contributes exactly 0."""
+    condition = node.inputs[0]
+    if g.op.name == "where" and g.inputs[0] is condition:
+        g = g.inputs[i]  # the same choice was made already
+    if is_literal(g, 0.0):
+        return FUNCTIONS["zeros_like"](node.inputs[i])  # type: ignore[no-any-return]
+    return onto(guarded(condition if i == 1 else logical_not(condition), g), node.inputs[i])
+
+
+_where = Op(
+    "where",
+    infer=_where_type,
+    numpy="np.where(x0, x1, x2)",
+    bprop=_where_bprop,
+    jvp=_forward_rule(_where_bprop),
+    meaning=sp.Lambda((p, x, y), sp.Piecewise((x, p), (y, True))),
+    family="elementwise",
+    examples=tuple(
+        example(*case, dtypes=("bool",))
+        for case in ([[2, 3]] * 3, [[], ["n"], ["n"]], [[2, 1], [3], []])
+    ),
+)
+
+
+@spelling
+def where(condition: Any, x1: Any, x2: Any) -> Node:
+    """x1 where the condition holds, else x2. The branch not taken never reaches the gradient.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> f = gc.where(x > 0, gc.sqrt(x), 0)
+    >>> float(gc.evaluate(gc.grad(f, x), {x: 0.0}))
+    0.0
+    """
+    (chooser,) = lift([condition], "where")
+    return _where(chooser, *lift([x1, x2], "where"))
+
+
+@spelling
+def clip(x: Any, min: Any = None, max: Any = None) -> Node:
+    """x limited to the closed interval from min to max; its derivative is 1 there, ends included.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.clip(gc.constant(3.0), 0, 1), {}))
+    1.0
+    """
+    (value,) = lift([x], "clip")
+    limits = np.finfo if value.type.is_float else np.iinfo
+    if min is None:
+        min = -np.inf if value.type.is_float else int(limits(value.dtype).min)
+    if max is None:
+        max = np.inf if value.type.is_float else int(limits(value.dtype).max)
+    return _clip(*lift([value, _plain(min), _plain(max)], "clip"))
+
+
+def _plain(bound: Any) -> Any:
+    return float(bound) if isinstance(bound, np.floating) else bound
+
+
+_astype = Op(
+    "astype",
+    infer=lambda t, dtype: t.with_dtype(dtype),
+    numpy=lambda n: f"x0.astype(np.{n.dtype.name})",
+    bprop=lambda n, i, g: onto(g, n.inputs[i]),
+    flops=lambda n: 0,
+    family="elementwise",
+    complex_step=lambda n: "x0 * 1" if n.type.is_float else f"np.real(x0).astype(np.{n.dtype.name})",
+    examples=(example([2, 3], dtype=np.dtype(np.float32)), example([], dtype=np.dtype(np.int64))),
+)
+
+
+@spelling
+def astype(x: Any, dtype: DTypeLike) -> Node:
+    """x converted to another dtype. A conversion to integers or bool cuts the path of gradients.
+
+    >>> import graphc as gc
+    >>> gc.astype(gc.input("x", (3,)), "float32").type
+    f32[3]
+    """
+    (value,) = lift([x], "astype")
+    return value if value.dtype == as_dtype(dtype) else _astype(value, dtype=as_dtype(dtype))
+
+
+stop_gradient = Op(
+    "stop_gradient",
+    infer=lambda t: t,
+    numpy="x0",
+    bprop=cuts_path,
+    meaning=sp.Lambda(x, x),
+    flops=lambda n: 0,
+    view=True,
+    family="elementwise",
+    examples=_examples(1, (-2.0, 2.0), ()),
+)
+
+

@@ -1,0 +1,191 @@
+"""Indexing by integer tensors: take and gather, and the scatters that are their adjoints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..errors import DTypeError, ShapeError
+from ..ir import Node, Op, example, lift, no_flops, spelling
+from ..shapes import TensorType, as_axis, as_dim
+from .elementwise import astype, equal
+from .layout import expand_dims
+from .leaves import iota, zeros
+
+_INDEX = ("float64", "int64")
+
+
+def _integers(indices: TensorType, taker: str) -> None:
+    if indices.dtype.kind not in "iu":
+        raise DTypeError(f"{taker} needs integer indices, and was given {indices}")
+
+
+def _take_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
+    _integers(indices, "take")
+    return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
+
+
+_take = Op(
+    "take",
+    infer=_take_type,
+    numpy=lambda n: f"np.take(x0, x1, axis={n.attrs['axis']})",
+    bprop=lambda n, i, g: _scatter_add(
+        zeros(n.inputs[0].shape, g.dtype), n.inputs[1], g, axis=n.attrs["axis"]
+    ),
+    flops=no_flops,
+    family="index",
+    examples=(
+        example([3], [4], dtypes=_INDEX, between=(0, 3), axis=0),
+        example([3, 4], [2, 2], dtypes=_INDEX, between=(-3, 3), axis=1),
+        example([2, "n"], [], dtypes=_INDEX, between=(0, 2), axis=0),
+    ),
+)
+
+
+def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType, axis: int) -> TensorType:
+    expected = _take_type(x, indices, axis).shape
+    if updates.shape != expected:
+        raise ShapeError(f"scatter_add needs updates of shape {expected}, and was given {updates}")
+    return x.with_dtype(np.result_type(x.dtype, updates.dtype))
+
+
+def _scatter_bprop(node: Node, i: int, g: Node) -> Node:
+    back = g if i == 0 else _take(g, node.inputs[1], axis=node.attrs["axis"])
+    return astype(back, node.inputs[i].dtype)
+
+
+_scatter_add = Op(
+    "scatter_add",
+    infer=_scatter_type,
+    numpy=lambda n: f"scatter_add(x0, x1, x2, {n.attrs['axis']})",
+    bprop=_scatter_bprop,
+    flops=lambda n: n.inputs[2].type.size,
+    family="index",
+    examples=(
+        example([3], [4], [4], dtypes=_INDEX, between=(0, 3), axis=0),
+        example([2, 3], [2, 2], [2, 2, 2], dtypes=_INDEX, between=(0, 3), axis=1),
+    ),
+)
+
+
+def _along_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
+    _integers(indices, "take_along_axis")
+    if x.ndim != indices.ndim:
+        raise ShapeError(
+            f"take_along_axis needs equal numbers of axes, and {x.ndim} is not {indices.ndim}"
+        )
+    for k, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True)):
+        if k != axis and a != b:
+            raise ShapeError(f"take_along_axis needs equal sizes off axis {axis}: {a} is not {b}")
+    return x.with_shape(indices.shape)
+
+
+_take_along_axis = Op(
+    "take_along_axis",
+    infer=_along_type,
+    numpy=lambda n: f"np.take_along_axis(x0, x1, axis={n.attrs['axis']})",
+    bprop=lambda n, i, g: _scatter_add_along_axis(
+        zeros(n.inputs[0].shape, g.dtype), n.inputs[1], g, axis=n.attrs["axis"]
+    ),
+    flops=no_flops,
+    family="index",
+    examples=(
+        example([2, 3], [2, 4], dtypes=_INDEX, between=(0, 3), axis=1),
+        example([3, "n"], [2, "n"], dtypes=_INDEX, between=(-3, 3), axis=0),
+    ),
+)
+
+
+def _scatter_along_type(
+    x: TensorType, indices: TensorType, updates: TensorType, axis: int
+) -> TensorType:
+    _along_type(x, indices, axis)
+    if updates.shape != indices.shape:
+        raise ShapeError(f"scatter_add_along_axis needs updates like its indices, not {updates}")
+    return x.with_dtype(np.result_type(x.dtype, updates.dtype))
+
+
+def _scatter_along_bprop(node: Node, i: int, g: Node) -> Node:
+    back = g if i == 0 else _take_along_axis(g, node.inputs[1], axis=node.attrs["axis"])
+    return astype(back, node.inputs[i].dtype)
+
+
+_scatter_add_along_axis = Op(
+    "scatter_add_along_axis",
+    infer=_scatter_along_type,
+    numpy=lambda n: f"scatter_add_along_axis(x0, x1, x2, {n.attrs['axis']})",
+    bprop=_scatter_along_bprop,
+    flops=lambda n: n.inputs[2].type.size,
+    family="index",
+    examples=(example([2, 3], [2, 4], [2, 4], dtypes=_INDEX, between=(0, 3), axis=1),),
+)
+
+
+@spelling
+def take(x: Any, indices: Any, axis: int | None = None) -> Node:
+    """The elements of x at integer positions along an axis; negative positions count from the end.
+
+    >>> import graphc as gc
+    >>> gc.take(gc.input("x", ("n", 3)), gc.input("k", (5,), dtype="int64"), axis=0).type
+    f64[5, 3]
+    """
+    value, where = lift([x], "take")[0], lift([indices], "take")[0]
+    if axis is None and value.ndim != 1:
+        raise ShapeError(f"take needs an axis unless there is one only, and got {value.type}")
+    return _take(value, where, axis=as_axis(0 if axis is None else axis, value.ndim))
+
+
+@spelling
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Node:
+    """Gather: for each position off `axis`, the elements of x at that position's own indices.
+
+    >>> import graphc as gc
+    >>> k = gc.input("k", ("n", 2), dtype="int64")
+    >>> gc.take_along_axis(gc.input("x", ("n", 5)), k).type
+    f64[n, 2]
+    """
+    value, where = lift([x], "take_along_axis")[0], lift([indices], "take_along_axis")[0]
+    return _take_along_axis(value, where, axis=as_axis(axis, value.ndim))
+
+
+@spelling
+def scatter_add(x: Any, indices: Any, updates: Any, axis: int = 0) -> Node:
+    """x with updates added at integer positions along an axis; repeated positions add up.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.scatter_add(gc.zeros(3), [1, 1], [2.0, 3.0]), {})
+    array([0., 5., 0.])
+    """
+    value, new = lift([x, updates], "scatter_add")
+    (where,) = lift([indices], "scatter_add")
+    return _scatter_add(value, where, new, axis=as_axis(axis, value.ndim))
+
+
+@spelling
+def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int = -1) -> Node:
+    """x with updates added at each position's own indices along an axis: the adjoint of gather.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.scatter_add_along_axis(gc.zeros((1, 2)), [[0, 0]], [[2.0, 3.0]]), {})
+    array([[5., 0.]])
+    """
+    value, new = lift([x, updates], "scatter_add_along_axis")
+    (where,) = lift([indices], "scatter_add_along_axis")
+    return _scatter_add_along_axis(value, where, new, axis=as_axis(axis, value.ndim))
+
+
+@spelling
+def one_hot(indices: Any, num_classes: object, dtype: DTypeLike = np.float64) -> Node:
+    """A new last axis that holds 1 at each index and 0 elsewhere.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.one_hot([0, 2], 3), {})
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    (where,) = lift([indices], "one_hot")
+    _integers(where.type, "one_hot")
+    classes = iota(as_dim(num_classes), where.dtype)
+    return astype(equal(expand_dims(where, where.ndim), classes), dtype)

@@ -1,0 +1,271 @@
+"""Leaves: what a graph begins with. Inputs, constants, sizes, ranges, and tensors of one value."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from .. import shapes
+from ..errors import ArgumentError, DTypeError, NameClash
+from ..ir import OPS, Node, Op, declare, example, no_flops, spelling
+from ..shapes import TensorType, as_dim, as_dtype, as_shape, tensor
+
+
+class Value:
+    """The value of a constant: a read-only array, compared by dtype and bytes (so that 0 is not -0)."""
+
+    __slots__ = ("_key", "array")
+
+    def __init__(self, array: np.ndarray[Any, Any]) -> None:
+        self.array = np.array(array, order="C")
+        self.array.flags.writeable = False
+        self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Value) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return np.array2string(self.array, threshold=8, separator=", ")
+
+    def __lt__(self, other: Value) -> bool:
+        return self._key < other._key
+
+
+def literal(value: np.generic | bool | int | float, dtype: np.dtype[Any]) -> str:
+    """One number as Python text: exact, and never the wrong zero."""
+    number = value.item() if isinstance(value, np.generic) else value
+    if isinstance(number, float) and not np.isfinite(number):
+        text = "np.nan" if np.isnan(number) else "np.inf" if number > 0 else "-np.inf"
+    elif dtype == np.float32:
+        text = str(np.float32(number))  # the shortest text that rounds to this float32
+    else:
+        text = repr(number)
+    return f"({text})" if text.startswith("-") else text
+
+
+def _constant_text(node: Node) -> str:
+    array = node.attrs["value"].array
+    if array.ndim == 0:
+        return f"np.{array.dtype.name}({literal(array[()], array.dtype)})"
+    if array.size <= 64:
+        rows = np.array2string(
+            array, separator=", ", threshold=65, max_line_width=10**6,
+            formatter={"all": lambda v: literal(v, array.dtype)},
+        )  # fmt: skip
+        if array.size == 0:
+            return f"np.empty({array.shape}, np.{array.dtype.name})"
+        return f"np.array({' '.join(rows.split())}, np.{array.dtype.name})"
+    return f"from_bytes({_base64(array)!r}, np.{array.dtype.name}, {array.shape})"
+
+
+def _base64(array: np.ndarray[Any, Any]) -> str:
+    return base64.b64encode(array.tobytes()).decode()
+
+
+_input = Op(
+    "input",
+    infer=lambda name, type: type,
+    numpy="x0",
+    flops=no_flops,
+    family="leaf",
+)
+
+_constant = Op(
+    "constant",
+    infer=lambda value: tensor(value.array.shape, value.array.dtype),
+    numpy=_constant_text,
+    flops=no_flops,
+    family="leaf",
+    examples=(
+        example(value=Value(np.float64(-0.0))),
+        example(value=Value(np.array([[np.nan, np.inf], [-np.inf, 0.1]]))),
+        example(value=Value(np.array([0.1, 1e-40], np.float32))),
+        example(value=Value(np.arange(100))),
+        example(value=Value(np.empty((0, 3)))),
+    ),
+)
+
+_size = Op(
+    "size",
+    infer=lambda dim: tensor((), np.int64),
+    numpy=lambda n: f"np.int64({shapes.source(n.attrs['dim'])})",
+    flops=no_flops,
+    family="leaf",
+    examples=(example(dim=as_dim(7)),),
+)
+
+_iota = Op(
+    "iota",
+    infer=lambda length, dtype: tensor((length,), dtype),
+    numpy=lambda n: f"np.arange({shapes.source(n.attrs['length'])}, dtype=np.{n.dtype.name})",
+    flops=no_flops,
+    family="leaf",
+    examples=(example(length=4, dtype=np.dtype(np.int64)),),
+)
+
+_eye = Op(
+    "eye",
+    infer=lambda rows, columns, k, dtype: tensor((rows, columns), dtype),
+    numpy=lambda n: "np.eye({}, {}, {}, np.{})".format(
+        *(shapes.source(n.attrs[a]) for a in ("rows", "columns")), n.attrs["k"], n.dtype.name
+    ),
+    flops=no_flops,
+    family="leaf",
+    examples=(example(rows=3, columns=4, k=1, dtype=np.dtype(np.float64)),),
+)
+
+
+def input(name: str, shape: object = (), dtype: DTypeLike = np.float64) -> Node:
+    """A value that the compiled function is given: `input("X", (n, 784))`.
+
+    >>> import graphc as gc
+    >>> gc.input("X", ("n", 784))
+    <X: f64[n, 784] = input(type=f64[n, 784])>
+    """
+    if not isinstance(name, str) or not name:
+        raise NameClash(f"an input's name must be a string that is not empty, and {name!r} is not")
+    return declare(_input(name=name, type=tensor(shape, dtype)))
+
+
+@spelling
+def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
+    """A tensor that is known now: a number, an array, nested lists.
+
+    >>> import graphc as gc
+    >>> gc.constant([1.0, 2.0]).type
+    f64[2]
+    """
+    if isinstance(value, Node):
+        raise ArgumentError("constant takes a number or an array, and was given a node")
+    try:
+        array = np.asarray(value, dtype=None if dtype is None else as_dtype(dtype))
+    except (TypeError, ValueError) as error:
+        raise ArgumentError(f"constant cannot make an array of {value!r}: {error}") from None
+    if array.dtype == object:
+        raise DTypeError(f"constant cannot make an array of numbers of {value!r}")
+    return _constant(value=Value(array.astype(as_dtype(array.dtype))))
+
+
+@spelling
+def size(dim: object) -> Node:
+    """A size as an int64 scalar of the graph: `size(n)`.
+
+    >>> import graphc as gc
+    >>> gc.size("n")
+    <size: i64[] = size(dim=n)>
+    """
+    known = as_dim(dim)
+    return constant(known, dtype=np.int64) if isinstance(known, int) else _size(dim=known)
+
+
+@spelling
+def iota(length: object, dtype: DTypeLike = np.int64) -> Node:
+    """0, 1, ..., length - 1.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.iota(3), {})
+    array([0, 1, 2])
+    """
+    return _iota(length=as_dim(length), dtype=as_dtype(dtype))
+
+
+@spelling
+def eye(n_rows: object, n_cols: object = None, *, k: int = 0, dtype: DTypeLike = np.float64) -> Node:
+    """Ones on the k-th diagonal, zeros elsewhere.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.eye(2), {})
+    array([[1., 0.],
+           [0., 1.]])
+    """
+    rows = as_dim(n_rows)
+    columns = rows if n_cols is None else as_dim(n_cols)
+    return _eye(rows=rows, columns=columns, k=int(k), dtype=as_dtype(dtype))
+
+
+@spelling
+def full(shape: object, fill_value: Any, dtype: DTypeLike | None = None) -> Node:
+    """A tensor that holds one value everywhere.
+
+    >>> import graphc as gc
+    >>> gc.full(("n", 2), 0.5).type
+    f64[n, 2]
+    """
+    value = fill_value if isinstance(fill_value, Node) else constant(fill_value, dtype=dtype)
+    if value.ndim:
+        raise ArgumentError(f"full takes one number, and was given {value.type}")
+    if dtype is not None and value.dtype != as_dtype(dtype):
+        value = OPS["astype"](value, dtype=as_dtype(dtype))
+    target = as_shape(shape)
+    return value if not target else OPS["broadcast_to"](value, shape=target)
+
+
+@spelling
+def zeros(shape: object, dtype: DTypeLike = np.float64) -> Node:
+    """A tensor of zeros.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.zeros(2), {})
+    array([0., 0.])
+    """
+    return full(shape, 0, dtype)
+
+
+@spelling
+def ones(shape: object, dtype: DTypeLike = np.float64) -> Node:
+    """A tensor of ones.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.ones(2), {})
+    array([1., 1.])
+    """
+    return full(shape, 1, dtype)
+
+
+def _type_like(x: Any, dtype: DTypeLike | None) -> TensorType:
+    if not isinstance(x, Node):
+        x = constant(x)
+    known: TensorType = x.type
+    return known if dtype is None else known.with_dtype(dtype)
+
+
+@spelling
+def full_like(x: Any, fill_value: Any, dtype: DTypeLike | None = None) -> Node:
+    """A tensor of x's shape and dtype that holds one value everywhere.
+
+    >>> import graphc as gc
+    >>> gc.full_like(gc.input("x", ("n",)), 2).type
+    f64[n]
+    """
+    like = _type_like(x, dtype)
+    return full(like.shape, fill_value, like.dtype)
+
+
+@spelling
+def zeros_like(x: Any, dtype: DTypeLike | None = None) -> Node:
+    """Zeros of x's shape and dtype.
+
+    >>> import graphc as gc
+    >>> gc.zeros_like(gc.input("x", ("n",))).type
+    f64[n]
+    """
+    return full_like(x, 0, dtype)
+
+
+@spelling
+def ones_like(x: Any, dtype: DTypeLike | None = None) -> Node:
+    """Ones of x's shape and dtype.
+
+    >>> import graphc as gc
+    >>> gc.ones_like(gc.input("x", ("n",))).type
+    f64[n]
+    """
+    return full_like(x, 1, dtype)
+
+

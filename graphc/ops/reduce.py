@@ -1,0 +1,318 @@
+"""Reductions: sum, prod, max, min, any, all; and what is composed of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import shapes
+from ..errors import DTypeError
+from ..ir import Example, Node, Op, cuts_path, example, lift, spelling
+from ..shapes import Dim, TensorType, as_axes
+from . import elementwise as e
+from .chain import guarded
+from .layout import broadcast_to, expand_dims, permute_dims, reshape
+from .leaves import constant, size
+from .scan import products_of_others
+
+Axis = int | tuple[int, ...] | None
+
+
+def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+    return x.with_shape(
+        1 if k in axis else d for k, d in enumerate(x.shape) if keepdims or k not in axis
+    )
+
+
+def _text(function: str) -> Any:
+    def text(n: Node) -> str:
+        axis, keepdims = n.attrs["axis"], n.attrs["keepdims"]
+        where = axis[0] if len(axis) == 1 else axis
+        every = len(axis) == n.inputs[0].ndim and not keepdims
+        arguments = "" if every else f", axis={where}" + (", keepdims=True" if keepdims else "")
+        return f"np.{function}(x0{arguments})"
+
+    return text
+
+
+def _flops(n: Node) -> Dim:
+    return n.inputs[0].type.size
+
+
+_EXAMPLES: tuple[Example, ...] = (
+    example([2, 3], axis=(0, 1), keepdims=False),
+    example([2, 3], axis=(1,), keepdims=True),
+    example([2, 3, 2], axis=(0, 2), keepdims=False),
+    example(["n", 3], axis=(0,), keepdims=False),
+    example([], axis=(), keepdims=False),
+)
+
+
+def _spread(g: Node, node: Node) -> Node:
+    """A reduction's gradient or result, in the shape of its input."""
+    axes = node.attrs["axis"]
+    if not node.attrs["keepdims"]:
+        # Leading axes come by broadcasting; the others must be put back in their places.
+        leading = next((k for k in range(node.inputs[0].ndim) if k not in axes), len(axes))
+        for k in axes:
+            if k > leading:
+                g = expand_dims(g, k - leading)
+    return broadcast_to(g, node.inputs[0].shape)
+
+
+def _reduction(name: str, *, infer: Any = _reduced, bprop: Any, **options: Any) -> Op:
+    return Op(
+        name,
+        infer=infer,
+        numpy=_text(name),
+        bprop=bprop,
+        flops=_flops,
+        family="reduce",
+        **{"examples": _EXAMPLES, **options},
+    )
+
+
+def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+    """NumPy widens small integers and bool when it sums."""
+    dtype = x.dtype if x.is_float else np.add.resolve_dtypes((x.dtype, x.dtype, None))[-1]
+    if x.dtype.kind in "biu":
+        dtype = np.result_type(x.dtype, np.uint64 if x.dtype.kind == "u" else np.int64)
+    return _reduced(x, axis, keepdims).with_dtype(dtype)
+
+
+_sum = _reduction("sum", infer=_summed, bprop=lambda n, i, g: _spread(g, n))
+
+
+def _prod_bprop(node: Node, i: int, g: Node) -> Node:
+    """Each factor's share is the product of all the others: from the left times from the right."""
+    x, axes = node.inputs[0], node.attrs["axis"]
+    kept = tuple(k for k in range(x.ndim) if k not in axes)
+    order = (*kept, *axes)
+    moved = permute_dims(x, order)
+    flat = reshape(moved, (*(x.shape[k] for k in kept), shapes.size(tuple(x.shape[k] for k in axes))))
+    others = reshape(products_of_others(flat), moved.shape)
+    back = permute_dims(others, tuple(order.index(k) for k in range(x.ndim)))
+    return e.multiply(_spread(g, node), back)
+
+
+_prod = _reduction("prod", infer=_summed, bprop=_prod_bprop)
+
+
+def _extremum_bprop(node: Node, i: int, g: Node) -> Node:
+    """Shared equally among the tied."""
+    x = node.inputs[0]
+    tied = e.equal(x, _spread(node, node))
+    ties = _spread(astype_like(_sum(tied, **node.attrs), g), node)
+    return guarded(tied, e.divide(_spread(g, node), ties))
+
+
+def astype_like(x: Node, like: Node) -> Node:
+    return e.astype(x, dtype=like.dtype)
+
+
+_max = _reduction("max", bprop=_extremum_bprop)
+_min = _reduction("min", bprop=_extremum_bprop)
+
+
+def _truth(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+    return _reduced(x, axis, keepdims).with_dtype(bool)
+
+
+_any = _reduction("any", infer=_truth, bprop=cuts_path)
+_all = _reduction("all", infer=_truth, bprop=cuts_path)
+
+
+def _spelled(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
+    (value,) = lift([x], op.name)
+    return op(value, axis=as_axes(axis, value.ndim), keepdims=bool(keepdims))
+
+
+@spelling
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The sum over some axes (all by default).
+
+    >>> import graphc as gc
+    >>> gc.sum(gc.input("x", ("n", 3)), axis=-1).type
+    f64[n]
+    """
+    return _spelled(_sum, x, axis, keepdims)
+
+
+@spelling
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The product over some axes. Its gradient never divides, so zeros are exact.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> gc.evaluate(gc.grad(gc.prod(x), x), {x: [0.0, 2.0, 3.0]})
+    array([6., 0., 0.])
+    """
+    return _spelled(_prod, x, axis, keepdims)
+
+
+@spelling
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The largest element along some axes; tied elements share the gradient equally.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", (3,))
+    >>> gc.evaluate(gc.grad(gc.max(x), x), {x: [1.0, 2.0, 2.0]})
+    array([0. , 0.5, 0.5])
+    """
+    return _spelled(_max, x, axis, keepdims)
+
+
+@spelling
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The smallest element along some axes; tied elements share the gradient equally.
+
+    >>> import graphc as gc
+    >>> gc.min(gc.input("x", ("n", 3)), axis=1, keepdims=True).type
+    f64[n, 1]
+    """
+    return _spelled(_min, x, axis, keepdims)
+
+
+@spelling
+def any(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Whether some element is true.
+
+    >>> import graphc as gc
+    >>> gc.any(gc.input("x", ("n",)) > 0).type
+    bool[]
+    """
+    return _spelled(_any, x, axis, keepdims)
+
+
+@spelling
+def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Whether every element is true.
+
+    >>> import graphc as gc
+    >>> gc.all(gc.input("x", ("n",)) > 0).type
+    bool[]
+    """
+    return _spelled(_all, x, axis, keepdims)
+
+
+# -- compositions -----------------------------------------------------------------------------
+
+
+def _floating(x: Any, taker: str) -> Node:
+    (value,) = lift([x], taker)
+    if not value.type.is_float:
+        raise DTypeError(f"{taker} needs floats, and was given {value.type}")
+    return value
+
+
+def _count(x: Node, axes: tuple[int, ...]) -> Node:
+    """How many elements are reduced to one, in x's dtype."""
+    total = shapes.size(tuple(x.shape[k] for k in axes))
+    if isinstance(total, int):
+        return constant(total, dtype=x.dtype)
+    return e.astype(size(total), x.dtype)
+
+
+@spelling
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The arithmetic mean over some axes.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.mean(gc.constant([1.0, 2.0, 6.0])), {}))
+    3.0
+    """
+    value = _floating(x, "mean")
+    axes = as_axes(axis, value.ndim)
+    return e.divide(_sum(value, axis=axes, keepdims=bool(keepdims)), _count(value, axes))
+
+
+@spelling
+def var(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Node:
+    """The variance: the mean square of the deviations, with `correction` taken off the count.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.var(gc.constant([1.0, 3.0]), correction=1), {}))
+    2.0
+    """
+    value = _floating(x, "var")
+    axes = as_axes(axis, value.ndim)
+    deviation = e.subtract(value, mean(value, axes, keepdims=True))
+    count = _count(value, axes)
+    count = e.subtract(count, correction) if correction else count
+    return e.divide(_sum(e.square(deviation), axis=axes, keepdims=bool(keepdims)), count)
+
+
+@spelling
+def std(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = False) -> Node:
+    """The standard deviation; like that of a norm, its derivative at 0 is 0.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.std(gc.constant([1.0, 3.0])), {}))
+    1.0
+    """
+    return _root(var(x, axis, correction, keepdims))
+
+
+def _root(s: Node) -> Node:
+    """sqrt(s) for a sum of squares, whose derivative at 0 is taken to be 0."""
+    return e.where(e.equal(s, 0.0), 0.0, e.sqrt(s))
+
+
+@spelling
+def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The Euclidean length over some axes; its derivative at 0 is 0.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.norm(gc.constant([3.0, 4.0])), {}))
+    5.0
+    """
+    value = _floating(x, "norm")
+    return _root(sum(e.square(value), axis, keepdims))
+
+
+def _shifted(x: Any, axis: Axis, taker: str) -> tuple[Node, Node, tuple[int, ...]]:
+    """x less its largest element, that element (0 where infinite, so that inf - inf never arises)."""
+    value = _floating(x, taker)
+    axes = as_axes(axis, value.ndim)
+    top = e.stop_gradient(_max(value, axis=axes, keepdims=True))
+    top = e.where(e.isfinite(top), top, 0.0)
+    return e.subtract(value, top), top, axes
+
+
+@spelling
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+    """log(sum(exp(x))) without overflow.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.logsumexp(gc.constant([1000.0, 1000.0])), {}))
+    1000.6931471805599
+    """
+    shifted, top, axes = _shifted(x, axis, "logsumexp")
+    total = e.add(e.log(_sum(e.exp(shifted), axis=axes, keepdims=True)), top)
+    return total if keepdims else reshape(total, _reduced(shifted.type, axes, False).shape)
+
+
+@spelling
+def softmax(x: Any, axis: Axis = -1) -> Node:
+    """exp(x) / sum(exp(x)) without overflow.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.softmax(gc.constant([1000.0, 1000.0])), {})
+    array([0.5, 0.5])
+    """
+    shifted, _, axes = _shifted(x, axis, "softmax")
+    weights = e.exp(shifted)
+    return e.divide(weights, _sum(weights, axis=axes, keepdims=True))
+
+
+@spelling
+def log_softmax(x: Any, axis: Axis = -1) -> Node:
+    """log(softmax(x)) without overflow.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.log_softmax(gc.constant([0.0, -2000.0])), {})
+    array([    0., -2000.])
+    """
+    shifted, _, axes = _shifted(x, axis, "log_softmax")
+    return e.subtract(shifted, e.log(_sum(e.exp(shifted), axis=axes, keepdims=True)))

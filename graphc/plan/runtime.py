@@ -1,0 +1,104 @@
+"""The NumPy functions that a compiled program may carry with it. Each is copied whole, by its source.
+
+Nothing here knows of graphc: a function may use NumPy and the others of this file, and nothing else.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+Array = Any
+
+
+class BindError(TypeError, ValueError):
+    """An argument that does not fit the program."""
+
+
+def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Array:
+    """The argument as an array of the declared dtype, by conversions that lose nothing."""
+    is_typed = isinstance(value, np.ndarray | np.generic)
+    if isinstance(value, np.ma.MaskedArray):
+        raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
+    try:
+        array = np.asarray(value)
+        # Python's numbers have no dtype of their own: they take the declared one.
+        if array.dtype != dtype and not is_typed and np.can_cast(array.dtype, dtype, "same_kind"):
+            array = np.asarray(value, dtype)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise BindError(f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}") from None
+    if array.dtype != dtype:
+        if not np.can_cast(array.dtype, dtype, "safe"):
+            raise BindError(
+                f"{name} needs {np.dtype(dtype)}, and {array.dtype} does not convert to it safely: "
+                f"convert it yourself with .astype(np.{np.dtype(dtype)})"
+            )
+        array = array.astype(dtype)
+    if array.ndim != ndim:
+        raise BindError(f"{name} needs {ndim} axes, and has {array.ndim}: its shape is {array.shape}")
+    return array[()] if ndim == 0 else array
+
+
+def solve_size(name: str, axis: int, size: int, factor: int, rest: int, text: str) -> int:
+    """The n of `factor * n + rest = size`."""
+    n, remainder = divmod(size - rest, factor)
+    if remainder or n < 0:
+        raise BindError(f"axis {axis} of {name} has size {size}, and no size makes it {text}")
+    return n
+
+
+def wrong_shape(
+    name: str, shape: tuple[int, ...], wanted: tuple[int, ...], texts: tuple[str, ...], **sources: Any
+) -> BindError:
+    """The error of an input whose sizes do not fit: it names both inputs and both axes."""
+    axis = next(k for k, (have, want) in enumerate(zip(shape, wanted)) if have != want)
+    message = f"axis {axis} of {name} has size {shape[axis]}, and needs {texts[axis]}"
+    if texts[axis] != str(wanted[axis]):
+        message += f" = {wanted[axis]}"
+    known = [f"{dim} is {place}" for dim, place in sources.items() if dim in texts[axis]]
+    return BindError(message + (f" ({', '.join(known)})" if known else ""))
+
+
+def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Array:
+    """A constant array from its bytes."""
+    return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + exp(-x)) without overflow."""
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+def place(x: Array, shape: tuple[int, ...], index: Any) -> Array:
+    """Zeros with x written at an index."""
+    result = np.zeros(shape, x.dtype)
+    result[index] = x
+    return result
+
+
+def scatter_add(x: Array, indices: Array, updates: Array, axis: int) -> Array:
+    """x with updates added at positions along an axis."""
+    result = np.array(x, np.result_type(x, updates))
+    np.add.at(result, (slice(None),) * axis + (indices,), updates)
+    return result
+
+
+def scatter_add_along_axis(x: Array, indices: Array, updates: Array, axis: int) -> Array:
+    """x with updates added at each position's own indices along an axis."""
+    result = np.array(x, np.result_type(x, updates))
+    index = list(np.indices(indices.shape, sparse=True))
+    index[axis] = indices
+    np.add.at(result, tuple(index), updates)
+    return result
+
+
+def linear_recurrence(a: Array, b: Array, axis: int) -> Array:
+    """r[k] = a[k] * r[k - 1] + b[k] along an axis, from r[0] = b[0]."""
+    a = np.moveaxis(a, axis, 0)
+    result = np.moveaxis(np.array(b, np.result_type(a, b)), axis, 0)
+    for k in range(1, len(result)):
+        result[k] += a[k] * result[k - 1]
+    return np.moveaxis(result, 0, axis)

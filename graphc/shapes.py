@@ -1,0 +1,372 @@
+"""Sizes and types: symbolic dims, tensor types, broadcasting, promotion.
+
+A dim is a plain int or a sympy integer expression in named symbols, always expanded, so that two dims
+are equal exactly when they are the same expression.
+"""
+
+from __future__ import annotations
+
+import functools
+import keyword
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import sympy as sp
+from numpy.typing import DTypeLike
+
+from .errors import DTypeError, ShapeError, not_the_users
+
+not_the_users(sp.__file__)  # in `n * x` Python asks the dim first, and sympy stands between
+
+Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
+Shape: TypeAlias = tuple[Dim, ...]
+
+
+def dim(name: str) -> Dim:
+    """A symbolic size: a positive integer that is known when the program runs.
+
+    >>> import graphc as gc
+    >>> n = gc.dim("n")
+    >>> gc.input("x", (n, 2 * n + 1)).type
+    f64[n, 2*n + 1]
+    """
+    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+        raise ShapeError(f"a dim's name must be a Python identifier, and {name!r} is not")
+    return _symbol(name)
+
+
+def dims(names: str) -> tuple[Dim, ...]:
+    """Several symbolic sizes at once: `n, d = dims("n d")`.
+
+    >>> import graphc as gc
+    >>> gc.dims("n d")
+    (n, d)
+    """
+    return tuple(dim(name) for name in names.replace(",", " ").split())
+
+
+@functools.cache
+def _symbol(name: str) -> Dim:
+    return sp.Symbol(name, integer=True, positive=True)
+
+
+def as_dim(value: object) -> Dim:
+    """The canonical form of a size given as an int, a name, or an expression in dims."""
+    if type(value) is int:
+        return _not_negative(value)
+    if isinstance(value, str):
+        return dim(value)
+    if isinstance(value, np.integer) or (isinstance(value, int) and not isinstance(value, bool)):
+        return _not_negative(int(value))
+    if isinstance(value, sp.Expr):
+        return _canonical(value)
+    raise ShapeError(
+        f"a size must be an int, a dim or a dim's name, and {value!r} is {_a(value)}"
+    )
+
+
+def _a(value: object) -> str:
+    return f"a {type(value).__name__}"
+
+
+def _not_negative(value: int) -> int:
+    if value < 0:
+        raise ShapeError(f"a size must not be negative, and {value} is")
+    return value
+
+
+@functools.lru_cache(maxsize=65536)
+def _canonical(expr: Any) -> Dim:
+    foreign = {s: _symbol(s.name) for s in expr.free_symbols if s != _symbol(s.name)}
+    expanded = sp.expand(expr.subs(foreign) if foreign else expr)
+    if expanded.is_Integer:
+        return _not_negative(int(expanded))
+    if expanded.is_integer is not True:
+        raise ShapeError(f"a size must be an integer, and {expr} need not be")
+    if expanded.is_negative:
+        raise ShapeError(f"a size must not be negative, and {expr} always is")
+    return expanded
+
+
+def is_expression(value: object) -> bool:
+    """Whether this is an expression in dims (a dim is either that or an int)."""
+    return isinstance(value, sp.Expr)
+
+
+def not_an_expression(value: object) -> Exception:
+    """What sympy expects to be told of an operand that it should leave to the other side."""
+    return sp.SympifyError(value)
+
+
+def as_shape(value: object) -> Shape:
+    """A tuple of canonical dims from a tuple, a list, or one size alone."""
+    if isinstance(value, tuple | list):
+        return tuple(as_dim(d) for d in value)
+    return (as_dim(value),)
+
+
+@functools.lru_cache(maxsize=4096)
+def size(shape: Shape) -> Dim:
+    """The number of elements: the product of the dims."""
+    total: Dim = 1
+    for d in shape:
+        total = as_dim(total * d)
+    return total
+
+
+@functools.lru_cache(maxsize=4096)
+def ratio(whole: Dim, part: Dim) -> Dim | None:
+    """whole / part where that is an integer expression whatever the symbols are, else None."""
+    if part == 0:
+        return None
+    quotient = sp.expand(sp.cancel(sp.Integer(1) * whole / part))
+    if quotient.is_integer is not True:
+        return None
+    return as_dim(quotient)
+
+
+def unknown_size(shape: Sequence[object], total: Dim) -> Shape:
+    """`shape` with its single -1 replaced so that it holds `total` elements."""
+    known = [as_dim(d) for d in shape if not _is_unknown(d)]
+    if len(known) == len(shape):
+        return tuple(known)
+    if len(known) < len(shape) - 1:
+        raise ShapeError("reshape takes at most one -1")
+    missing = ratio(total, size(tuple(known)))
+    if missing is None:
+        raise ShapeError(f"{total} elements cannot be divided among {show(tuple(known))} and -1")
+    return tuple(missing if _is_unknown(d) else as_dim(d) for d in shape)
+
+
+def _is_unknown(value: object) -> bool:
+    return isinstance(value, int | np.integer) and value == -1
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """NumPy's broadcasting, except that only a literal 1 stretches: a symbol is never silently 1."""
+    first = shapes[0]
+    if all(shape == first for shape in shapes):
+        return first
+    rank = max(len(shape) for shape in shapes)
+    result = []
+    for axis in range(-rank, 0):
+        found: Dim = 1
+        for shape in shapes:
+            d = shape[axis] if len(shape) >= -axis else 1
+            if d == found or d == 1:
+                continue
+            if found != 1:
+                raise ShapeError(f"{found} is not {d} (axis {axis})")
+            found = d
+        result.append(found)
+    return tuple(result)
+
+
+@functools.lru_cache(maxsize=4096)
+def span_length(size: Dim, start: Dim | None, stop: Dim | None, step: int) -> Dim:
+    """How many elements of an axis `start:stop:step` takes, with Python's rules for bounds."""
+    low = 0 if step > 0 else -1
+    high = size + low
+    begin = (low if step > 0 else high) if start is None else _clamped(start, size, low, high)
+    end = (high if step > 0 else low) if stop is None else _clamped(stop, size, low, high)
+    distance = sp.sympify(end - begin) if step > 0 else sp.sympify(begin - end)
+    return as_dim(sp.Max(0, sp.floor((distance + abs(step) - 1) / abs(step))))
+
+
+def _clamped(bound: Dim, size: Dim, low: Dim, high: Dim) -> Dim:
+    if bound.is_negative if is_expression(bound) else bound < 0:
+        bound = bound + size
+    return sp.Max(low, sp.Min(bound, high))
+
+
+def as_bound(value: Dim) -> Dim:
+    """The canonical form of a slice's bound, which unlike a size may be negative."""
+    if isinstance(value, sp.Expr):
+        return -as_dim(-value) if value.is_negative else as_dim(value)
+    return int(value)
+
+
+def as_axis(axis: object, rank: int) -> int:
+    """A non-negative axis number."""
+    if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
+        raise ShapeError(f"an axis must be an int, and {axis!r} is {_a(axis)}")
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {axis} does not exist in a tensor of {rank} axes")
+    return int(axis) % rank
+
+
+def as_axes(axis: object, rank: int) -> tuple[int, ...]:
+    """Sorted non-negative axes from None (all), an int, or a tuple."""
+    if axis is None:
+        return tuple(range(rank))
+    given = axis if isinstance(axis, tuple | list) else (axis,)
+    axes = sorted(as_axis(a, rank) for a in given)
+    if len(set(axes)) < len(axes):
+        raise ShapeError(f"the axes {axis} name one axis twice")
+    return tuple(axes)
+
+
+def show(value: Shape | Dim) -> str:
+    """A dim or a shape as people read it: `(n, 2*n + 1)`."""
+    return str(value)
+
+
+# -- sizes in source text ---------------------------------------------------------------------
+
+def source(value: Dim | Shape) -> str:
+    """A dim or a shape as Python text. The symbol n is written `dim_n` until a program names it."""
+    if isinstance(value, tuple):
+        inner = ", ".join(source(d) for d in value)
+        return f"({inner},)" if len(value) == 1 else f"({inner})"
+    return _dim_source(value)
+
+
+@functools.lru_cache(maxsize=16384)
+def _dim_source(value: Dim) -> str:
+    if isinstance(value, int) or value.is_Integer:
+        return str(int(value))
+    if value.is_Symbol:
+        return f"dim_{value.name}"
+    parts = value.args
+    if value.is_Add:
+        return " + ".join(map(_dim_source, value.as_ordered_terms())).replace("+ -", "- ")
+    if value.is_Mul:
+        coefficient, rest = value.as_coeff_Mul()
+        if coefficient == -1:
+            return f"-{_factor(rest)}"
+        return " * ".join(map(_factor, value.as_ordered_factors()))
+    if value.is_Pow and parts[1].is_Integer and parts[1] > 0:
+        return f"{_factor(parts[0])} ** {parts[1]}"
+    if isinstance(value, sp.floor):
+        numerator, denominator = sp.fraction(sp.together(parts[0]))
+        return f"(({_dim_source(numerator)}) // {_factor(denominator)})"
+    if isinstance(value, sp.ceiling):
+        return f"(-{_dim_source(sp.floor(-parts[0]))})"
+    if isinstance(value, sp.Max | sp.Min):
+        inner = ", ".join(_dim_source(p) for p in sorted(parts, key=sp.default_sort_key))
+        return f"{'max' if isinstance(value, sp.Max) else 'min'}({inner})"
+    if isinstance(value, sp.Mod):
+        return f"({_factor(parts[0])} % {_factor(parts[1])})"
+    raise ShapeError(f"the size {value} cannot be computed by a program")
+
+
+def _factor(value: Dim) -> str:
+    text = _dim_source(value)
+    return f"({text})" if value.is_Add or text.startswith("-") else text
+
+
+def symbols(values: Iterable[Dim]) -> list[Dim]:
+    """The symbols in some dims, each once, in order of appearance."""
+    found: dict[Dim, None] = {}
+    for value in values:
+        if not isinstance(value, int):
+            found.update(dict.fromkeys(sorted(value.free_symbols, key=str)))
+    return list(found)
+
+
+def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
+    """The number that a dim is, given its symbols."""
+    return value if isinstance(value, int) else int(value.subs(sizes))
+
+
+class Reading(NamedTuple):
+    """Where a program learns a symbol: size of an axis = factor * symbol + rest."""
+
+    symbol: Dim
+    input: int
+    axis: int
+    factor: int
+    rest: Dim
+
+    @property
+    def is_bare(self) -> bool:
+        return self.factor == 1 and self.rest == 0
+
+
+def readings(shapes: Sequence[Shape]) -> list[Reading]:
+    """How to learn every symbol from the sizes of some inputs.
+
+    A symbol is read where it stands bare, else where it is the only unknown of a linear expression.
+    """
+    found: dict[Dim, Reading] = {}
+    places = [(i, k, d) for i, shape in enumerate(shapes) for k, d in enumerate(shape)]
+    for i, k, d in places:
+        if not isinstance(d, int) and d.is_Symbol:
+            found.setdefault(d, Reading(d, i, k, 1, 0))
+    waiting = [place for place in places if set(symbols([place[2]])) - set(found)]
+    progress = True
+    while waiting and progress:
+        progress = False
+        for i, k, d in waiting:
+            unknown = [s for s in symbols([d]) if s not in found]
+            if len(unknown) == 1 and d.is_polynomial(unknown[0]):
+                factor, rest = d.coeff(unknown[0], 1), d.coeff(unknown[0], 0)
+                is_linear = sp.expand(factor * unknown[0] + rest - d) == 0
+                if is_linear and factor.is_Integer:
+                    found[unknown[0]] = Reading(unknown[0], i, k, int(factor), rest)
+                    progress = True
+        waiting = [place for place in waiting if set(symbols([place[2]])) - set(found)]
+    missing = [s for s in symbols(d for _, _, d in places) if s not in found]
+    if missing:
+        raise ShapeError(f"no input shows the size {missing[0]} in a form it can be read from")
+    return list(found.values())
+
+
+# -- element types ----------------------------------------------------------------------------
+
+_SHORT = {
+    "bool": "bool", "float32": "f32", "float64": "f64",
+    "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
+    "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
+}  # fmt: skip
+
+
+def as_dtype(value: DTypeLike) -> np.dtype[Any]:
+    """One of the element types that graphs hold: bool, integers, float32, float64."""
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        raise DTypeError(f"a dtype must be one that NumPy knows, and {value!r} is not") from None
+    if dtype.name not in _SHORT:
+        raise DTypeError(f"graphs hold bool, integers, float32 and float64, not {dtype.name}")
+    return dtype.newbyteorder("=")
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """A shape and an element type."""
+
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dim:
+        return size(self.shape)
+
+    @property
+    def nbytes(self) -> Dim:
+        return as_dim(self.size * self.dtype.itemsize)
+
+    @property
+    def is_float(self) -> bool:
+        return self.dtype.kind == "f"
+
+    def with_shape(self, shape: Iterable[Dim]) -> TensorType:
+        return TensorType(tuple(shape), self.dtype)
+
+    def with_dtype(self, dtype: DTypeLike) -> TensorType:
+        return TensorType(self.shape, as_dtype(dtype))
+
+    def __repr__(self) -> str:
+        return f"{_SHORT[self.dtype.name]}[{', '.join(map(str, self.shape))}]"
+
+
+def tensor(shape: object, dtype: DTypeLike = np.float64) -> TensorType:
+    """A TensorType from loosely given parts."""
+    return TensorType(as_shape(shape), as_dtype(dtype))
