@@ -80,22 +80,23 @@ def read_sizes(bound: Mapping[Node, Any]) -> dict[str, int]:
     """The sizes that some arrays give to the symbols, as the names that NumPy texts know them by."""
     inputs = list(bound)
     known: dict[Any, int] = {}
-    sources: dict[str, str] = {}
-    for symbol, i, axis, factor, rest in shapes.readings([v.shape for v in inputs]):
-        size, name = bound[inputs[i]].shape[axis], str(inputs[i].name)
-        text = shapes.show(inputs[i].shape[axis])
-        try:
+    readings = shapes.readings([v.shape for v in inputs])
+    try:
+        for symbol, i, axis, factor, rest in readings:
+            v = inputs[i]
             known[symbol] = runtime.solve_size(
-                name, axis, size, factor, shapes.number(rest, known), text
-            )
-        except runtime.BindError as error:
-            raise BindError(str(error)) from None
-        sources[symbol.name] = f"axis {axis} of {name}"
+                str(v.name), axis, bound[v].shape[axis], factor, shapes.number(rest, known),
+                shapes.show(v.shape[axis]),
+            )  # fmt: skip
+    except runtime.BindError as error:
+        raise BindError(str(error)) from None
+    sources = shapes.sources(readings, [str(v.name) for v in inputs])
     for v, array in bound.items():
         wanted = tuple(shapes.number(d, known) for d in v.shape)
         if np.shape(array) != wanted:
             texts = tuple(map(shapes.show, v.shape))
+            reasons = tuple(shapes.reason(d, sources) for d in v.shape)
             raise BindError(
-                str(runtime.wrong_shape(str(v.name), array.shape, wanted, texts, **sources))
+                str(runtime.wrong_shape(str(v.name), array.shape, wanted, texts, reasons))
             )
     return {f"dim_{symbol.name}": size for symbol, size in known.items()}

@@ -24,6 +24,15 @@ def paths(form: Any, prefix: str = "") -> list[str]:
     return [prefix.lstrip("_")]
 
 
+def keys(form: Any) -> list[Any]:
+    """The keys of all dicts in a form."""
+    if isinstance(form, dict):
+        return [*form, *(key for part in form.values() for key in keys(part))]
+    if isinstance(form, list | tuple):
+        return [key for part in form for key in keys(part)]
+    return []
+
+
 def fill(form: Any, values: Sequence[Any]) -> Any:
     """The form with other values for its leaves."""
     rest = iter(values)

@@ -24,6 +24,7 @@ from .errors import (
     DTypeError,
     GraphcError,
     InvalidGraph,
+    MissingInput,
     NameClash,
     NotConcrete,
     Operand,
@@ -575,7 +576,7 @@ class Graph:
         missing = set(free) - set(self.parameters)
         if missing:
             names = ", ".join(sorted(str(v.name) for v in missing))
-            raise NameClash(f"the graph needs {names}, and its parameters do not name them")
+            raise MissingInput(f"the graph needs {names}, which its inputs do not list")
 
     @staticmethod
     def _refuse_shared_names(inputs: Iterable[Node]) -> None:

@@ -314,6 +314,17 @@ def readings(shapes: Sequence[Shape]) -> list[Reading]:
     return list(found.values())
 
 
+def sources(readings: Iterable[Reading], names: Sequence[str]) -> dict[Dim, str]:
+    """Where each symbol is read from, as people say it: `axis 0 of X`."""
+    return {r.symbol: f"axis {r.axis} of {names[r.input]}" for r in readings}
+
+
+def reason(value: Dim, sources: Mapping[Dim, str]) -> str:
+    """Why a size must be what it is: ` (n is axis 0 of X)`."""
+    known = [f"{s} is {sources[s]}" for s in symbols([value])]
+    return f" ({', '.join(known)})" if known else ""
+
+
 # -- element types ----------------------------------------------------------------------------
 
 _SHORT = {

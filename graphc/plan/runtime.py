@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-Array = Any
-
 
 class BindError(TypeError, ValueError):
     """An argument that does not fit the program."""
 
 
-def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Array:
+def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     """The argument as an array of the declared dtype, by conversions that lose nothing."""
     is_typed = isinstance(value, np.ndarray | np.generic)
     if isinstance(value, np.ma.MaskedArray):
@@ -37,7 +35,7 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Array:
             )
         array = array.astype(dtype)
     if array.ndim != ndim:
-        raise BindError(f"{name} needs {ndim} axes, and has {array.ndim}: its shape is {array.shape}")
+        raise BindError(f"{name} needs {ndim} axes, and has shape {array.shape}")
     return array[()] if ndim == 0 else array
 
 
@@ -50,43 +48,42 @@ def solve_size(name: str, axis: int, size: int, factor: int, rest: int, text: st
 
 
 def wrong_shape(
-    name: str, shape: tuple[int, ...], wanted: tuple[int, ...], texts: tuple[str, ...], **sources: Any
+    name: str, shape: Any, wanted: Any, texts: tuple[str, ...], reasons: tuple[str, ...]
 ) -> BindError:
     """The error of an input whose sizes do not fit: it names both inputs and both axes."""
-    axis = next(k for k, (have, want) in enumerate(zip(shape, wanted)) if have != want)
-    message = f"axis {axis} of {name} has size {shape[axis]}, and needs {texts[axis]}"
-    if texts[axis] != str(wanted[axis]):
-        message += f" = {wanted[axis]}"
-    known = [f"{dim} is {place}" for dim, place in sources.items() if dim in texts[axis]]
-    return BindError(message + (f" ({', '.join(known)})" if known else ""))
+    axis = next(k for k in range(len(wanted)) if shape[k] != wanted[k])
+    needed = texts[axis]
+    if needed != str(wanted[axis]):
+        needed += f" = {wanted[axis]}"
+    return BindError(f"axis {axis} of {name} has size {shape[axis]}, and needs {needed}{reasons[axis]}")
 
 
-def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Array:
+def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     """A constant array from its bytes."""
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
 
-def place(x: Array, shape: tuple[int, ...], index: Any) -> Array:
+def place(x: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros with x written at an index."""
     result = np.zeros(shape, x.dtype)
     result[index] = x
     return result
 
 
-def scatter_add(x: Array, indices: Array, updates: Array, axis: int) -> Array:
+def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
     """x with updates added at positions along an axis."""
     result = np.array(x, np.result_type(x, updates))
     np.add.at(result, (slice(None),) * axis + (indices,), updates)
     return result
 
 
-def scatter_add_along_axis(x: Array, indices: Array, updates: Array, axis: int) -> Array:
+def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int) -> Any:
     """x with updates added at each position's own indices along an axis."""
     result = np.array(x, np.result_type(x, updates))
     index = list(np.indices(indices.shape, sparse=True))
@@ -95,7 +92,7 @@ def scatter_add_along_axis(x: Array, indices: Array, updates: Array, axis: int) 
     return result
 
 
-def linear_recurrence(a: Array, b: Array, axis: int) -> Array:
+def linear_recurrence(a: Any, b: Any, axis: int) -> Any:
     """r[k] = a[k] * r[k - 1] + b[k] along an axis, from r[0] = b[0]."""
     a = np.moveaxis(a, axis, 0)
     result = np.moveaxis(np.array(b, np.result_type(a, b)), axis, 0)

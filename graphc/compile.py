@@ -1,0 +1,124 @@
+"""compile: passes, then emission, then a Function that runs the program and can show it."""
+
+from __future__ import annotations
+
+import builtins
+import difflib
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from . import forms, passes
+from .errors import ArgumentError, BindError, MissingInput
+from .ir import Graph, Node
+from .passes import Log
+from .plan.emit import emit
+
+
+def compile(
+    outputs: Any, *, name: str = "program", inputs: Iterable[Node] | None = None
+) -> Function:
+    """A NumPy program for a node, or for a list, tuple or dict of nodes.
+
+    `inputs` fixes the order of the arguments, which is otherwise that of declaration.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> f = gc.compile({"total": gc.sum(x * x)}, name="squares")
+    >>> f([1.0, 2.0])
+    {'total': np.float64(5.0)}
+    """
+    nodes = forms.leaves(outputs)
+    if not nodes:
+        raise ArgumentError("compile needs at least one output")
+    for v in nodes:
+        if not isinstance(v, Node):
+            raise ArgumentError(f"an output must be a node, and {v!r} is a {type(v).__name__}")
+    for key in forms.keys(outputs):
+        if not isinstance(key, str | int):
+            raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")
+    if not isinstance(name, str) or not name:
+        raise ArgumentError(f"a program's name must be a string that is not empty, not {name!r}")
+    written = Graph(nodes, inputs)
+    graph, log = passes.run(written)
+    return Function(name, graph, log, emit(graph, outputs, name))
+
+
+class Function:
+    """A compiled program: call it, read it (`source`), keep it (`save`), ask what it costs (`report`)."""
+
+    def __init__(self, name: str, graph: Graph, log: Log, source: str) -> None:
+        self.name, self.graph, self.log, self.source = name, graph, log, source
+        self._names = tuple(str(v.name) for v in graph.parameters)
+        namespace: dict[str, Any] = {"__name__": f"graphc.programs.{name}"}
+        exec(builtins.compile(source, f"<graphc {name!r}>", "exec"), namespace)
+        *_, self._run = namespace.values()  # the function is the last thing that a program defines
+        # The program is standalone, so its errors are its own; here they become graphc's.
+        self._misfit = namespace.get("BindError", BindError)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != len(self._names):
+            args = self._bound(args, kwargs)
+        try:
+            return self._run(*args)
+        except self._misfit as error:
+            raise BindError(str(error)) from None
+
+    def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments in order, some given by position and some by name."""
+        if len(args) > len(self._names):
+            raise BindError(
+                f"{self.name} takes {len(self._names)} arguments, and was given {len(args)}"
+            )
+        values = dict(zip(self._names, args, strict=False))
+        for key, value in kwargs.items():
+            if key not in self._names:
+                close = difflib.get_close_matches(key, self._names, 1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                raise BindError(f"{self.name} has no input {key}: {self._signature}{hint}")
+            if key in values:
+                raise BindError(f"{self.name} was given {key} twice")
+            values[key] = value
+        missing = [n for n in self._names if n not in values]
+        if missing:
+            raise MissingInput(f"{self.name} needs {', '.join(missing)}: {self._signature}")
+        return tuple(values[n] for n in self._names)
+
+    @property
+    def _signature(self) -> str:
+        return f"{self.name}({', '.join(f'{v.name}: {v.type}' for v in self.graph.parameters)})"
+
+    @property
+    def unused(self) -> tuple[Node, ...]:
+        """The inputs that no output depends on."""
+        return tuple(v for v in self.graph.parameters if v not in self.graph)
+
+    @property
+    def report(self) -> Report:
+        """Nodes, flops and peak bytes after each pass, as formulas in the sizes."""
+        return Report(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program to a file that runs with NumPy alone."""
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(self.source)
+
+    def __repr__(self) -> str:
+        return f"<compiled {self._signature}>"
+
+
+class Report:
+    """What a compilation did and what the program costs; printing it tells."""
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __str__(self) -> str:
+        lines = [self.function._signature, str(self.function.log)]
+        if self.function.unused:
+            names = ", ".join(str(v.name) for v in self.function.unused)
+            lines.append(f"unused inputs: {names}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+

@@ -1,0 +1,290 @@
+"""Emission: a graph becomes the source of a NumPy program, one line for each operation.
+
+Names of the user never reach the program as they are: identifiers are made here, texts are literals.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import inspect
+import keyword
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .. import forms, shapes
+from ..errors import Where
+from ..ir import Graph, Node
+from ..ops.leaves import literal
+from ..shapes import Dim
+from . import runtime
+
+HELPERS = {
+    name: value
+    for name, value in vars(runtime).items()
+    if getattr(value, "__module__", None) == runtime.__name__
+}
+_WORD = re.compile(r"[^\W\d]\w*")
+_OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
+
+
+class Identifiers:
+    """Hands out identifiers: like the names that people gave, safe, and each only once."""
+
+    def __init__(self) -> None:
+        self.taken = {*keyword.kwlist, *dir(builtins), *HELPERS, "np", "Any", "base64", "annotations"}
+        self.last: dict[str, int] = {}
+
+    def take(self, name: str) -> str:
+        base = unicodedata.normalize("NFKC", name[:200])
+        base = re.sub(r"\W+", "_", base).strip("_")[:40]
+        base = unicodedata.normalize("NFKC", base)
+        if not base.isidentifier():
+            base = f"v_{base}" if f"v_{base}".isidentifier() else "v"
+        found = base
+        while found in self.taken:
+            self.last[base] = self.last.get(base, 0) + 1
+            found = f"{base}_{self.last[base]}"
+        self.taken.add(found)
+        return found
+
+
+def emit(graph: Graph, form: Any, name: str) -> str:
+    """The program of a graph, whose outputs are returned in a form."""
+    return _Program(graph, form, name).source()
+
+
+class _Program:
+    """The parts of a program as they are written: constants at the top, then one function."""
+
+    def __init__(self, graph: Graph, form: Any, name: str) -> None:
+        self.graph, self.form = graph, form
+        self.identifiers = Identifiers()
+        self.function = self.identifiers.take(name)
+        self.names: dict[Node, str] = {
+            v: self.identifiers.take(str(v.name)) for v in graph.parameters
+        }
+        self.readings = shapes.readings([v.shape for v in graph.parameters])
+        self.dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
+        self.dim_names = {symbol.name: given for symbol, given in self.dims.items()}
+        self.helpers: set[str] = set()
+        self.constants: list[str] = []
+        self.place = ""
+        self.places: dict[tuple[Where, bool], str] = {}
+
+    def source(self) -> str:
+        self._name_outputs()
+        body = [*self._bindings(), *self._steps(), self._result()]
+        parameters = ", ".join(self.names[v] for v in self.graph.parameters)
+        function = [
+            '@np.errstate(all="ignore")',
+            f"def {self.function}({parameters}):",
+            *("    " + line for line in [*self._docstring(), *body]),
+        ]
+        return "\n".join([*self._head(), *function, ""])
+
+    # Names
+
+    def _name_outputs(self) -> None:
+        """An output that the user did not name otherwise is called by its key."""
+        self.called = dict(self.graph.names)
+        for v, path in zip(self.graph.outputs, forms.paths(self.form), strict=True):
+            if path and (v not in self.called or v.adjoint_of is not None):
+                self.called[v] = path
+
+    def _name(self, v: Node) -> str:
+        """The identifier of a value, from now on."""
+        if v not in self.names:
+            given = self.called.get(v)
+            if given is None:
+                given = "constant" if v.op.name == "constant" else f"t{len(self.names)}"
+            self.names[v] = self.identifiers.take(given)
+        return self.names[v]
+
+    # Inputs and sizes
+
+    def _bindings(self) -> Iterable[str]:
+        """Arguments to arrays, then sizes from their shapes, then the sizes checked."""
+        parameters = self.graph.parameters
+        for v in parameters:
+            x = self.names[v]
+            yield f"{x} = {self._use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
+        for r in self.readings:
+            v = parameters[r.input]
+            size = f"{self.names[v]}.shape[{r.axis}]"
+            if not r.is_bare:
+                rest, text = self._dims(shapes.source(r.rest)), shapes.show(v.shape[r.axis])
+                size = (
+                    f"{self._use('solve_size')}({v.name!r}, {r.axis}, {size}, "
+                    f"{r.factor}, {rest}, {text!r})"
+                )
+            yield f"{self.dims[r.symbol]} = {size}"
+        read = {(r.input, r.axis) for r in self.readings if r.is_bare}
+        sources = shapes.sources(self.readings, [str(v.name) for v in parameters])
+        for i, v in enumerate(parameters):
+            if all((i, k) in read for k in range(v.ndim)):
+                continue
+            wanted = self._dims(shapes.source(v.shape))
+            texts = tuple(map(shapes.show, v.shape))
+            reasons = tuple(
+                "" if (i, k) in read else shapes.reason(d, sources) for k, d in enumerate(v.shape)
+            )
+            shape = f"{self.names[v]}.shape"
+            yield f"if {shape} != {wanted}:"
+            yield (
+                f"    raise {self._use('wrong_shape')}"
+                f"({v.name!r}, {shape}, {wanted}, {texts!r}, {reasons!r})"
+            )
+
+    def _dims(self, text: str) -> str:
+        return _OPERAND.sub(lambda m: self.dim_names[m[2]], text)
+
+    # Operations
+
+    def _steps(self) -> Iterable[str]:
+        for v in self.graph.nodes:
+            if v.op.name == "input":
+                continue
+            if v.op.name == "constant":
+                if v.ndim:
+                    self.constants.append(f"{self._name(v)} = {self._text(v)}")
+                continue
+            place = self._place(v)
+            if place and place != self.place:
+                self.place = place
+                yield f"# {place}"
+            text = self._text(v)
+            yield f"{self._name(v)} = {text}"
+
+    def _text(self, v: Node) -> str:
+        """The NumPy text of a node, with the program's names for its operands and sizes."""
+        parts = []
+        for part, operand, dim in _template(v.op.text(v)):
+            parts.append(part)
+            if operand is not None:
+                parts.append(self._operand(v, v.inputs[operand]))
+            elif dim is not None:
+                parts.append(self.dim_names[dim])
+        self.helpers |= _helpers(v.op.text(v))
+        return "".join(parts)
+
+    def _operand(self, v: Node, x: Node) -> str:
+        if x.op.name != "constant" or x.ndim:
+            return self._name(x)
+        # A bare number is weak: right only beside an operand that has the constant's dtype.
+        if v.op.family == "elementwise" and any(
+            y.dtype == x.dtype and y.op.name != "constant" for y in v.inputs
+        ):
+            return literal(x.attrs["value"].array[()], x.dtype)
+        return x.op.text(x)
+
+    def _place(self, v: Node) -> str:
+        """The user's line that a node belongs to."""
+        if v.where is None:
+            return ""
+        key = v.where, v.origin is not None
+        if key not in self.places:
+            role = "gradient of " if v.origin is not None else ""
+            self.places[key] = f"{role}{v.where.place}   {v.where.text}".rstrip()
+        return self.places[key]
+
+    # The result, and what surrounds the function
+
+    def _result(self) -> str:
+        texts, given = [], set()
+        for v in self.graph.outputs:
+            if v.op.name == "constant" and not v.ndim:
+                texts.append(self._text(v))
+                continue
+            base, is_fresh = _base(v)
+            texts.append(self._name(v))
+            if not v.ndim:
+                texts[-1] += "[()]"
+            elif not is_fresh or base in given:
+                texts[-1] += ".copy()"
+            given.add(base)
+        return "return " + forms.write(self.form, texts)
+
+    def _docstring(self) -> list[str]:
+        inputs = [f"    {_harmless(str(v.name))} : {v.type}" for v in self.graph.parameters]
+        types = [str(v.type) for v in self.graph.outputs]
+        result = _harmless(forms.write(self.form, types))
+        if not inputs:
+            return [f'"""{result}"""']
+        return ['"""', *(line.strip() for line in inputs), f"-> {result}", '"""']
+
+    def _use(self, helper: str) -> str:
+        self.helpers.add(helper)
+        return helper
+
+    def _head(self) -> list[str]:
+        copied = _closure(self.helpers)
+        constants = [line for line in self.constants if line]
+        for line in constants:
+            copied = _closure({*copied, *_helpers(line)})
+        parts = [inspect.getsource(HELPERS[name]).rstrip() for name in HELPERS if name in copied]
+        needs = [m for m in ("base64",) if any(re.search(rf"\b{m}\b", part) for part in parts)]
+        head = [
+            f'"""{self.function}: a NumPy program written by graphc. It needs NumPy alone."""',
+            "",
+            "from __future__ import annotations",
+            "",
+            *(f"import {module}" for module in needs),
+            "from typing import Any",
+            "",
+            "import numpy as np",
+            "",
+            "",
+        ]
+        for part in parts:
+            head += [part, "", ""]
+        if constants:
+            head += [*constants, "", ""]
+        return head
+
+
+def _base(v: Node) -> tuple[Node, bool]:
+    """Whose memory a value lies in, and whether that is nobody else's and as large as the value."""
+    is_fresh = True
+    while v.op.view:
+        is_fresh &= v.type.size == v.inputs[0].type.size
+        v = v.inputs[0]
+    return v, is_fresh and v.op.name not in ("input", "constant")
+
+
+def _harmless(text: str) -> str:
+    """Foreign text as it may stand inside a docstring."""
+    printable = "".join(c if c.isprintable() else "?" for c in text)
+    return printable.replace("\\", "\\\\").replace('"', "'")
+
+
+@functools.lru_cache(maxsize=4096)
+def _template(text: str) -> tuple[tuple[str, int | None, str | None], ...]:
+    """A NumPy text cut at its operands and sizes."""
+    parts: list[tuple[str, int | None, str | None]] = []
+    end = 0
+    for m in _OPERAND.finditer(text):
+        parts.append((text[end : m.start()], int(m[1]) if m[1] else None, m[2]))
+        end = m.end()
+    return (*parts, (text[end:], None, None))
+
+
+@functools.lru_cache(maxsize=4096)
+def _helpers(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text)) & HELPERS.keys()
+
+
+def _closure(names: Iterable[str]) -> set[str]:
+    """Some helpers and all those that they use."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_helpers(inspect.getsource(HELPERS[name])))
+    return found
+
+
