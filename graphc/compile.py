@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from . import forms, passes
+from . import forms, passes, shapes
 from .errors import ArgumentError, BindError, MissingInput
-from .ir import Graph, Node
+from .ir import Graph, Node, declaration, topo
 from .passes import Log
-from .plan.emit import emit
+from .plan.emit import Program, emit
+from .shapes import Dim
 
 
 def compile(
@@ -40,23 +41,46 @@ def compile(
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"a program's name must be a string that is not empty, not {name!r}")
     written = Graph(nodes, inputs)
+    if inputs is None:
+        written = _with_sizes(written)
     graph, log = passes.run(written)
     return Function(name, graph, log, emit(graph, outputs, name))
 
 
-class Function:
-    """A compiled program: call it, read it (`source`), keep it (`save`), ask what it costs (`report`)."""
+def _with_sizes(graph: Graph) -> Graph:
+    """The graph, taking also the inputs that it needs for nothing but their sizes.
 
-    def __init__(self, name: str, graph: Graph, log: Log, source: str) -> None:
-        self.name, self.graph, self.log, self.source = name, graph, log, source
+    The gradient of sum(x) is ones in the shape of x: x itself is only met in the forward graph.
+    """
+    shown = set(shapes.symbols(d for v in graph.parameters for d in v.shape))
+    sizes = {d: v for v in graph.nodes for d in (*v.shape, *_dims(v)) if not isinstance(d, int)}
+    lacking = {s: v for d, v in sizes.items() for s in shapes.symbols([d]) if s not in shown}
+    forward = topo([v.origin for v in lacking.values() if v.origin is not None])
+    extra = [
+        x for x in forward if x.op.name == "input" and not lacking.keys().isdisjoint(x.shape)
+    ]
+    if not extra:
+        return graph
+    return Graph(graph.outputs, sorted({*graph.parameters, *extra}, key=declaration))
+
+
+def _dims(v: Node) -> tuple[Dim, ...]:
+    return (v.attrs["dim"],) if "dim" in v.attrs else ()
+
+
+class Function:
+    """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`)."""
+
+    def __init__(self, name: str, graph: Graph, log: Log, program: Program) -> None:
+        self.name, self.graph, self.log, self.source = name, graph, log, program.source
         self._names = tuple(str(v.name) for v in graph.parameters)
         namespace: dict[str, Any] = {"__name__": f"graphc.programs.{name}"}
-        exec(builtins.compile(source, f"<graphc {name!r}>", "exec"), namespace)
-        *_, self._run = namespace.values()  # the function is the last thing that a program defines
+        exec(builtins.compile(self.source, f"<graphc {name!r}>", "exec"), namespace)
+        self._run = namespace[program.function]
         # The program is standalone, so its errors are its own; here they become graphc's.
         self._misfit = namespace.get("BindError", BindError)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != len(self._names):
             args = self._bound(args, kwargs)
         try:

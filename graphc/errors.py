@@ -1,4 +1,4 @@
-"""What goes wrong, said well: the exceptions, the user's line (`Where`), and how a message is laid out."""
+"""What goes wrong, said well: the exceptions, the user's line, and how a message is laid out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Where(NamedTuple):
     @property
     def place(self) -> str:
         """`train.py:15`"""
-        return f"{os.path.basename(self.code.co_filename)}:{self.line}"
+        return f"{_printable(os.path.basename(self.code.co_filename))}:{self.line}"
 
     @property
     def text(self) -> str:

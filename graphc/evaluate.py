@@ -1,4 +1,4 @@
-"""The reference interpreter: one node after the other, no passes, no plan. The oracle of the tests."""
+"""The reference interpreter: node after node, no passes, no plan. The oracle of the tests."""
 
 from __future__ import annotations
 
@@ -34,12 +34,20 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
     for v in nodes:
         if not isinstance(v, Node):
             raise ArgumentError(f"evaluate takes nodes, and {v!r} is a {type(v).__name__}")
+    if not isinstance(values, Mapping | None):
+        raise ArgumentError(f"evaluate takes a dict of values, not a {type(values).__name__}")
     order = topo(nodes)
-    found = bind([v for v in order if v.op.name == "input"], values or {})
+    found = bind(inputs_of(order, values or {}), values or {})
     sizes = read_sizes(found)
     with np.errstate(all="ignore"):
         interpret(order, found, sizes)
     return forms.fill(outputs, [np.array(found[v])[()] for v in nodes])
+
+
+def inputs_of(order: Iterable[Node], values: Mapping[Any, Any]) -> list[Node]:
+    """The inputs of an order, and those given beside: a gradient may need only their sizes."""
+    given = [v for v in values if isinstance(v, Node)]
+    return [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
 
 
 def interpret(
@@ -52,7 +60,13 @@ def interpret(
     for v in order:
         if v not in values:
             names: dict[str, Any] = {f"x{i}": values[x] for i, x in enumerate(v.inputs)}
-            values[v] = eval(_code(text(v)), NAMESPACE, {**names, **sizes})
+            try:
+                values[v] = eval(_code(text(v)), NAMESPACE, {**names, **sizes})
+            except NameError as error:
+                unknown = str(error.name).removeprefix("dim_")
+                raise MissingInput(
+                    f"no value shows the size {unknown}: give an input's that does"
+                ) from None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -77,7 +91,7 @@ def bind(inputs: Sequence[Node], values: Mapping[Any, Any]) -> dict[Node, Any]:
 
 
 def read_sizes(bound: Mapping[Node, Any]) -> dict[str, int]:
-    """The sizes that some arrays give to the symbols, as the names that NumPy texts know them by."""
+    """The sizes that some arrays give to the symbols, by the names that NumPy texts use."""
     inputs = list(bound)
     known: dict[Any, int] = {}
     readings = shapes.readings([v.shape for v in inputs])

@@ -1,4 +1,4 @@
-"""Forms: a value alone, or lists, tuples and dicts of values. Results come back in the form asked for."""
+"""Forms: a value alone, or lists, tuples and dicts of values. Results keep the form asked for."""
 
 from __future__ import annotations
 
@@ -49,13 +49,18 @@ def fill(form: Any, values: Sequence[Any]) -> Any:
     return filled(form)
 
 
+def _key(key: str | int) -> str:
+    """A key as Python text, also that of an enum, whose own repr is none."""
+    return str.__repr__(key) if isinstance(key, str) else int.__repr__(key)
+
+
 def write(form: Any, texts: Sequence[str]) -> str:
     """Python text that builds the form out of texts for its leaves."""
     rest = iter(texts)
 
     def written(part: Any) -> str:
         if isinstance(part, dict):
-            return "{" + ", ".join(f"{key!r}: {written(v)}" for key, v in part.items()) + "}"
+            return "{" + ", ".join(f"{_key(key)}: {written(v)}" for key, v in part.items()) + "}"
         if isinstance(part, list):
             return "[" + ", ".join(map(written, part)) + "]"
         if isinstance(part, tuple):

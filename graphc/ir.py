@@ -1,7 +1,7 @@
-"""The graph: `Op` (what an operation means), `Node` (an interned value), `Graph` (a closed set of them).
+"""The graph: `Op` (what an operation means), `Node` (an interned value), `Graph` (a closed set).
 
-No operation is known here by anything but its record. A Node is immutable: same op, same inputs, same
-attributes are the same object, so common subexpressions are shared by construction.
+No operation is known here by anything but its record. A Node is immutable: same op, same inputs,
+same attributes are the same object, so common subexpressions are shared by construction.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 @dataclass(frozen=True)
 class Example:
-    """Inputs on which the laws try an op: shapes, attributes, and where to draw the numbers from."""
+    """Inputs on which the laws try an op: shapes, attributes, and where the numbers lie."""
 
     shapes: tuple[tuple[Dim, ...], ...]
     attrs: Attrs
@@ -103,7 +103,10 @@ class Op:
     view: bool = False
     """The result may share memory with input 0."""
     family: str = ""
-    """Ops of one family are treated alike: leaf, elementwise, layout, reduce, contract, index, scan."""
+    """leaf, elementwise, layout, reduce, contract, index or scan: a family is treated alike."""
+    batch: Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node] | None = None
+    """(node, inputs, batched, lead) -> the op where some inputs carry the axes `lead` in front; the
+    family's rule when absent."""
     complex_step: str | Callable[[Node], str] | None = None
     """NumPy text that continues the op into the complex plane, where the NumPy text does not."""
     examples: tuple[Example, ...] = ()
@@ -127,7 +130,7 @@ class Op:
             result = self.infer(*[x.type for x in nodes], **attrs)
         except GraphcError as error:
             error.locate(operands(nodes))
-            raise
+            raise error.with_traceback(None) from None
         node = Node._new(self, nodes, attrs, result)
         with _interning:
             return _interned.setdefault(key, node)
@@ -141,7 +144,7 @@ class Op:
 
 
 def spelling(function: Callable[P, R]) -> Callable[P, R]:
-    """A public function that comes down to records: found by its name, its errors list its operands."""
+    """A public function that comes down to records: found by name, its errors list its operands."""
 
     @functools.wraps(function)
     def spelled(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -149,7 +152,7 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except GraphcError as error:
             error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
-            raise
+            raise error.with_traceback(None) from None  # what lies within is no news to the user
 
     FUNCTIONS[function.__name__] = spelled
     return spelled
@@ -172,9 +175,19 @@ _interning = threading.Lock()
 
 
 class _Building(threading.local):
-    """On whose behalf this thread builds nodes: the forward node while backprop runs, else nobody."""
+    """For whom this thread builds nodes: the forward node while backprop runs, else nobody."""
 
     origin: Node | None = None
+    where: Where | None = None
+    scope: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> tuple[Node | None, Where | None, tuple[str, ...]]:
+        return self.origin, self.where, self.scope
+
+    @state.setter
+    def state(self, state: tuple[Node | None, Where | None, tuple[str, ...]]) -> None:
+        self.origin, self.where, self.scope = state
 
 
 _building = _Building()
@@ -183,16 +196,50 @@ _building = _Building()
 @contextmanager
 def building_for(origin: Node) -> Iterator[Callable[[Node], None]]:
     """Nodes built inside belong to the line of `origin`; call what is yielded to change it."""
-    outer = _building.origin
+    outer = _building.state
 
     def change(node: Node) -> None:
-        _building.origin = node
+        _building.state = node, node.where, node.scope
 
     try:
-        _building.origin = origin
+        change(origin)
         yield change
     finally:
-        _building.origin = outer
+        _building.state = outer
+
+
+@contextmanager
+def standing_for(node: Node) -> Iterator[None]:
+    """Nodes built inside do in another graph what `node` does in its own: they have its line."""
+    outer = _building.state
+    try:
+        _building.state = node.origin, node.where, node.scope
+        yield
+    finally:
+        _building.state = outer
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Nodes made inside are a part of the graph called `name`, which pictures can fold into a box.
+
+    Scopes nest. A node that exists already stays where it was made, and a gradient is a part of
+    what its forward node is a part of.
+
+    >>> import graphc as gc
+    >>> with gc.scope("layer1"):
+    ...     h = gc.tanh(gc.input("x", ()))
+    >>> h.scope, gc.grad(h, h.inputs[0]).scope
+    (('layer1',), ('layer1',))
+    """
+    if not isinstance(name, str) or not name:
+        raise NameClash(f"a scope's name must be a string that is not empty, and {name!r} is not")
+    outer = _building.scope
+    _building.scope = (*outer, name)
+    try:
+        yield
+    finally:
+        _building.scope = outer
 
 
 def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
@@ -210,14 +257,17 @@ class Node:
     """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity."""
 
     __slots__ = (
-        "op", "inputs", "attrs", "type", "where", "origin", "adjoint_of", "given_name", "__weakref__",
+        "op", "inputs", "attrs", "type", "where", "scope", "origin", "adjoint_of", "given_name",
+        "__weakref__",
     )  # fmt: skip
+    __match_args__ = ("op", "inputs", "attrs")
 
     op: Op
     inputs: tuple[Node, ...]
     attrs: Attrs
     type: TensorType
     where: Where | None
+    scope: tuple[str, ...]  # the parts of the graph that it is a part of, outermost first
     origin: Node | None  # the forward node on whose behalf backprop built this one
     adjoint_of: Node | None  # the forward node whose whole gradient this is
     given_name: str | None
@@ -234,7 +284,8 @@ class Node:
         put(node, "inputs", inputs)
         put(node, "attrs", attrs)
         put(node, "type", type_)
-        put(node, "where", caller() if origin is None else origin.where)
+        put(node, "where", _building.where or caller())
+        put(node, "scope", _building.scope)
         put(node, "origin", origin)
         put(node, "adjoint_of", None)
         put(node, "given_name", None)
@@ -272,20 +323,22 @@ class Node:
 
     @property
     def name(self) -> str | None:
-        """The name given by `named`, or the name of an input."""
-        return self.given_name or self.attrs.get("name")
+        """The name of an input, or the name given by `named`."""
+        return self.attrs["name"] if self.op.name == "input" else self.given_name
 
     @property
     def label(self) -> str:
         """What to call this node in a sentence: its name, or the variable it was assigned to."""
         if self.name:
             return self.name
+        if self.adjoint_of is not None and self.adjoint_of.label != self.adjoint_of.op.name:
+            return f"grad_{self.adjoint_of.label}"
         if self.origin is None and self.where is not None and self.where.assigned_name:
             return self.where.assigned_name
         return self.op.name
 
     def named(self, name: str) -> Node:
-        """This node, called `name` in programs, pictures and messages.
+        """This node, called `name` in programs, pictures and messages; the latest name holds.
 
         >>> import graphc as gc
         >>> gc.exp(gc.input("x", ())).named("growth")
@@ -293,18 +346,13 @@ class Node:
         """
         if not isinstance(name, str) or not name:
             raise NameClash(f"a name must be a string that is not empty, and {name!r} is not")
+        if self.op.name == "input":
+            raise NameClash(f"an input has its name from gc.input: this one is called {self.name!r}")
         object.__setattr__(self, "given_name", name)
         return self
 
     def __repr__(self) -> str:
-        def brief(node: Node) -> str:
-            if node.op.name == "constant" and node.ndim == 0:
-                return node.op.text(node)
-            return node.label
-
-        arguments = [brief(x) for x in self.inputs]
-        arguments += [f"{k}={v}" for k, v in self.attrs.items() if k != "name"]
-        return f"<{self.label}: {self.type} = {self.op.name}({', '.join(arguments)})>"
+        return f"<{self.label}: {self.type} = {_applied(self, [x.label for x in self.inputs])}>"
 
     # What Python asks of it
 
@@ -426,6 +474,18 @@ class Node:
         return function(*inputs)
 
 
+def _applied(v: Node, names: Sequence[str]) -> str:
+    """An operation on named operands: `power(w, 2.0)`. Numbers are written out."""
+    if v.op.name == "input":
+        return "input"
+    arguments = [
+        str(x.attrs["value"]) if x.op.name == "constant" and not x.ndim else name
+        for x, name in zip(v.inputs, names, strict=True)
+    ]
+    arguments += [f"{key}={value}" for key, value in v.attrs.items()]
+    return f"{v.op.name}({', '.join(arguments)})"
+
+
 # -- Python values as nodes -------------------------------------------------------------------
 
 _NUMBERS = (bool, int, float)
@@ -439,7 +499,7 @@ def is_liftable(value: object) -> bool:
 
 
 def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
-    """Nodes for some operands. Python numbers are weak: they take the dtype of their peers (NEP 50)."""
+    """Nodes for some operands. Python numbers are weak: they take their peers' dtype (NEP 50)."""
     given = [_typed(value, taker) for value in values]
     peers = [value.dtype for value in given if isinstance(value, Node)]
     return tuple(
@@ -498,19 +558,19 @@ def declaration(node: Node) -> int:
 def topo(outputs: Iterable[Node]) -> list[Node]:
     """Every ancestor of the outputs and they themselves, inputs before consumers."""
     done: dict[Node, None] = {}
+    opened: set[Node] = set()
     for output in outputs:
         stack = [output]
         while stack:
-            node = stack[-1]
+            node = stack.pop()
             if node in done:
-                stack.pop()
                 continue
-            pending = [x for x in node.inputs if x not in done]
-            if pending:
-                stack.extend(reversed(pending))
-            else:
+            if node in opened:  # its inputs are done
                 done[node] = None
-                stack.pop()
+                continue
+            opened.add(node)
+            stack.append(node)
+            stack.extend([x for x in reversed(node.inputs) if x not in done])
     return list(done)
 
 
@@ -530,18 +590,17 @@ def consumers(order: Iterable[Node]) -> dict[Node, list[Node]]:
 
 
 def rebuild(
-    outputs: Sequence[Node],
-    replacements: Mapping[Node, Node],
-    rule: Callable[[Node], Node] | None = None,
-) -> list[Node]:
-    """The outputs with some nodes replaced, and a rule applied to every node made or met."""
-    new: dict[Node, Node] = dict(replacements)
-    for node in topo(outputs):
+    order: Iterable[Node],
+    rule: Callable[[Node], Node] = lambda node: node,
+    replacements: Mapping[Node, Node] | None = None,
+) -> dict[Node, Node]:
+    """What each node of an order becomes when some are replaced and a rule changes the rest."""
+    new: dict[Node, Node] = dict(replacements or {})
+    for node in order:
         if node not in new:
-            inputs = tuple(new[x] for x in node.inputs)
-            again = node if inputs == node.inputs else _again(node, inputs)
-            new[node] = again if rule is None else rule(again)
-    return [new[output] for output in outputs]
+            inputs = tuple([new[x] for x in node.inputs])
+            new[node] = rule(node if inputs == node.inputs else _again(node, inputs))
+    return new
 
 
 def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -557,21 +616,37 @@ def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
 
 # -- Graph ------------------------------------------------------------------------------------
 
+def listed(nodes: Iterable[Node], role: str) -> tuple[Node, ...]:
+    """Some nodes as a tuple, where a list of nodes was asked for."""
+    given = (nodes,) if isinstance(nodes, Node) or not isinstance(nodes, Iterable) else tuple(nodes)
+    for v in given:
+        if not isinstance(v, Node):
+            raise ArgumentError(f"{role} must be nodes, and {v!r} is a {type(v).__name__}")
+    return given
+
+
 class Graph:
     """Some outputs and everything they are computed from, as a function of `parameters`.
 
-    The book's words: `operation(v)` made v, `inputs(v)` are its parents, `consumers(v)` its children.
+    The book's words: `operation(v)` made v; its parents are `inputs(v)`, its children
+    `consumers(v)`.
     """
 
     def __init__(self, outputs: Iterable[Node], parameters: Iterable[Node] | None = None) -> None:
-        self.outputs = tuple(outputs)
+        self.outputs = listed(outputs, "outputs")
         self.nodes = topo(self.outputs)
         free = [v for v in self.nodes if v.op.name == "input"]
         self._refuse_shared_names(free)
         if parameters is None:
             self.parameters = tuple(sorted(free, key=declaration))
         else:
-            self.parameters = tuple(parameters)
+            self.parameters = listed(parameters, "inputs")
+            for v, times in Counter(self.parameters).items():
+                if v.op.name != "input" or times > 1:
+                    reason = f"{v.label} twice" if times > 1 else f"{v.label}, which is computed"
+                    error = ArgumentError(f"inputs lists what gc.input made, each once, not {reason}")
+                    error.locate(operands([v]))
+                    raise error
             self._refuse_shared_names(self.parameters)
         missing = set(free) - set(self.parameters)
         if missing:
@@ -621,7 +696,18 @@ class Graph:
         for old, new in replacements.items():
             if old.type != new.type:
                 raise ShapeError(f"{old.label} is {old.type}, and its substitute is {new.type}")
-        return Graph(rebuild(self.outputs, replacements))
+        return self.rewritten(replacements=replacements)
+
+    def rewritten(
+        self,
+        rule: Callable[[Node], Node] = lambda node: node,
+        replacements: Mapping[Node, Node] | None = None,
+    ) -> Graph:
+        """This graph with a rule applied to every node, inputs first."""
+        new = rebuild(self.nodes, rule, replacements)
+        if all(old is node for old, node in new.items()):
+            return self
+        return Graph([new[v] for v in self.outputs], self.parameters)
 
     @functools.cached_property
     def names(self) -> dict[Node, str]:
@@ -638,9 +724,10 @@ class Graph:
     def _assigned_name(self, v: Node) -> str | None:
         if v.origin is not None or v.where is None or v.op.family == "leaf":
             return None
-        # One call may build several nodes; the variable holds the last of them. A consumer of another
-        # op on the same instruction means that v is not the last.
-        if any(c.where == v.where and c.op is not v.op for c in self._consumers[v]):
+        # One call may build several nodes; the variable holds the last of them. A consumer of
+        # another op on the same instruction means that v is not the last.
+        siblings = (c for c in self._consumers[v] if c.origin is None and c.where == v.where)
+        if any(c.op is not v.op for c in siblings):
             return None
         return v.where.assigned_name
 
@@ -678,7 +765,7 @@ class Graph:
             base = self.names.get(v, v.op.name)
             tags[v] = base if not used[base] else f"{base}_{used[base]}"
             used[base] += 1
-            arguments = [tags[x] for x in v.inputs] + [f"{k}={a}" for k, a in v.attrs.items()]
-            lines.append(f"  {tags[v]} : {v.type} = {v.op.name}({', '.join(arguments)})")
+            if v.op.name != "constant" or v.ndim or v in self.outputs:
+                lines.append(f"  {tags[v]} : {v.type} = {_applied(v, [tags[x] for x in v.inputs])}")
         lines.append(f"  return {', '.join(tags[v] for v in self.outputs)}")
         return "\n".join(lines)

@@ -6,7 +6,8 @@ Recipes are made once per expression and then replayed: sympy is never asked whi
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,36 @@ from sympy.core.function import AppliedUndef
 from .errors import NotDifferentiable
 from .ir import FUNCTIONS, OPS, Node, Op, topo
 
-# The arguments of specifications, and the result itself, which a derivative may refer to.
+# The arguments of specifications, p and q truth values, and the result itself, which a derivative
+# may mention.
 x, y, z, result = sp.symbols("x y z result", real=True)
+p, q = sp.symbols("p q")
+_SYMBOLS = {s.name: s for s in (p, q, x, y, z, result)}
+
+
+class Formula:
+    """Expressions in some of x, y, z, p, q, result, or a function of those that makes them.
+
+    They are made when first looked at: sympy takes its time over the first sum that it meets, and
+    importing graphc should not.
+    """
+
+    def __init__(self, formula: Any) -> None:
+        if inspect.isfunction(formula):
+            self.variables = tuple(_SYMBOLS[name] for name in inspect.signature(formula).parameters)
+            self._make: Callable[..., Any] = formula
+        else:
+            symbols = getattr(formula, "free_symbols", ())
+            self.variables = tuple(s for s in _SYMBOLS.values() if s in symbols)
+            self._make = lambda *_: formula
+
+    @functools.cached_property
+    def expr(self) -> Any:
+        return self._make(*self.variables)
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The expression in other symbols, or its value."""
+        return sp.Lambda(self.variables, self.expr)(*arguments)
 
 
 class Step(NamedTuple):
@@ -39,17 +68,17 @@ class Recipe(NamedTuple):
         """The nodes of the recipe on these arguments; its constants have the given dtype."""
         values = list(arguments)
 
-        def value(at: Any, is_position: bool) -> Node:
+        def value(at: Any, is_position: bool) -> Any:
             if is_position:
                 return values[at]
             # A truth value stays one; every number is of the dtype asked for.
-            return FUNCTIONS["constant"](  # type: ignore[no-any-return]
-                at, dtype=np.dtype(bool) if isinstance(at, bool) else dtype
-            )
+            truth = isinstance(at, bool)
+            return FUNCTIONS["constant"](at, dtype=np.dtype(bool) if truth else dtype)
 
         for function, positions, flags in self.steps:
             values.append(FUNCTIONS[function](*map(value, positions, flags)))
-        return value(self.value, self.value_is_position)
+        built: Node = value(self.value, self.value_is_position)
+        return built
 
 
 @functools.lru_cache(maxsize=4096)
@@ -64,7 +93,7 @@ Value = tuple[Any, bool]
 
 
 class _Writer:
-    """Walks a (small) expression and writes its steps. Sums and products come out as people write them."""
+    """Writes the steps of a (small) expression, sums and products as people write them."""
 
     def __init__(self, symbols: tuple[Any, ...]) -> None:
         self.known: dict[Any, Value] = {s: (i, True) for i, s in enumerate(symbols)}
@@ -110,7 +139,7 @@ class _Writer:
     def _product(self, e: Any) -> Value:
         if _is_negated(e):
             return self.step("negative", self.write(-e))
-        numerator, denominator = sp.fraction(e)
+        numerator, denominator = _fraction(e)
         if denominator != 1:
             return self.step("divide", self.write(numerator), self.write(denominator))
         total, *others = map(self.write, e.as_ordered_factors())
@@ -142,6 +171,21 @@ class _Writer:
         return value
 
 
+def _fraction(e: Any) -> tuple[Any, Any]:
+    """Numerator and denominator; an exponential of a negative argument stays above."""
+    above, below = [], []
+    for factor in e.as_ordered_factors():
+        base, exponent = factor.as_base_exp()
+        if factor.is_Rational:
+            above.append(sp.Integer(factor.p))
+            below.append(sp.Integer(factor.q))
+        elif base != sp.E and _is_negated(exponent):
+            below.append(base**-exponent)
+        else:
+            above.append(factor)
+    return sp.Mul(*above), sp.Mul(*below)
+
+
 def _is_negated(e: Any) -> bool:
     return bool(e.as_coeff_Mul()[0].is_negative)
 
@@ -166,12 +210,6 @@ def _scan_ops(count: int) -> dict[Any, str]:
         if op.meaning is not None and op.meaning.expr.args == op.meaning.variables:
             found.setdefault(op.meaning.expr.func, op.name)
     return found
-
-
-@functools.cache
-def derivative(op: Op, i: int) -> Any:
-    """The derivative of an elementwise op by its argument i, from its specification."""
-    return sp.diff(op.meaning.expr, op.meaning.variables[i])
 
 
 @functools.cache

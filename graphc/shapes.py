@@ -1,13 +1,14 @@
 """Sizes and types: symbolic dims, tensor types, broadcasting, promotion.
 
-A dim is a plain int or a sympy integer expression in named symbols, always expanded, so that two dims
-are equal exactly when they are the same expression.
+A dim is a plain int or a sympy integer expression in named symbols, always expanded, so that two
+dims are equal exactly when they are the same expression.
 """
 
 from __future__ import annotations
 
 import functools
 import keyword
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
@@ -18,7 +19,10 @@ from numpy.typing import DTypeLike
 
 from .errors import DTypeError, ShapeError, not_the_users
 
-not_the_users(sp.__file__)  # in `n * x` Python asks the dim first, and sympy stands between
+# In `n * x` Python asks the dim first, in `np.sum(x)` NumPy: they stand between us and the user.
+not_the_users(sp.__file__)
+not_the_users(np.__file__)
+not_the_users(np.__file__)  # and NumPy in `np.sum(x)`
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
 Shape: TypeAlias = tuple[Dim, ...]
@@ -32,9 +36,11 @@ def dim(name: str) -> Dim:
     >>> gc.input("x", (n, 2 * n + 1)).type
     f64[n, 2*n + 1]
     """
-    if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+    # Python reads an identifier in this normal form, and so does every program that names the size.
+    known = unicodedata.normalize("NFKC", name) if isinstance(name, str) else ""
+    if not known.isidentifier() or keyword.iskeyword(known):
         raise ShapeError(f"a dim's name must be a Python identifier, and {name!r} is not")
-    return _symbol(name)
+    return _symbol(known)
 
 
 def dims(names: str) -> tuple[Dim, ...]:
@@ -95,7 +101,7 @@ def is_expression(value: object) -> bool:
     return isinstance(value, sp.Expr)
 
 
-def not_an_expression(value: object) -> Exception:
+def not_an_expression(value: object) -> Any:
     """What sympy expects to be told of an operand that it should leave to the other side."""
     return sp.SympifyError(value)
 
@@ -145,7 +151,7 @@ def _is_unknown(value: object) -> bool:
 
 
 def broadcast(*shapes: Shape) -> Shape:
-    """NumPy's broadcasting, except that only a literal 1 stretches: a symbol is never silently 1."""
+    """NumPy's broadcasting, except that only a literal 1 stretches: a symbol is never a 1."""
     first = shapes[0]
     if all(shape == first for shape in shapes):
         return first
@@ -334,8 +340,13 @@ _SHORT = {
 }  # fmt: skip
 
 
+_DTYPES = {np.dtype(name): np.dtype(name) for name in _SHORT}
+
+
 def as_dtype(value: DTypeLike) -> np.dtype[Any]:
     """One of the element types that graphs hold: bool, integers, float32, float64."""
+    if isinstance(value, np.dtype) and value in _DTYPES:
+        return _DTYPES[value]
     try:
         dtype = np.dtype(value)
     except TypeError:

@@ -1,4 +1,4 @@
-"""Reverse mode by the book: Algorithm 6.5 prunes, Algorithm 6.6 builds each gradient once, in a table.
+"""Reverse mode by the book: Algorithm 6.5 prunes, Algorithm 6.6 builds the table of gradients.
 
 The gradients are nodes built on top of the graph; nothing is interpreted and nothing recurses.
 """
@@ -21,7 +21,7 @@ from ..ops.chain import is_literal
 
 
 class Contribution(NamedTuple):
-    """What one consumer C of V adds to the gradient of V: op.bprop(inputs, V, D), D being C's own."""
+    """What a consumer C of V adds to V's gradient: op.bprop(inputs, V, D), D being C's own."""
 
     consumer: Node
     position: int
@@ -37,7 +37,7 @@ class Step(NamedTuple):
 
 
 class GradTable(Mapping[Node, Node]):
-    """The book's grad_table: node -> gradient of z by it. `steps` tells how, `pruned` for which nodes."""
+    """The book's grad_table: node -> gradient of z by it. `steps` tells how each came about."""
 
     def __init__(
         self, z: Node, targets: tuple[Node, ...], pruned: tuple[Node, ...], steps: list[Step]
@@ -77,18 +77,18 @@ def carries(v: Node, i: int) -> bool:
 
 
 def pruned(z: Node, targets: Iterable[Node]) -> list[Node]:
-    """Algorithm 6.5's G': the ancestors of z that descend from the targets, in topological order."""
-    wanted = set(targets)
-    reached: set[Node] = set()
-    for v in topo([z]):
-        if v in wanted or any(x in reached and carries(v, i) for i, x in enumerate(v.inputs)):
+    """Algorithm 6.5's G': the ancestors of z that descend from the targets, in order."""
+    order = topo([z])
+    reached = set(targets)
+    for v in order:
+        if v not in reached and any(x in reached and carries(v, i) for i, x in enumerate(v.inputs)):
             reached.add(v)
     # A node that descends from a target still has no gradient if all its ways to z are cut.
     useful = {z} & reached
-    for v in reversed(topo([z])):
+    for v in reversed(order):
         if v in useful:
             useful.update(x for i, x in enumerate(v.inputs) if x in reached and carries(v, i))
-    return [v for v in topo([z]) if v in useful]
+    return [v for v in order if v in useful]
 
 
 def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> GradTable:
@@ -100,7 +100,7 @@ def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> Grad
     >>> [step.node.label for step in table.steps]
     ['multiply', 'x']
     """
-    targets = tuple(targets)
+    targets = (targets,) if isinstance(targets, Node) else tuple(targets)
     _check(z, targets)
     if seed is None and z.shape:
         raise _about(
@@ -138,7 +138,7 @@ def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> Grad
 
 
 def _contribution(c: Node, i: int, g: Node) -> Node:
-    """The book's op.bprop(inputs, X, G), checked: a gradient has the type of what it is taken by."""
+    """The book's op.bprop(inputs, X, G), checked: a gradient has the type of its node."""
     if c.op.bprop is None:
         raise _about(NotDifferentiable(f"{c.op.name} has no bprop, and {c.label} needs one"), c)
     share = c.op.bprop(c, i, g)
@@ -206,7 +206,7 @@ def like(v: Node, value: Any, role: str) -> Node:
     if isinstance(value, int | float):
         value = FUNCTIONS["full_like"](v, value)
     (node,) = lift([value], role)
-    node = FUNCTIONS["astype"](node, v.dtype)
+    node = OPS["astype"](node, dtype=v.dtype) if node.dtype != v.dtype else node
     if node.shape != v.shape:
         error = ShapeError(f"the {role} of {v.label} must be {v.type}, and is {node.type}")
         error.locate(operands([v, node]))

@@ -1,7 +1,7 @@
 """The chain rule's product, with guards: what a branch not taken contributes is exactly 0.
 
-A gradient `where(c, a, 0)` is guarded by c. Multiplied by a derivative that is infinite where c is false,
-0 * inf would be NaN; so the guard is carried into the product: where(c, a * d, 0).
+A gradient `where(c, a, 0)` is guarded by c. Multiplied by a derivative that is infinite where c is
+false, 0 * inf would be NaN; so the guard is carried into the product: where(c, a * d, 0).
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ from ..ir import FUNCTIONS, Node
 # A sum of more terms than this is taken to be unguarded.
 _MOST_TERMS = 16
 
+# What is zero before these is zero after them, as with all of layout.
+_KEEPS_ZEROS = ("sum", "negative", "astype")
+
 
 def is_literal(node: Node, number: float) -> bool:
     """Whether a node is this number, alone or broadcast."""
     while node.op.name == "broadcast_to":
         node = node.inputs[0]
-    return node.op.name == "constant" and node.ndim == 0 and bool(node.attrs["value"].array == number)
+    is_number = node.op.name == "constant" and node.ndim == 0
+    return is_number and bool(node.attrs["value"].array == number)
 
 
 def times(g: Node, d: Node) -> Node:
@@ -36,22 +40,30 @@ def times(g: Node, d: Node) -> Node:
         product = d
     elif is_literal(d, -1.0):
         product = f["negative"](g)
-    elif (condition := guard(g)) is not None:
-        product = guarded(condition, times(_inside(g), d))
-    elif d.op.name == "where" and (condition := guard(d)) is not None:
-        product = guarded(condition, times(g, _inside(d)))
-    elif d.op.name == "negative":
-        product = f["negative"](times(g, d.inputs[0]))
-    elif d.op.name == "reciprocal":
-        product = f["divide"](g, d.inputs[0])
     else:
-        product = f["multiply"](g, d)
+        product = _product(g, d)
     return product if product.shape == shape else f["broadcast_to"](product, shape)  # type: ignore[no-any-return]
+
+
+def _product(g: Node, d: Node) -> Node:
+    """g * d where every branch was taken that either of them hangs on, 0 elsewhere."""
+    f = FUNCTIONS
+    conditions, inner = _unwrapped(g)
+    factors, local = _unwrapped(d)
+    if conditions or factors:
+        return guarded(_all([*conditions, *factors]), times(inner, local))
+    if d.op.name == "negative":
+        return f["negative"](times(g, d.inputs[0]))  # type: ignore[no-any-return]
+    is_division = d.op.name == "reciprocal"
+    product: Node = f["divide"](g, d.inputs[0]) if is_division else f["multiply"](g, d)
+    condition = guard(g)
+    return product if condition is None else guarded(condition, product)
 
 
 def guarded(condition: Node, value: Node) -> Node:
     """where(condition, value, 0), once."""
-    if value.op.name == "where" and guard(value) is condition:
+    choice = _choice(value)
+    if choice is not None and choice[0] is condition:
         return value
     zero = FUNCTIONS["constant"](0.0, dtype=value.dtype)
     return FUNCTIONS["where"](condition, value, zero)  # type: ignore[no-any-return]
@@ -59,26 +71,19 @@ def guarded(condition: Node, value: Node) -> Node:
 
 def guard(g: Node, depth: int = 4) -> Node | None:
     """A condition outside of which g is zero because a branch was not taken, if g has one."""
-    moves = []
-    while True:
-        name, inputs = g.op.name, g.inputs
-        if name == "where" and is_literal(inputs[2], 0.0):
-            condition = inputs[0]
-        elif name == "where" and is_literal(inputs[1], 0.0):
-            condition = FUNCTIONS["logical_not"](inputs[0])
-        elif name == "add" and depth:
-            found = _guard_of_sum(g, depth - 1)
-            if found is None:
-                return None
-            condition = found
-        elif name in ("sum", "negative", "astype") or (g.op.family == "layout" and len(inputs) == 1):
-            moves.append(g)
-            g = inputs[0]
-            continue
-        else:
-            return None
-        break
-    if condition.shape != g.shape:
+    moves: list[Node] = []
+    while g.op.name in _KEEPS_ZEROS or (g.op.family == "layout" and len(g.inputs) == 1):
+        moves.append(g)
+        g = g.inputs[0]
+    conditions, inner = _unwrapped(g)
+    if depth and (inner is not g or g.op.name == "add"):
+        find = _guard_of_sum if inner.op.name == "add" else guard
+        deeper = find(inner, depth - 1)
+        conditions += [] if deeper is None else [deeper]
+    if not conditions:
+        return None
+    condition = _all(conditions)
+    if moves and condition.shape != g.shape:
         condition = FUNCTIONS["broadcast_to"](condition, g.shape)
     for move in reversed(moves):
         if move.op.name == "sum":
@@ -109,8 +114,28 @@ def _guard_of_sum(total: Node, depth: int) -> Node | None:
     return either
 
 
-def _inside(g: Node) -> Node:
-    """What a guarded g is where its guard holds."""
+def _choice(g: Node) -> tuple[Node, Node] | None:
+    """The condition c and the branch a of `where(c, a, 0)`."""
     if g.op.name == "where":
-        return g.inputs[1] if is_literal(g.inputs[2], 0.0) else g.inputs[2]
-    return g
+        condition, a, b = g.inputs
+        if is_literal(b, 0.0):
+            return condition, a
+        if is_literal(a, 0.0):
+            return FUNCTIONS["logical_not"](condition), b
+    return None
+
+
+def _unwrapped(g: Node) -> tuple[list[Node], Node]:
+    """The conditions of all the choices that g is wrapped in, and what is inside."""
+    conditions: dict[Node, None] = {}
+    while (choice := _choice(g)) is not None:
+        conditions[choice[0]], g = None, choice[1]
+    return list(conditions), g
+
+
+def _all(conditions: list[Node]) -> Node:
+    """The conditions together, each once."""
+    both, *others = dict.fromkeys(conditions)
+    for other in others:
+        both = FUNCTIONS["logical_and"](both, other)
+    return both

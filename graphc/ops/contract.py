@@ -13,8 +13,14 @@ from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
 from .elementwise import multiply, onto
-from .layout import broadcast_to, expand_dims, permute_dims, squeeze
-from .leaves import eye
+from .layout import (
+    broadcast_to,
+    diagonal_matrix,
+    expand_dims,
+    moveaxis,
+    permute_dims,
+    squeeze,
+)
 
 
 def _terms(subscripts: str) -> tuple[list[str], str]:
@@ -28,7 +34,9 @@ def _sizes(terms: Sequence[str], types: Sequence[TensorType]) -> dict[str, Dim]:
     for term, t in zip(terms, types, strict=True):
         for letter, d in zip(term, t.shape, strict=True):
             if found.setdefault(letter, d) != d:
-                raise ShapeError(f"einsum needs one size for {letter!r}, and {found[letter]} is not {d}")
+                raise ShapeError(
+                    f"einsum needs one size for {letter!r}, and {found[letter]} is not {d}"
+                )
     return found
 
 
@@ -67,16 +75,14 @@ def _on_diagonals(x: Node, letters: str, term: str) -> Node:
     """x, indexed by distinct letters, put where equal letters of `term` agree; zero elsewhere."""
     if letters == term:
         return x
-    spare = iter(c for c in string.ascii_letters if c not in term)
-    distinct, factors = "", [(letters, x)]
-    for c in term:
-        if c in distinct:
-            new = next(spare)
-            size = x.shape[letters.index(c)]
-            factors.append((c + new, eye(size, dtype=x.dtype)))
-            c = new
-        distinct += c
-    return contract(",".join(t for t, _ in factors) + "->" + distinct, [v for _, v in factors])
+    order = list(letters)
+    for c in letters:
+        for _ in range(term.count(c) - 1):
+            k = order.index(c)
+            x = diagonal_matrix(moveaxis(x, k, -1))
+            order = [*order[:k], *order[k + 1 :], c, c]
+    places = {c: iter([k for k, d in enumerate(order) if c == d]) for c in letters}
+    return permute_dims(x, [next(places[c]) for c in term])
 
 
 def contract(subscripts: str, operands: Sequence[Node]) -> Node:
@@ -105,7 +111,10 @@ def _text(node: Node) -> str:
 
 def _einsum_text(node: Node) -> str:
     operands = ", ".join(f"x{i}" for i in range(len(node.inputs)))
-    return f"np.einsum({node.attrs['subscripts']!r}, {operands}, optimize=True)"
+    text = f"np.einsum({node.attrs['subscripts']!r}, {operands}, optimize=True)"
+    terms, out = _terms(node.attrs["subscripts"])
+    # Of a diagonal np.einsum returns a view.
+    return f"{text}.copy()" if len(terms) == 1 and set(terms[0]) == set(out) else text
 
 
 def _product_text(a: str, b: str, out: str) -> str | None:
@@ -228,7 +237,9 @@ def einsum(subscripts: str, *operands: Any) -> Node:
         raise ArgumentError(f"einsum names {len(terms)} operands, and was given {len(values)}")
     for term, v in zip(terms, values, strict=True):
         if len(term) != v.ndim:
-            raise ShapeError(f"einsum's {term!r} names {len(term)} axes, and {v.label} has {v.ndim}")
+            raise ShapeError(
+                f"einsum's {term!r} names {len(term)} axes, and {v.label} has {v.ndim}"
+            )
     if len(set(out)) < len(out) or not set(out) <= set("".join(terms)):
         raise ArgumentError(f"einsum's result {out!r} must name letters of the operands, each once")
     return contract(",".join(terms) + "->" + out, values)
@@ -280,7 +291,7 @@ def matmul(x1: Any, x2: Any) -> Node:
 
 
 def _matched_batches(a: Node, b: Node) -> tuple[tuple[Node, str], tuple[Node, str], str]:
-    """Letters for the leading axes. An axis of literal size 1 against another is dropped, not copied."""
+    """Letters for the leading axes. A literal size 1 against another is dropped, not copied."""
     sizes_a, sizes_b = a.shape[:-2], b.shape[:-2]
     try:
         common = shapes.broadcast(sizes_a, sizes_b)

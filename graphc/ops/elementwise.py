@@ -16,12 +16,11 @@ from numpy.typing import DTypeLike
 from .. import shapes
 from ..errors import DTypeError, ShapeError
 from ..ir import FUNCTIONS, Example, Node, Op, cuts_path, example, lift, spelling
-from ..meaning import derivative, operations, recipe, result, x, y, z
+from ..meaning import Formula, Recipe, operations, recipe, result, x, y
 from ..shapes import TensorType, as_dtype
 from .chain import guarded, is_literal, times
 
-sigmoid_, sign_, not_equal_ = (sp.Function(name) for name in ("sigmoid", "sign", "not_equal"))
-p, q = sp.symbols("p q")  # truth values
+sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
 
 
 def elementwise(
@@ -30,47 +29,49 @@ def elementwise(
     *,
     numpy: str | None = None,
     like: np.ufunc | None = None,
-    d: Sequence[Any] | None = None,
-    arguments: tuple[Any, ...] = (x, y, z),
+    d: Any = None,
     between: tuple[float, float] = (-2.0, 2.0),
     dtypes: tuple[str, ...] = (),
     bprop: Callable[[Node, int, Node], Node] | None = None,
     complex_step: str | None = None,
     doc: str = "",
 ) -> Op:
-    """An op from its sympy expression.
+    """An op from its sympy expression in x, y, z; or, to import fast, a function that makes it.
 
-    `numpy` is its text (by default the ufunc of the same name), `like` the ufunc whose dtypes it has,
-    `d` its derivatives where sympy's are not the ones to use; they may mention `result`.
+    `numpy` is its text (by default the ufunc of the same name), `like` the ufunc whose dtypes it
+    has, `d` its derivatives where sympy's are not the ones to use; they may mention `result`.
     """
-    used = tuple(a for a in arguments if a in meaning.free_symbols)
+    formula = Formula(meaning)
+    arity = len(formula.variables)
     ufunc = like or getattr(np, name)
-    rule = bprop or _chain_rule(used, d)
+    rule = bprop or _chain_rule(formula, d)
     return Op(
         name,
-        infer=_broadcast_like(name, ufunc, len(used)),
-        numpy=numpy or f"np.{name}({', '.join(f'x{i}' for i in range(len(used)))})",
+        infer=_broadcast_like(name, ufunc, arity),
+        numpy=numpy or f"np.{name}({', '.join(f'x{i}' for i in range(arity))})",
         bprop=rule,
         jvp=None if rule is cuts_path else _forward_rule(rule),
-        meaning=sp.Lambda(used, meaning),
+        meaning=formula,
         flops=lambda node: operations(node.op) * node.type.size,
         family="elementwise",
         complex_step=complex_step,
-        examples=_examples(len(used), between, dtypes),
+        examples=_examples(arity, between, dtypes),
         doc=doc,
     )
 
 
-def _examples(arity: int, between: tuple[float, float], dtypes: tuple[str, ...]) -> tuple[Example, ...]:
+def _examples(
+    arity: int, between: tuple[float, float], dtypes: tuple[str, ...]
+) -> tuple[Example, ...]:
     """Equal shapes, scalars, and every way of stretching."""
-    cases = [[[2, 3]] * arity, [[]] * arity, [["n", 3]] * arity]
+    cases: list[list[Any]] = [[[2, 3]] * arity, [[]] * arity, [["n", 3]] * arity]
     if arity > 1:
         cases += [[[3], *[[2, 3]] * (arity - 1)], [[2, 1], *[[1, 3]] * (arity - 1)]]
     return tuple(example(*case, between=between, dtypes=dtypes) for case in cases)
 
 
 def _broadcast_like(name: str, ufunc: np.ufunc, arity: int) -> Callable[..., TensorType]:
-    @functools.lru_cache(maxsize=None)
+    @functools.cache
     def dtype_of(dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
         try:
             # 1 / x is a division whose other operand is weak: it has the dtypes of x / x.
@@ -103,13 +104,20 @@ def broadcast_shape(*nodes: Node) -> shapes.Shape:
     return shapes.broadcast(*(n.shape for n in nodes))
 
 
-def _chain_rule(used: tuple[Any, ...], d: Sequence[Any] | None) -> Callable[[Node, int, Node], Node]:
+def _chain_rule(formula: Formula, d: Any) -> Callable[[Node, int, Node], Node]:
     """G * d(op)/d(x_i), summed over what broadcasting had stretched."""
+    symbols = (*formula.variables, result)
+    derivatives = Formula(d)
+
+    @functools.cache
+    def local(i: int) -> Recipe:
+        if d is None:
+            return recipe(sp.diff(formula.expr, symbols[i]), symbols)
+        return recipe(sp.sympify(derivatives.expr[i]), symbols)
 
     def bprop(node: Node, i: int, g: Node) -> Node:
-        expression = derivative(node.op, i) if d is None else sp.sympify(d[i])
-        local = recipe(expression, (*used, result)).build((*node.inputs, node), node.dtype)
-        return onto(times(g, local), node.inputs[i])
+        built = local(i).build((*node.inputs, node), node.dtype)
+        return onto(times(g, built), node.inputs[i])
 
     return bprop
 
@@ -130,7 +138,7 @@ def _forward_rule(
         for i, t in enumerate(tangents):
             if t is None:
                 continue
-            # The op on inputs of the full shape: its local derivative needs no sum over stretched axes.
+            # On inputs of the full shape no local derivative is summed over stretched axes.
             full = [FUNCTIONS["broadcast_to"](v, node.shape) for v in node.inputs]
             wide = node if full == list(node.inputs) else node.op(*full, **node.attrs)
             g = FUNCTIONS["broadcast_to"](t, node.shape)
@@ -145,16 +153,22 @@ def _forward_rule(
 
 # -- arithmetic -------------------------------------------------------------------------------
 
-add = elementwise("add", x + y, numpy="x0 + x1")
-subtract = elementwise("subtract", x - y, numpy="x0 - x1")
-multiply = elementwise("multiply", x * y, numpy="x0 * x1")
-divide = elementwise("divide", x / y, numpy="x0 / x1", d=[1 / y, -result / y], between=(0.5, 2.0))
-negative = elementwise("negative", -x, numpy="-x0")
-square = elementwise("square", x**2, d=[2 * x])
-sqrt = elementwise("sqrt", sp.sqrt(x), d=[1 / (2 * result)], between=(0.1, 4.0))
-reciprocal = elementwise(
-    "reciprocal", 1 / x, numpy="1 / x0", like=np.true_divide, d=[-(result**2)], between=(0.5, 2.0)
+add = elementwise("add", lambda x, y: x + y, numpy="x0 + x1")
+subtract = elementwise("subtract", lambda x, y: x - y, numpy="x0 - x1")
+multiply = elementwise("multiply", lambda x, y: x * y, numpy="x0 * x1")
+divide = elementwise(
+    "divide", lambda x, y: x / y, numpy="x0 / x1",
+    d=lambda y, result: [1 / y, -result / y], between=(0.5, 2.0),
+)  # fmt: skip
+negative = elementwise("negative", lambda x: -x, numpy="-x0")
+square = elementwise("square", lambda x: x**2, d=lambda x: [2 * x])
+sqrt = elementwise(
+    "sqrt", lambda x: sp.sqrt(x), d=lambda result: [1 / (2 * result)], between=(0.1, 4.0)
 )
+reciprocal = elementwise(
+    "reciprocal", lambda x: 1 / x, numpy="1 / x0", like=np.true_divide,
+    d=lambda result: [-(result**2)], between=(0.5, 2.0),
+)  # fmt: skip
 
 
 def _power_bprop(node: Node, i: int, g: Node) -> Node:
@@ -171,102 +185,135 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
     return onto(times(g, built), node.inputs[i])
 
 
-power = elementwise("power", x**y, numpy="x0 ** x1", bprop=_power_bprop, between=(0.5, 2.0))
+power = elementwise(
+    "power", lambda x, y: x**y, numpy="x0 ** x1", bprop=_power_bprop, between=(0.5, 2.0)
+)
 
 # -- exponentials and their kin ---------------------------------------------------------------
 
-exp = elementwise("exp", sp.exp(x), d=[result])
-expm1 = elementwise("expm1", sp.exp(x) - 1, d=[sp.exp(x)])
-log = elementwise("log", sp.log(x), between=(0.1, 4.0))
-log1p = elementwise("log1p", sp.log(1 + x), between=(-0.5, 4.0))
-log2 = elementwise("log2", sp.log(x) / sp.log(2), between=(0.1, 4.0))
-log10 = elementwise("log10", sp.log(x) / sp.log(10), between=(0.1, 4.0))
+exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result])
+expm1 = elementwise("expm1", lambda x: sp.exp(x) - 1, d=lambda x: [sp.exp(x)])
+log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0))
+log1p = elementwise("log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0))
+log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0))
+log10 = elementwise("log10", lambda x: sp.log(x) / sp.log(10), between=(0.1, 4.0))
 sigmoid = elementwise(
-    "sigmoid", 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
-    d=[result * (1 - result)], complex_step="1 / (1 + np.exp(-x0))",
+    "sigmoid", lambda x: 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
+    d=lambda result: [result * (1 - result)], complex_step="1 / (1 + np.exp(-x0))",
 )  # fmt: skip
 softplus = elementwise(
-    "softplus", sp.log(1 + sp.exp(x)), numpy="np.logaddexp(0, x0)", like=np.exp,
-    d=[sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
+    "softplus", lambda x: sp.log(1 + sp.exp(x)), numpy="np.logaddexp(0, x0)", like=np.exp,
+    d=lambda x: [sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
 )  # fmt: skip
 logaddexp = elementwise(
-    "logaddexp", sp.log(sp.exp(x) + sp.exp(y)), d=[sigmoid_(x - y), sigmoid_(y - x)],
+    "logaddexp", lambda x, y: sp.log(sp.exp(x) + sp.exp(y)),
+    d=lambda x, y: [sigmoid_(x - y), sigmoid_(y - x)],
     complex_step="np.log(np.exp(x0) + np.exp(x1))",
 )  # fmt: skip
 
 # -- circular and hyperbolic ------------------------------------------------------------------
 
-sin = elementwise("sin", sp.sin(x))
-cos = elementwise("cos", sp.cos(x))
-tan = elementwise("tan", sp.tan(x), d=[1 + result**2], between=(-1.0, 1.0))
-asin = elementwise("asin", sp.asin(x), numpy="np.arcsin(x0)", like=np.arcsin, between=(-0.9, 0.9))
-acos = elementwise("acos", sp.acos(x), numpy="np.arccos(x0)", like=np.arccos, between=(-0.9, 0.9))
-atan = elementwise("atan", sp.atan(x), numpy="np.arctan(x0)", like=np.arctan)
+sin = elementwise("sin", lambda x: sp.sin(x))
+cos = elementwise("cos", lambda x: sp.cos(x))
+tan = elementwise("tan", lambda x: sp.tan(x), d=lambda result: [1 + result**2], between=(-1.0, 1.0))
+asin = elementwise(
+    "asin", lambda x: sp.asin(x), numpy="np.arcsin(x0)", like=np.arcsin, between=(-0.9, 0.9)
+)
+acos = elementwise(
+    "acos", lambda x: sp.acos(x), numpy="np.arccos(x0)", like=np.arccos, between=(-0.9, 0.9)
+)
+atan = elementwise("atan", lambda x: sp.atan(x), numpy="np.arctan(x0)", like=np.arctan)
 atan2 = elementwise(
-    "atan2", sp.atan2(x, y), numpy="np.arctan2(x0, x1)", like=np.arctan2, between=(0.5, 2.0),
+    "atan2", lambda x, y: sp.atan2(x, y), numpy="np.arctan2(x0, x1)", like=np.arctan2,
+    # Divided by the length twice: its square would overflow or vanish.
+    d=lambda x, y: [
+        divide_(divide_(y, hypot_(x, y)), hypot_(x, y)),
+        -divide_(divide_(x, hypot_(x, y)), hypot_(x, y)),
+    ],
+    between=(0.5, 2.0),
     complex_step="np.arctan(x0 / x1) + np.where(x1.real < 0, np.copysign(np.pi, x0.real), 0)",
 )  # fmt: skip
-sinh = elementwise("sinh", sp.sinh(x), d=[sp.cosh(x)])
-cosh = elementwise("cosh", sp.cosh(x), d=[sp.sinh(x)])
-tanh = elementwise("tanh", sp.tanh(x), d=[1 - result**2])
-asinh = elementwise("asinh", sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh)
+sinh = elementwise("sinh", lambda x: sp.sinh(x), d=lambda x: [sp.cosh(x)])
+cosh = elementwise("cosh", lambda x: sp.cosh(x), d=lambda x: [sp.sinh(x)])
+tanh = elementwise("tanh", lambda x: sp.tanh(x), d=lambda result: [1 - result**2])
+asinh = elementwise("asinh", lambda x: sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh)
 acosh = elementwise(
-    "acosh", sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh, between=(1.5, 4.0)
+    "acosh", lambda x: sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh, between=(1.5, 4.0)
 )
 atanh = elementwise(
-    "atanh", sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh, between=(-0.9, 0.9)
+    "atanh", lambda x: sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh, between=(-0.9, 0.9)
 )
 hypot = elementwise(
-    "hypot", sp.sqrt(x**2 + y**2),
-    d=[sp.Piecewise((a / result, sp.Ne(result, 0)), (0, True)) for a in (x, y)],
+    "hypot", lambda x, y: sp.sqrt(x**2 + y**2),
+    d=lambda x, y, result: [
+        sp.Piecewise((a / result, sp.Ne(result, 0)), (0, True)) for a in (x, y)
+    ],
     complex_step="np.sqrt(x0 * x0 + x1 * x1)",
 )  # fmt: skip
 
 # -- kinks: the derivative at each is the one that the design's table names --------------------
 
 abs = elementwise(
-    "abs", sp.Abs(x), like=np.absolute, d=[sign_(x)],
+    "abs", lambda x: sp.Abs(x), like=np.absolute, d=lambda x: [sign_(x)],
     complex_step="np.where(x0.real < 0, -x0, x0)",
 )  # fmt: skip
-sign = elementwise("sign", sp.sign(x), d=[0], complex_step="np.sign(x0.real) + 0j")
+sign = elementwise(
+    "sign", lambda x: sp.sign(x), d=lambda: [0], complex_step="np.sign(x0.real) + 0j"
+)
 relu = elementwise(
-    "relu", sp.Max(x, 0), numpy="np.maximum(x0, 0)", like=np.positive,
-    d=[sp.Piecewise((1, x > 0), (0, True))],
+    "relu", lambda x: sp.Max(x, 0), numpy="np.maximum(x0, 0)", like=np.positive,
+    d=lambda x: [sp.Piecewise((1, x > 0), (0, True))],
     complex_step="np.where(x0.real > 0, x0, 0)",
 )  # fmt: skip
 _half = sp.Rational(1, 2)
 maximum = elementwise(
-    "maximum", sp.Max(x, y),
-    d=[sp.Piecewise((1, a > b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))],
+    "maximum", lambda x, y: sp.Max(x, y),
+    d=lambda x, y: [
+        sp.Piecewise((1, a > b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))
+    ],
     complex_step="np.where(x0.real > x1.real, x0, x1)",
 )  # fmt: skip
 minimum = elementwise(
-    "minimum", sp.Min(x, y),
-    d=[sp.Piecewise((1, a < b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))],
+    "minimum", lambda x, y: sp.Min(x, y),
+    d=lambda x, y: [
+        sp.Piecewise((1, a < b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))
+    ],
     complex_step="np.where(x0.real < x1.real, x0, x1)",
 )  # fmt: skip
 _clip = elementwise(
-    "clip", sp.Min(sp.Max(x, y), z), like=np.maximum,
-    d=[
+    "clip", lambda x, y, z: sp.Min(sp.Max(x, y), z), like=np.maximum,
+    d=lambda x, y, z: [
         sp.Piecewise((1, (x >= y) & (x <= z)), (0, True)),
         sp.Piecewise((1, (x < y) & (y <= z)), (0, True)),
         sp.Piecewise((1, (x > z) | (y > z)), (0, True)),
     ],
-    complex_step="np.where(x0.real < x1.real, x1, np.where(x0.real > x2.real, x2, x0))",
+    complex_step=(
+        "np.where(np.maximum(x0.real, x1.real) > x2.real, x2, np.where(x0.real < x1.real, x1, x0))"
+    ),
 )  # fmt: skip
 
 # -- steps: no derivative, the path ends here --------------------------------------------------
 
-floor = elementwise("floor", sp.floor(x), bprop=cuts_path, complex_step="np.floor(x0.real)")
-ceil = elementwise("ceil", sp.ceiling(x), bprop=cuts_path, complex_step="np.ceil(x0.real)")
-trunc = elementwise(
-    "trunc", sp.sign(x) * sp.floor(sp.Abs(x)), bprop=cuts_path, complex_step="np.trunc(x0.real)"
+floor = elementwise(
+    "floor", lambda x: sp.floor(x), bprop=cuts_path, complex_step="np.floor(x0.real)"
 )
-_even = sp.floor(x + _half) - sp.Piecewise(
-    (1, sp.Eq(sp.Mod(x, 2), _half)), (0, True)
-)  # a half goes to the even neighbour
+ceil = elementwise(
+    "ceil", lambda x: sp.ceiling(x), bprop=cuts_path, complex_step="np.ceil(x0.real)"
+)
+trunc = elementwise(
+    "trunc", lambda x: sp.sign(x) * sp.floor(sp.Abs(x)),
+    bprop=cuts_path, complex_step="np.trunc(x0.real)",
+)  # fmt: skip
+
+
+def _nearest(x: Any) -> Any:
+    """A half goes to the even neighbour."""
+    down = sp.Piecewise((1, sp.Eq(sp.Mod(x, 2), _half)), (0, True))
+    return sp.floor(x + _half) - down
+
+
 round = elementwise(
-    "round", _even, numpy="np.round(x0)", like=np.rint, bprop=cuts_path,
+    "round", _nearest, numpy="np.round(x0)", like=np.positive, bprop=cuts_path,
     complex_step="np.round(x0.real)",
 )  # fmt: skip
 
@@ -277,18 +324,18 @@ def _predicate(name: str, meaning: Any, **options: Any) -> Op:
     return elementwise(name, meaning, bprop=cuts_path, **options)
 
 
-equal = _predicate("equal", sp.Eq(x, y), numpy="x0 == x1")
-not_equal = _predicate("not_equal", sp.Ne(x, y), numpy="x0 != x1")
-less = _predicate("less", x < y, numpy="x0 < x1")
-less_equal = _predicate("less_equal", x <= y, numpy="x0 <= x1")
-greater = _predicate("greater", x > y, numpy="x0 > x1")
-greater_equal = _predicate("greater_equal", x >= y, numpy="x0 >= x1")
+equal = _predicate("equal", lambda x, y: sp.Eq(x, y), numpy="x0 == x1")
+not_equal = _predicate("not_equal", lambda x, y: sp.Ne(x, y), numpy="x0 != x1")
+less = _predicate("less", lambda x, y: x < y, numpy="x0 < x1")
+less_equal = _predicate("less_equal", lambda x, y: x <= y, numpy="x0 <= x1")
+greater = _predicate("greater", lambda x, y: x > y, numpy="x0 > x1")
+greater_equal = _predicate("greater_equal", lambda x, y: x >= y, numpy="x0 >= x1")
 
-_logic = {"arguments": (p, q), "dtypes": ("bool", "bool")}
-logical_and = _predicate("logical_and", p & q, **_logic)
-logical_or = _predicate("logical_or", p | q, **_logic)
-logical_xor = _predicate("logical_xor", p ^ q, **_logic)
-logical_not = _predicate("logical_not", ~p, **_logic)
+_logic = {"dtypes": ("bool", "bool")}
+logical_and = _predicate("logical_and", lambda p, q: p & q, **_logic)
+logical_or = _predicate("logical_or", lambda p, q: p | q, **_logic)
+logical_xor = _predicate("logical_xor", lambda p, q: p ^ q, **_logic)
+logical_not = _predicate("logical_not", lambda p: ~p, dtypes=("bool",))
 
 
 def _test(name: str) -> Op:
@@ -330,7 +377,7 @@ _where = Op(
     numpy="np.where(x0, x1, x2)",
     bprop=_where_bprop,
     jvp=_forward_rule(_where_bprop),
-    meaning=sp.Lambda((p, x, y), sp.Piecewise((x, p), (y, True))),
+    meaning=Formula(lambda p, x, y: sp.Piecewise((x, p), (y, True))),
     family="elementwise",
     examples=tuple(
         example(*case, dtypes=("bool",))
@@ -374,6 +421,10 @@ def _plain(bound: Any) -> Any:
     return float(bound) if isinstance(bound, np.floating) else bound
 
 
+def _complex_cast(n: Node) -> str:
+    return "x0 * 1" if n.type.is_float else f"np.real(x0).astype(np.{n.dtype.name})"
+
+
 _astype = Op(
     "astype",
     infer=lambda t, dtype: t.with_dtype(dtype),
@@ -381,7 +432,7 @@ _astype = Op(
     bprop=lambda n, i, g: onto(g, n.inputs[i]),
     flops=lambda n: 0,
     family="elementwise",
-    complex_step=lambda n: "x0 * 1" if n.type.is_float else f"np.real(x0).astype(np.{n.dtype.name})",
+    complex_step=_complex_cast,
     examples=(example([2, 3], dtype=np.dtype(np.float32)), example([], dtype=np.dtype(np.int64))),
 )
 
@@ -403,7 +454,7 @@ stop_gradient = Op(
     infer=lambda t: t,
     numpy="x0",
     bprop=cuts_path,
-    meaning=sp.Lambda(x, x),
+    meaning=Formula(lambda x: x),
     flops=lambda n: 0,
     view=True,
     family="elementwise",

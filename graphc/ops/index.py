@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from numpy.typing import DTypeLike
 
 from ..errors import DTypeError, ShapeError
 from ..ir import Node, Op, example, lift, no_flops, spelling
-from ..shapes import TensorType, as_axis, as_dim
+from ..shapes import Shape, TensorType, as_axis, as_dim
 from .elementwise import astype, equal
-from .layout import expand_dims
+from .layout import broadcast_to, expand_dims, reshape
 from .leaves import iota, zeros
 
 _INDEX = ("float64", "int64")
@@ -27,7 +28,43 @@ def _take_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
     return x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]))
 
 
-_take = Op(
+def _own_indices(indices: Node, axis: int, x: Shape, lead: Shape) -> Node:
+    """Indices that differ along the axes in front, in one row, beside all the other axes of x."""
+    k = len(lead)
+    row = reshape(indices, (*lead, *[1] * axis, -1, *[1] * (len(x) - k - axis - 1)))
+    return broadcast_to(row, (*x[: k + axis], row.shape[k + axis], *x[k + axis + 1 :]))
+
+
+def _take_batch(
+    node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape
+) -> Node:
+    """Where each example has its own indices, they are taken along the axis of its own x."""
+    (x, indices), axis = inputs, node.attrs["axis"]
+    if not batched[1]:
+        return _take(x, indices, axis=len(lead) + axis)
+    if not batched[0]:
+        x = broadcast_to(x, (*lead, *x.shape))
+    own = _own_indices(indices, axis, x.shape, lead)
+    taken = _take_along_axis(x, own, axis=len(lead) + axis)
+    return reshape(taken, (*lead, *node.shape))
+
+
+def _scatter_batch(
+    node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape
+) -> Node:
+    """Where each example has its own indices, it scatters along the axis of its own x."""
+    x, indices, updates = (
+        v if b or i == 1 else broadcast_to(v, (*lead, *v.shape))
+        for i, (v, b) in enumerate(zip(inputs, batched, strict=True))
+    )
+    axis = len(lead) + node.attrs["axis"]
+    if not batched[1]:
+        return _scatter_add(x, indices, updates, axis=axis)
+    own = _own_indices(indices, node.attrs["axis"], x.shape, lead)
+    return _scatter_add_along_axis(x, own, reshape(updates, own.shape), axis=axis)
+
+
+_take: Op = Op(
     "take",
     infer=_take_type,
     numpy=lambda n: f"np.take(x0, x1, axis={n.attrs['axis']})",
@@ -36,6 +73,7 @@ _take = Op(
     ),
     flops=no_flops,
     family="index",
+    batch=_take_batch,
     examples=(
         example([3], [4], dtypes=_INDEX, between=(0, 3), axis=0),
         example([3, 4], [2, 2], dtypes=_INDEX, between=(-3, 3), axis=1),
@@ -56,13 +94,14 @@ def _scatter_bprop(node: Node, i: int, g: Node) -> Node:
     return astype(back, node.inputs[i].dtype)
 
 
-_scatter_add = Op(
+_scatter_add: Op = Op(
     "scatter_add",
     infer=_scatter_type,
     numpy=lambda n: f"scatter_add(x0, x1, x2, {n.attrs['axis']})",
     bprop=_scatter_bprop,
     flops=lambda n: n.inputs[2].type.size,
     family="index",
+    batch=_scatter_batch,
     examples=(
         example([3], [4], [4], dtypes=_INDEX, between=(0, 3), axis=0),
         example([2, 3], [2, 2], [2, 2, 2], dtypes=_INDEX, between=(0, 3), axis=1),
@@ -82,7 +121,7 @@ def _along_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
     return x.with_shape(indices.shape)
 
 
-_take_along_axis = Op(
+_take_along_axis: Op = Op(
     "take_along_axis",
     infer=_along_type,
     numpy=lambda n: f"np.take_along_axis(x0, x1, axis={n.attrs['axis']})",
@@ -112,7 +151,7 @@ def _scatter_along_bprop(node: Node, i: int, g: Node) -> Node:
     return astype(back, node.inputs[i].dtype)
 
 
-_scatter_add_along_axis = Op(
+_scatter_add_along_axis: Op = Op(
     "scatter_add_along_axis",
     infer=_scatter_along_type,
     numpy=lambda n: f"scatter_add_along_axis(x0, x1, x2, {n.attrs['axis']})",

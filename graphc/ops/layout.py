@@ -16,10 +16,31 @@ from ..shapes import Dim, Shape, TensorType, as_axes, as_axis, as_dim, as_shape
 # -- broadcasting -----------------------------------------------------------------------------
 
 
+@spelling
+def sum_to(x: Node, shape: object) -> Node:
+    """x summed over the axes that broadcasting had stretched: the adjoint of broadcast_to."""
+    target = as_shape(shape)
+    added = x.ndim - len(target)
+    if added:
+        x = FUNCTIONS["sum"](x, axis=tuple(range(added)))
+    stretched = tuple(k for k, d in enumerate(target) if d != x.shape[k])
+    return FUNCTIONS["sum"](x, axis=stretched, keepdims=True) if stretched else x
+
+
 def _broadcast_type(x: TensorType, shape: Shape) -> TensorType:
     if shapes.broadcast(x.shape, shape) != shape:
         raise ShapeError(f"{shapes.show(x.shape)} does not broadcast to {shapes.show(shape)}")
     return x.with_shape(shape)
+
+
+def _broadcast_batch(
+    node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape
+) -> Node:
+    """The axes in front stay there; those that broadcasting adds come after them."""
+    (x,), added = inputs, node.ndim - node.inputs[0].ndim
+    clear = (*(_WHOLE for _ in lead), *(None for _ in range(added)))
+    clear = (*clear, *(_WHOLE for _ in node.inputs[0].shape))
+    return broadcast_to(_getitem(x, index=clear) if added else x, (*lead, *node.shape))
 
 
 _broadcast_to = Op(
@@ -30,6 +51,7 @@ _broadcast_to = Op(
     flops=no_flops,
     view=True,
     family="layout",
+    batch=_broadcast_batch,
     examples=(
         example([3], shape=(2, 3)),
         example([], shape=(2, 3)),
@@ -52,17 +74,6 @@ def broadcast_to(x: Any, shape: object) -> Node:
     return value if value.shape == target else _broadcast_to(value, shape=target)
 
 
-@spelling
-def sum_to(x: Node, shape: object) -> Node:
-    """x summed over the axes that broadcasting from `shape` had stretched: broadcast_to's adjoint."""
-    target = as_shape(shape)
-    added = x.ndim - len(target)
-    if added:
-        x = FUNCTIONS["sum"](x, axis=tuple(range(added)))
-    stretched = tuple(k for k, d in enumerate(target) if d != x.shape[k])
-    return FUNCTIONS["sum"](x, axis=stretched, keepdims=True) if stretched else x
-
-
 # -- shape and order --------------------------------------------------------------------------
 
 
@@ -75,7 +86,7 @@ def _reshape_type(x: TensorType, shape: Shape) -> TensorType:
     return x.with_shape(shape)
 
 
-_reshape = Op(
+_reshape: Op = Op(
     "reshape",
     infer=_reshape_type,
     numpy=lambda n: f"np.reshape(x0, {shapes.source(n.shape)})",
@@ -105,7 +116,7 @@ def reshape(x: Any, shape: Any) -> Node:
     return value if target == value.shape else _reshape(value, shape=target)
 
 
-permute = Op(
+permute: Op = Op(
     "permute_dims",
     infer=lambda x, axes: x.with_shape(x.shape[k] for k in axes),
     numpy=lambda n: "x0.T" if n.attrs["axes"] == (1, 0) else f"np.transpose(x0, {n.attrs['axes']})",
@@ -162,6 +173,57 @@ def matrix_transpose(x: Any) -> Node:
         raise ShapeError(f"matrix_transpose needs at least two axes, and {value.type} has less")
     *batch, rows, columns = range(value.ndim)
     return permute_dims(value, (*batch, columns, rows))
+
+
+def _diagonal_type(x: TensorType) -> TensorType:
+    if not x.ndim:
+        raise ShapeError("diagonal_matrix needs at least one axis")
+    return x.with_shape((*x.shape, x.shape[-1]))
+
+
+@spelling
+def moveaxis(x: Any, source: Any, destination: Any) -> Node:
+    """x with some axes moved to other places; the others keep their order.
+
+    >>> import graphc as gc
+    >>> gc.moveaxis(gc.input("x", (2, 3, "n")), -1, 0).type
+    f64[n, 2, 3]
+    """
+    (value,) = lift([x], "moveaxis")
+    ends = [[k] if isinstance(k, int) else list(k) for k in (source, destination)]
+    moved, places = ([as_axis(k, value.ndim) for k in axes] for axes in ends)
+    if len(moved) != len(places):
+        raise ShapeError(f"moveaxis needs a place for each axis, and got {source}, {destination}")
+    order = [k for k in range(value.ndim) if k not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
+    return permute_dims(value, order)
+
+
+@spelling
+def swapaxes(x: Any, axis1: int, axis2: int) -> Node:
+    """x with two axes exchanged.
+
+    >>> import graphc as gc
+    >>> gc.swapaxes(gc.input("x", (2, 3, "n")), 0, 2).type
+    f64[n, 3, 2]
+    """
+    (value,) = lift([x], "swapaxes")
+    first, second = as_axis(axis1, value.ndim), as_axis(axis2, value.ndim)
+    exchanged = {first: second, second: first}
+    return permute_dims(value, [exchanged.get(k, k) for k in range(value.ndim)])
+
+
+diagonal_matrix: Op = Op(
+    "diagonal_matrix",
+    infer=_diagonal_type,
+    numpy="diagonal_matrix(x0)",
+    bprop=lambda n, i, g: FUNCTIONS["diagonal"](g),
+    flops=no_flops,
+    family="layout",
+    examples=(example([3]), example([2, 3]), example(["n", "d"])),
+    doc="x along the diagonal of the last two axes, zeros elsewhere: the adjoint of diagonal.",
+)
 
 
 # -- basic indexing ---------------------------------------------------------------------------
@@ -262,7 +324,9 @@ _getitem = Op(
 place = Op(
     "place",
     infer=lambda x, shape, index: x.with_shape(shape),
-    numpy=lambda n: f"place(x0, {shapes.source(n.shape)}, np.s_[{_index_source(n.attrs['index'])}])",
+    numpy=lambda n: "place(x0, {}, np.s_[{}])".format(
+        shapes.source(n.shape), _index_source(n.attrs["index"])
+    ),
     bprop=lambda n, i, g: _getitem(g, index=n.attrs["index"]),
     flops=no_flops,
     family="layout",
@@ -382,7 +446,9 @@ def _concat_type(*types: TensorType, axis: int) -> TensorType:
     first = types[0]
     for t in types[1:]:
         if t.ndim != first.ndim:
-            raise ShapeError(f"concat needs equal numbers of axes, and {t.ndim} is not {first.ndim}")
+            raise ShapeError(
+                f"concat needs equal numbers of axes, and {t.ndim} is not {first.ndim}"
+            )
         for k, (a, b) in enumerate(zip(first.shape, t.shape, strict=True)):
             if k != axis and a != b:
                 raise ShapeError(f"concat needs equal sizes off axis {axis}, and {a} is not {b}")

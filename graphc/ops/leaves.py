@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import base64
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .. import shapes
+from .. import forms, shapes
 from ..errors import ArgumentError, DTypeError, NameClash
 from ..ir import OPS, Node, Op, declare, example, no_flops, spelling
 from ..shapes import TensorType, as_dim, as_dtype, as_shape, tensor
 
 
 class Value:
-    """The value of a constant: a read-only array, compared by dtype and bytes (so that 0 is not -0)."""
+    """The value of a constant: a read-only array, compared by its bytes (so that 0 is not -0)."""
 
     __slots__ = ("_key", "array")
 
-    def __init__(self, array: np.ndarray[Any, Any]) -> None:
-        self.array = np.array(array, order="C")
+    def __init__(self, array: np.ndarray[Any, Any] | np.generic) -> None:
+        self.array: np.ndarray[Any, Any] = np.array(array, order="C")
         self.array.flags.writeable = False
         self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
 
@@ -35,6 +36,12 @@ class Value:
 
     def __lt__(self, other: Value) -> bool:
         return self._key < other._key
+
+
+@functools.lru_cache(maxsize=256)
+def _number(digits: str) -> Value:
+    """The value of a float64 constant (by its hex form: 0.0 == -0.0, but their digits differ)."""
+    return Value(np.array(float.fromhex(digits)))
 
 
 def literal(value: np.generic | bool | int | float, dtype: np.dtype[Any]) -> str:
@@ -56,7 +63,7 @@ def _constant_text(node: Node) -> str:
     if array.size <= 64:
         rows = np.array2string(
             array, separator=", ", threshold=65, max_line_width=10**6,
-            formatter={"all": lambda v: literal(v, array.dtype)},
+            formatter={"all": lambda v: literal(v, array.dtype)},  # type: ignore[arg-type]
         )  # fmt: skip
         if array.size == 0:
             return f"np.empty({array.shape}, np.{array.dtype.name})"
@@ -93,11 +100,11 @@ _constant = Op(
 
 _size = Op(
     "size",
-    infer=lambda dim: tensor((), np.int64),
-    numpy=lambda n: f"np.int64({shapes.source(n.attrs['dim'])})",
+    infer=lambda dim, dtype: tensor((), dtype),
+    numpy=lambda n: f"np.{n.dtype.name}({shapes.source(n.attrs['dim'])})",
     flops=no_flops,
     family="leaf",
-    examples=(example(dim=as_dim(7)),),
+    examples=(example(dim=as_dim("n"), dtype=np.dtype(np.int64)),),
 )
 
 _iota = Op(
@@ -130,7 +137,8 @@ def input(name: str, shape: object = (), dtype: DTypeLike = np.float64) -> Node:
     """
     if not isinstance(name, str) or not name:
         raise NameClash(f"an input's name must be a string that is not empty, and {name!r} is not")
-    return declare(_input(name=name, type=tensor(shape, dtype)))
+    plain = str.__str__(name)  # of an enum too: its repr is no Python text
+    return declare(_input(name=plain, type=tensor(shape, dtype)))
 
 
 @spelling
@@ -141,8 +149,12 @@ def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
     >>> gc.constant([1.0, 2.0]).type
     f64[2]
     """
+    if type(value) is float and dtype == np.float64:
+        return _constant(value=_number(value.hex()))
     if isinstance(value, Node):
         raise ArgumentError("constant takes a number or an array, and was given a node")
+    if any(isinstance(leaf, Node) for leaf in forms.leaves(value)):
+        raise ArgumentError("a list of nodes is no tensor by itself: join them with gc.stack")
     try:
         array = np.asarray(value, dtype=None if dtype is None else as_dtype(dtype))
     except (TypeError, ValueError) as error:
@@ -153,15 +165,17 @@ def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
 
 
 @spelling
-def size(dim: object) -> Node:
-    """A size as an int64 scalar of the graph: `size(n)`.
+def size(dim: object, dtype: DTypeLike = np.int64) -> Node:
+    """A size as a scalar of the graph: `size(n)`.
 
     >>> import graphc as gc
-    >>> gc.size("n")
-    <size: i64[] = size(dim=n)>
+    >>> gc.size("n").type
+    i64[]
     """
     known = as_dim(dim)
-    return constant(known, dtype=np.int64) if isinstance(known, int) else _size(dim=known)
+    if isinstance(known, int):
+        return constant(known, dtype=dtype)
+    return _size(dim=known, dtype=as_dtype(dtype))
 
 
 @spelling
@@ -176,7 +190,9 @@ def iota(length: object, dtype: DTypeLike = np.int64) -> Node:
 
 
 @spelling
-def eye(n_rows: object, n_cols: object = None, *, k: int = 0, dtype: DTypeLike = np.float64) -> Node:
+def eye(
+    n_rows: object, n_cols: object = None, *, k: int = 0, dtype: DTypeLike = np.float64
+) -> Node:
     """Ones on the k-th diagonal, zeros elsewhere.
 
     >>> import graphc as gc

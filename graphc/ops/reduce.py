@@ -11,9 +11,9 @@ from ..errors import DTypeError
 from ..ir import Example, Node, Op, cuts_path, example, lift, spelling
 from ..shapes import Dim, TensorType, as_axes
 from . import elementwise as e
-from .chain import guarded
+from .chain import guarded, times
 from .layout import broadcast_to, expand_dims, permute_dims, reshape
-from .leaves import constant, size
+from .leaves import size
 from .scan import products_of_others
 
 Axis = int | tuple[int, ...] | None
@@ -90,10 +90,11 @@ def _prod_bprop(node: Node, i: int, g: Node) -> Node:
     kept = tuple(k for k in range(x.ndim) if k not in axes)
     order = (*kept, *axes)
     moved = permute_dims(x, order)
-    flat = reshape(moved, (*(x.shape[k] for k in kept), shapes.size(tuple(x.shape[k] for k in axes))))
+    length = shapes.size(tuple(x.shape[k] for k in axes))
+    flat = reshape(moved, (*(x.shape[k] for k in kept), length))
     others = reshape(products_of_others(flat), moved.shape)
     back = permute_dims(others, tuple(order.index(k) for k in range(x.ndim)))
-    return e.multiply(_spread(g, node), back)
+    return times(_spread(g, node), back)
 
 
 _prod = _reduction("prod", infer=_summed, bprop=_prod_bprop)
@@ -104,7 +105,7 @@ def _extremum_bprop(node: Node, i: int, g: Node) -> Node:
     x = node.inputs[0]
     tied = e.equal(x, _spread(node, node))
     ties = _spread(astype_like(_sum(tied, **node.attrs), g), node)
-    return guarded(tied, e.divide(_spread(g, node), ties))
+    return guarded(tied, times(_spread(g, node), e.reciprocal(ties)))
 
 
 def astype_like(x: Node, like: Node) -> Node:
@@ -208,10 +209,7 @@ def _floating(x: Any, taker: str) -> Node:
 
 def _count(x: Node, axes: tuple[int, ...]) -> Node:
     """How many elements are reduced to one, in x's dtype."""
-    total = shapes.size(tuple(x.shape[k] for k in axes))
-    if isinstance(total, int):
-        return constant(total, dtype=x.dtype)
-    return e.astype(size(total), x.dtype)
+    return size(shapes.size(tuple(x.shape[k] for k in axes)), x.dtype)
 
 
 @spelling
@@ -272,7 +270,7 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
 
 
 def _shifted(x: Any, axis: Axis, taker: str) -> tuple[Node, Node, tuple[int, ...]]:
-    """x less its largest element, that element (0 where infinite, so that inf - inf never arises)."""
+    """x less its largest element, that element (0 where infinite: no inf - inf), and the axes."""
     value = _floating(x, taker)
     axes = as_axes(axis, value.ndim)
     top = e.stop_gradient(_max(value, axis=axes, keepdims=True))

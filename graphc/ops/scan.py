@@ -1,4 +1,4 @@
-"""Running sums, products and linear recurrences along an axis. Exact with zeros: nothing divides."""
+"""Running sums, products and linear recurrences along an axis. Nothing divides: zeros are exact."""
 
 from __future__ import annotations
 
@@ -26,11 +26,16 @@ def _running(x: TensorType, axis: int) -> TensorType:
     return x.with_dtype(np.result_type(x.dtype, np.uint64 if x.dtype.kind == "u" else np.int64))
 
 
-_cumulative_sum = Op(
+def _axis(node: Node) -> int:
+    axis: int = node.attrs["axis"]
+    return axis
+
+
+_cumulative_sum: Op = Op(
     "cumulative_sum",
     infer=_running,
     numpy=lambda n: f"np.cumsum(x0, axis={n.attrs['axis']})",
-    bprop=lambda n, i, g: flip(_cumulative_sum(flip(g, n.attrs["axis"]), **n.attrs), n.attrs["axis"]),
+    bprop=lambda n, i, g: flip(_cumulative_sum(flip(g, _axis(n)), **n.attrs), _axis(n)),
     family="scan",
     examples=_EXAMPLES,
 )
@@ -48,7 +53,7 @@ def _recurrence_bprop(node: Node, i: int, g: Node) -> Node:
     return shares if i == 1 else multiply(shares, _delayed(node, axis, 0.0))
 
 
-linear_recurrence = Op(
+linear_recurrence: Op = Op(
     "linear_recurrence",
     infer=_recurrence_type,
     numpy=lambda n: f"linear_recurrence(x0, x1, {n.attrs['axis']})",
@@ -65,7 +70,7 @@ def _cumulative_prod_bprop(node: Node, i: int, g: Node) -> Node:
     return multiply(_products_before(x, axis), _backwards(x, g, axis))
 
 
-_cumulative_prod = Op(
+_cumulative_prod: Op = Op(
     "cumulative_prod",
     infer=_running,
     numpy=lambda n: f"np.cumprod(x0, axis={n.attrs['axis']})",

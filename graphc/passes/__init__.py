@@ -1,4 +1,4 @@
-"""Passes: functions from Graph to Graph that change nothing in place and write what they did in a log."""
+"""Passes: functions from Graph to Graph that change nothing in place and keep a log."""
 
 from __future__ import annotations
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from ..evaluate import interpret
-from ..ir import FUNCTIONS, Graph, Node, rebuild
+from ..ir import FUNCTIONS, Graph, Node
 from ..shapes import symbols
 from .log import Log
 
 
 def fold(graph: Graph, log: Log) -> Graph:
     """Replace operations on constants by constants, where that makes nothing larger."""
-    folded = Graph(rebuild(graph.outputs, {}, _folded), graph.parameters)
+    folded = graph.rewritten(_folded)
     log.add("fold", folded)
     return folded
 

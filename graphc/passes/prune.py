@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..ir import Graph, Node, rebuild
+from ..ir import Graph, Node
 from .log import Log
 
 
 def prune(graph: Graph, log: Log) -> Graph:
     """Keep what the outputs need; what only stopped gradients has done its work."""
-    pruned = Graph(rebuild(graph.outputs, {}, _without_stops), graph.parameters)
+    pruned = graph.rewritten(_without_stops)
     log.add("prune", pruned)
     return pruned
 

@@ -1,6 +1,6 @@
 """Emission: a graph becomes the source of a NumPy program, one line for each operation.
 
-Names of the user never reach the program as they are: identifiers are made here, texts are literals.
+Names of the user never reach the program as they are: identifiers are made here.
 """
 
 from __future__ import annotations
@@ -8,17 +8,17 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
+import itertools
 import keyword
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from .. import forms, shapes
-from ..errors import Where
+from ..errors import ShapeError, Where
 from ..ir import Graph, Node
 from ..ops.leaves import literal
-from ..shapes import Dim
 from . import runtime
 
 HELPERS = {
@@ -34,16 +34,12 @@ class Identifiers:
     """Hands out identifiers: like the names that people gave, safe, and each only once."""
 
     def __init__(self) -> None:
-        self.taken = {*keyword.kwlist, *dir(builtins), *HELPERS, "np", "Any", "base64", "annotations"}
+        modules = ("np", "Any", "base64", "annotations")
+        self.taken = {*keyword.kwlist, *dir(builtins), *HELPERS, *modules}
         self.last: dict[str, int] = {}
 
     def take(self, name: str) -> str:
-        base = unicodedata.normalize("NFKC", name[:200])
-        base = re.sub(r"\W+", "_", base).strip("_")[:40]
-        base = unicodedata.normalize("NFKC", base)
-        if not base.isidentifier():
-            base = f"v_{base}" if f"v_{base}".isidentifier() else "v"
-        found = base
+        found = base = _identifier(name)
         while found in self.taken:
             self.last[base] = self.last.get(base, 0) + 1
             found = f"{base}_{self.last[base]}"
@@ -51,13 +47,31 @@ class Identifiers:
         return found
 
 
-def emit(graph: Graph, form: Any, name: str) -> str:
+@functools.lru_cache(maxsize=4096)
+def _identifier(name: str) -> str:
+    """The identifier nearest to a name, in the form that Python itself would bring it to."""
+    base = unicodedata.normalize("NFKC", name[:200])
+    base = unicodedata.normalize("NFKC", re.sub(r"\W+", "_", base).strip("_")[:40])
+    if not base.isidentifier():
+        base = f"v_{base}" if f"v_{base}".isidentifier() else "v"
+    return base
+
+
+class Program(NamedTuple):
+    """A text, and the name of the function in it."""
+
+    source: str
+    function: str
+
+
+def emit(graph: Graph, form: Any, name: str) -> Program:
     """The program of a graph, whose outputs are returned in a form."""
-    return _Program(graph, form, name).source()
+    writer = _Writer(graph, form, name)
+    return Program(writer.source(), writer.function)
 
 
-class _Program:
-    """The parts of a program as they are written: constants at the top, then one function."""
+class _Writer:
+    """Writes a program: one function, then the constants and helpers that it uses."""
 
     def __init__(self, graph: Graph, form: Any, name: str) -> None:
         self.graph, self.form = graph, form
@@ -69,6 +83,7 @@ class _Program:
         self.readings = shapes.readings([v.shape for v in graph.parameters])
         self.dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
         self.dim_names = {symbol.name: given for symbol, given in self.dims.items()}
+        self.temporaries = itertools.count(1)
         self.helpers: set[str] = set()
         self.constants: list[str] = []
         self.place = ""
@@ -83,7 +98,7 @@ class _Program:
             f"def {self.function}({parameters}):",
             *("    " + line for line in [*self._docstring(), *body]),
         ]
-        return "\n".join([*self._head(), *function, ""])
+        return "\n".join([*self._head(), *function, *self._tail(), ""])
 
     # Names
 
@@ -92,16 +107,17 @@ class _Program:
         self.called = dict(self.graph.names)
         for v, path in zip(self.graph.outputs, forms.paths(self.form), strict=True):
             if path and (v not in self.called or v.adjoint_of is not None):
-                self.called[v] = path
+                self.called[v] = f"result_{path}" if path[0].isdigit() else path
 
     def _name(self, v: Node) -> str:
         """The identifier of a value, from now on."""
-        if v not in self.names:
+        found = self.names.get(v)
+        if found is None:
             given = self.called.get(v)
             if given is None:
-                given = "constant" if v.op.name == "constant" else f"t{len(self.names)}"
-            self.names[v] = self.identifiers.take(given)
-        return self.names[v]
+                given = "constant" if v.op.name == "constant" else f"t{next(self.temporaries)}"
+            found = self.names[v] = self.identifiers.take(given)
+        return found
 
     # Inputs and sizes
 
@@ -139,7 +155,15 @@ class _Program:
             )
 
     def _dims(self, text: str) -> str:
-        return _OPERAND.sub(lambda m: self.dim_names[m[2]], text)
+        return _OPERAND.sub(lambda m: self._dim(m[2]), text)
+
+    def _dim(self, name: str) -> str:
+        if name not in self.dim_names:
+            raise ShapeError(
+                f"the program needs the size {name}, which no input shows: "
+                "list an input that does in compile(..., inputs=[...])"
+            )
+        return self.dim_names[name]
 
     # Operations
 
@@ -160,14 +184,15 @@ class _Program:
 
     def _text(self, v: Node) -> str:
         """The NumPy text of a node, with the program's names for its operands and sizes."""
+        pieces, helpers = _template(v.op.text(v))
+        self.helpers |= helpers
         parts = []
-        for part, operand, dim in _template(v.op.text(v)):
+        for part, operand, dim in pieces:
             parts.append(part)
             if operand is not None:
                 parts.append(self._operand(v, v.inputs[operand]))
             elif dim is not None:
-                parts.append(self.dim_names[dim])
-        self.helpers |= _helpers(v.op.text(v))
+                parts.append(self._dim(dim))
         return "".join(parts)
 
     def _operand(self, v: Node, x: Node) -> str:
@@ -220,29 +245,25 @@ class _Program:
         return helper
 
     def _head(self) -> list[str]:
-        copied = _closure(self.helpers)
-        constants = [line for line in self.constants if line]
-        for line in constants:
-            copied = _closure({*copied, *_helpers(line)})
-        parts = [inspect.getsource(HELPERS[name]).rstrip() for name in HELPERS if name in copied]
-        needs = [m for m in ("base64",) if any(re.search(rf"\b{m}\b", part) for part in parts)]
-        head = [
+        return [
             f'"""{self.function}: a NumPy program written by graphc. It needs NumPy alone."""',
             "",
             "from __future__ import annotations",
             "",
-            *(f"import {module}" for module in needs),
-            "from typing import Any",
-            "",
+            *(["import base64"] if any("from_bytes" in line for line in self.constants) else []),
+            *(["from typing import Any", ""] if self.helpers or self.constants else []),
             "import numpy as np",
             "",
             "",
         ]
-        for part in parts:
-            head += [part, "", ""]
-        if constants:
-            head += [*constants, "", ""]
-        return head
+
+    def _tail(self) -> list[str]:
+        """What the function uses: constants, and helpers copied from the runtime."""
+        used = self.helpers.union(*map(_helpers, self.constants))
+        tail = ["", "", *self.constants] if self.constants else []
+        for name in _closure(used):
+            tail += ["", "", inspect.getsource(HELPERS[name]).rstrip()]
+        return tail
 
 
 def _base(v: Node) -> tuple[Node, bool]:
@@ -260,15 +281,18 @@ def _harmless(text: str) -> str:
     return printable.replace("\\", "\\\\").replace('"', "'")
 
 
+Piece = tuple[str, int | None, str | None]
+
+
 @functools.lru_cache(maxsize=4096)
-def _template(text: str) -> tuple[tuple[str, int | None, str | None], ...]:
-    """A NumPy text cut at its operands and sizes."""
-    parts: list[tuple[str, int | None, str | None]] = []
+def _template(text: str) -> tuple[tuple[Piece, ...], frozenset[str]]:
+    """A NumPy text cut at its operands and sizes, and the helpers that it calls."""
+    pieces: list[Piece] = []
     end = 0
     for m in _OPERAND.finditer(text):
-        parts.append((text[end : m.start()], int(m[1]) if m[1] else None, m[2]))
+        pieces.append((text[end : m.start()], int(m[1]) if m[1] else None, m[2]))
         end = m.end()
-    return (*parts, (text[end:], None, None))
+    return (*pieces, (text[end:], None, None)), _helpers(text)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -276,8 +300,8 @@ def _helpers(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text)) & HELPERS.keys()
 
 
-def _closure(names: Iterable[str]) -> set[str]:
-    """Some helpers and all those that they use."""
+def _closure(names: Iterable[str]) -> list[str]:
+    """Some helpers and all those that they use, in the order of the runtime."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -285,6 +309,4 @@ def _closure(names: Iterable[str]) -> set[str]:
         if name not in found:
             found.add(name)
             waiting.extend(_helpers(inspect.getsource(HELPERS[name])))
-    return found
-
-
+    return [name for name in HELPERS if name in found]

@@ -1,6 +1,6 @@
-"""The NumPy functions that a compiled program may carry with it. Each is copied whole, by its source.
+"""The NumPy functions that a compiled program may carry with it, copied whole by their source.
 
-Nothing here knows of graphc: a function may use NumPy and the others of this file, and nothing else.
+Nothing here knows of graphc: a function uses NumPy and the others of this file, nothing else.
 """
 
 from __future__ import annotations
@@ -22,11 +22,10 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
     try:
         array = np.asarray(value)
-        # Python's numbers have no dtype of their own: they take the declared one.
-        if array.dtype != dtype and not is_typed and np.can_cast(array.dtype, dtype, "same_kind"):
-            array = np.asarray(value, dtype)
     except (TypeError, ValueError, OverflowError) as error:
         raise BindError(f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}") from None
+    if array.dtype != dtype and not is_typed:
+        array = fitted(name, array, dtype)
     if array.dtype != dtype:
         if not np.can_cast(array.dtype, dtype, "safe"):
             raise BindError(
@@ -37,6 +36,19 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     if array.ndim != ndim:
         raise BindError(f"{name} needs {ndim} axes, and has shape {array.shape}")
     return array[()] if ndim == 0 else array
+
+
+def fitted(name: str, array: Any, dtype: Any) -> Any:
+    """Python's numbers have no dtype of their own: they take the declared one where it holds them."""
+    is_integer = array.dtype.kind in "iu" and np.dtype(dtype).kind in "iu"
+    if not is_integer and not np.can_cast(array.dtype, dtype, "same_kind"):
+        return array
+    with np.errstate(over="ignore"):
+        taken = array.astype(dtype)
+    fits = taken == array if is_integer else np.isfinite(taken) | ~np.isfinite(array)
+    if not np.all(fits):
+        raise BindError(f"{name} needs {np.dtype(dtype)}, and {array[~fits][0]} does not fit in it")
+    return taken
 
 
 def solve_size(name: str, axis: int, size: int, factor: int, rest: int, text: str) -> int:
@@ -55,7 +67,8 @@ def wrong_shape(
     needed = texts[axis]
     if needed != str(wanted[axis]):
         needed += f" = {wanted[axis]}"
-    return BindError(f"axis {axis} of {name} has size {shape[axis]}, and needs {needed}{reasons[axis]}")
+    found = f"axis {axis} of {name} has size {shape[axis]}"
+    return BindError(f"{found}, and needs {needed}{reasons[axis]}")
 
 
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
@@ -73,6 +86,14 @@ def place(x: Any, shape: tuple[int, ...], index: Any) -> Any:
     """Zeros with x written at an index."""
     result = np.zeros(shape, x.dtype)
     result[index] = x
+    return result
+
+
+def diagonal_matrix(x: Any) -> Any:
+    """Zeros with x along the diagonal of the last two axes."""
+    n = x.shape[-1]
+    result = np.zeros((*x.shape, n), x.dtype)
+    result.reshape(*x.shape[:-1], n * n)[..., :: n + 1] = x
     return result
 
 

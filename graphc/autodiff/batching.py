@@ -1,0 +1,204 @@
+"""Batching: a graph for one example becomes the graph for many, with one more axis in front.
+
+No loop is built. What batching does to an op follows from its family; a record may give its own rule.
+"""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from .. import forms
+from ..errors import ArgumentError, ShapeError
+from ..ir import FUNCTIONS, OPS, Node, operands, standing_for, topo
+from ..ops.contract import contract
+from ..ops.layout import Span
+from ..shapes import Dim, Shape, TensorType
+
+Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]
+
+_WHOLE = Span(None, None, 1)
+
+# What axes in front do to an attribute, by its name: the same name means the same in every record.
+_SHIFTED: dict[str, Callable[[Any, Shape], Any]] = {
+    "axis": lambda axis, lead: (
+        tuple(len(lead) + a for a in axis) if isinstance(axis, tuple) else len(lead) + axis
+    ),
+    "axes": lambda axes, lead: (*range(len(lead)), *(len(lead) + a for a in axes)),
+    "shape": lambda shape, lead: (*lead, *shape),
+    "index": lambda index, lead: (*(_WHOLE for _ in lead), *index),
+    "widths": lambda widths, lead: (*((0, 0) for _ in lead), *widths),
+}
+
+
+def aligned(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
+    """Elementwise: the axes in front stand clear of those that broadcasting aligns from the right."""
+    k = len(lead)
+    spread = [
+        with_axes(x, k, node.ndim - (x.ndim - k)) if b else x
+        for x, b in zip(inputs, batched, strict=True)
+    ]
+    return node.op(*spread, **node.attrs)
+
+
+def shifted(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
+    """Ops along axes: the same op with its axes moved on, every input carrying the axes in front."""
+    full = [
+        x if b else FUNCTIONS["broadcast_to"](x, (*lead, *x.shape))
+        for x, b in zip(inputs, batched, strict=True)
+    ]
+    attrs = {
+        name: _SHIFTED[name](value, lead) if name in _SHIFTED else value
+        for name, value in node.attrs.items()
+    }
+    return node.op(*full, **attrs)
+
+
+def lettered(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
+    """Contraction: one more letter for each axis in front."""
+    left, out = node.attrs["subscripts"].split("->")
+    more = "".join(c for c in string.ascii_letters if c not in left)[: len(lead)]
+    terms = [more * b + term for b, term in zip(batched, left.split(","), strict=True)]
+    return contract(f"{','.join(terms)}->{more}{out}", inputs)
+
+
+RULES: dict[str, Rule] = {
+    "elementwise": aligned,
+    "layout": shifted,
+    "pad": shifted,
+    "reduce": shifted,
+    "scan": shifted,
+    "index": shifted,
+    "contract": lettered,
+}
+
+
+def with_axes(x: Node, position: int, count: int) -> Node:
+    """x with some axes of size 1 put in at a position."""
+    if not count:
+        return x
+    index = (*(slice(None) for _ in range(position)), *(None for _ in range(count)))
+    return FUNCTIONS["getitem"](x, (*index, Ellipsis))  # type: ignore[no-any-return]
+
+
+def batch_rule(node: Node) -> Rule:
+    """How to batch a node: its record's own rule, or its family's."""
+    rule = node.op.batch or RULES.get(node.op.family)
+    if rule is None:
+        error = ArgumentError(
+            f"{node.op.name} cannot be batched: its family has no rule, and its record gives none"
+        )
+        error.locate(operands([node]))
+        raise error
+    return rule
+
+
+def batch(order: Iterable[Node], table: dict[Node, Node], lead: Shape) -> None:
+    """Add to `table` what each node of an order becomes when those in it carry the axes `lead`."""
+    for v in order:
+        if v in table or not any(x in table for x in v.inputs):
+            continue
+        is_batched = [x in table for x in v.inputs]
+        inputs = [table.get(x, x) for x in v.inputs]
+        with standing_for(v):
+            new = batch_rule(v)(v, inputs, is_batched, lead)
+        if new.given_name is None and v.given_name is not None:
+            object.__setattr__(new, "given_name", v.given_name)
+        table[v] = new
+
+
+def vectorize(outputs: Any, batches: Mapping[Node, Node]) -> Any:
+    """The outputs for many examples at once: `{x: xs}` gives x all values of xs along its axis 0.
+
+    Nodes that are not in the mapping are the same for every example. Results have one leading axis.
+
+    >>> import graphc as gc
+    >>> x, w = gc.input("x", ("d",)), gc.input("w", ("d",))
+    >>> loss = gc.tanh(x @ w) ** 2
+    >>> gc.vectorize(gc.grad(loss, w), {x: gc.input("X", ("n", "d"))}).type
+    f64[n, d]
+    """
+    size = _common_size(batches)
+    nodes = forms.leaves(outputs)
+    for v in nodes:
+        if not isinstance(v, Node):
+            raise ArgumentError(f"vectorize takes nodes, and {v!r} is a {type(v).__name__}")
+    table = dict(batches)
+    batch(topo(nodes), table, (size,))
+
+    def one(v: Node) -> Node:
+        if v in table:
+            return table[v]
+        return FUNCTIONS["broadcast_to"](v, (size, *v.shape))  # type: ignore[no-any-return]
+
+    return forms.map_leaves(one, outputs)
+
+
+def _common_size(batches: Mapping[Node, Node]) -> Dim:
+    """The size of the axis in front, after checking that every batch is one of its node's values."""
+    if not batches:
+        raise ArgumentError("vectorize needs at least one node and its batch: {x: xs}")
+    first = next(iter(batches.values()))
+    for x, xs in batches.items():
+        if not xs.ndim or xs.type != x.type.with_shape((xs.shape[0], *x.shape)):
+            error = ShapeError(
+                f"a batch of {x.label} must be {x.type} with one axis in front, and is {xs.type}"
+            )
+        elif xs.shape[0] != first.shape[0]:
+            error = ShapeError(f"batches need one size, and {first.shape[0]} is not {xs.shape[0]}")
+        else:
+            continue
+        error.locate(operands([x, xs]))
+        raise error
+    return first.shape[0]
+
+
+# -- functions of nodes -----------------------------------------------------------------------
+
+_fresh = itertools.count()
+
+
+def placeholder(type_: TensorType) -> Node:
+    """An input that nobody else has: it stands for a value while a graph is transformed."""
+    return OPS["input"](name=f"placeholder {next(_fresh)}", type=type_)
+
+
+def mapped(
+    function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0
+) -> Callable[..., Any]:
+    """A function of nodes, applied to every example along the given axes at once: see `gc.vmap`."""
+
+    def over_batches(*args: Any, **kwargs: Any) -> Any:
+        axes = in_axes if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
+        if len(axes) != len(args):
+            raise ArgumentError(f"in_axes names {len(axes)} arguments, and {len(args)} were given")
+        batches: dict[Node, Node] = {}
+
+        def one(x: Any, axis: int | None) -> Any:
+            if axis is None or not isinstance(x, Node):
+                return x
+            moved = FUNCTIONS["moveaxis"](x, axis, 0)
+            stand_in = placeholder(moved.type.with_shape(moved.shape[1:]))
+            batches[stand_in] = moved
+            return stand_in
+
+        given = [_zipped(one, a, k) for a, k in zip(args, axes, strict=True)]
+        given_by_name = {key: _zipped(one, a, 0) for key, a in kwargs.items()}
+        results = function(*given, **given_by_name)
+        return _zipped(
+            lambda v, axis: FUNCTIONS["moveaxis"](v, 0, axis), vectorize(results, batches), out_axes
+        )
+
+    return over_batches
+
+
+def _zipped(function: Callable[[Any, Any], Any], form: Any, axes: Any) -> Any:
+    """The form with a function of each leaf and its axis; an axis serves a whole part of the form."""
+    if isinstance(axes, dict) and isinstance(form, dict):
+        return {key: _zipped(function, part, axes[key]) for key, part in form.items()}
+    if isinstance(axes, tuple | list) and isinstance(form, tuple | list):
+        parts = [_zipped(function, part, a) for part, a in zip(form, axes, strict=True)]
+        return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
+    return forms.map_leaves(lambda leaf: function(leaf, axes), form)

@@ -1,0 +1,190 @@
+"""Facts: what is known of a value before it is computed, from declarations and from how it is made.
+
+A fact is an interval that holds every element that is not NaN. Constants, sizes and declared inputs
+begin with one; operations hand it on. Only a few operations back are looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ir import Node
+
+_DEPTH = 6
+_INFINITY = float("inf")
+
+
+class Interval(NamedTuple):
+    """From `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    @property
+    def is_positive(self) -> bool:
+        return self.low > 0
+
+    @property
+    def is_not_negative(self) -> bool:
+        return self.low >= 0
+
+    @property
+    def size(self) -> float:
+        """The largest absolute value."""
+        return max(abs(self.low), abs(self.high))
+
+    @property
+    def is_tame(self) -> bool:
+        """Neither zero nor so small or large that products of two or three leave the range."""
+        smallest = min(abs(self.low), abs(self.high))
+        return self.low * self.high > 0 and smallest >= 2.0**-200 and self.size <= 2.0**200
+
+
+ANYTHING = Interval(-_INFINITY, _INFINITY)
+_UNIT = Interval(0.0, 1.0)
+
+
+def interval(v: Node, depth: int = _DEPTH) -> Interval:
+    """Where the elements of a value lie.
+
+    >>> import graphc as gc
+    >>> interval(gc.exp(gc.input("x", ("n",))))
+    Interval(low=0.0, high=inf)
+    """
+    if v.op.name == "constant":
+        return _of_array(v.attrs["value"].array)
+    if v.op.name == "input":
+        return declared(v)
+    if v.op.name == "size":
+        return Interval(1.0, 2.0**63)
+    rule = _RULES.get(v.op.name)
+    if rule is None or not depth:
+        return ANYTHING
+    low, high = rule(v, *(interval(x, depth - 1) for x in v.inputs))
+    # Results are rounded: bounds that were computed are widened by more than that.
+    low = low if low in _EXACT else low - abs(low) * _MARGIN
+    high = high if high in _EXACT else high + abs(high) * _MARGIN
+    return ANYTHING if low != low or high != high else Interval(low, high)
+
+
+_EXACT = (0.0, 1.0, -1.0, _INFINITY, -_INFINITY)
+_MARGIN = 1e-6
+
+
+def declared(v: Node) -> Interval:
+    """What was said of an input when it was declared."""
+    low, high = v.attrs.get("between", ANYTHING)
+    if v.attrs.get("positive"):
+        low = max(low, float(np.finfo(v.dtype).smallest_subnormal) if v.type.is_float else 1)
+    if v.dtype.kind in "bu":
+        low = max(low, 0.0)
+    return Interval(float(low), float(high))
+
+
+def _of_array(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Interval:
+    if not array.size or array.size > 64 or np.any(np.isnan(array)):
+        return ANYTHING
+    return Interval(float(np.min(array)), float(np.max(array)))
+
+
+def _corners(f: Callable[[float, float], float], a: Interval, b: Interval) -> Interval:
+    """Of an operation that is monotone in each operand."""
+    try:
+        found = [f(x, y) for x in a for y in b]
+    except (ZeroDivisionError, OverflowError):
+        return ANYTHING
+    if any(value != value for value in found):
+        return ANYTHING
+    return Interval(min(found), max(found))
+
+
+def _product(x: float, y: float) -> float:
+    return 0.0 if x == 0 or y == 0 else x * y
+
+
+def _divide(v: Node, a: Interval, b: Interval) -> Interval:
+    if _is_softmax(v):
+        return Interval(0.0, 1.0)
+    if b.low <= 0 <= b.high:  # it may be -0
+        return ANYTHING
+    return _corners(lambda x, y: x / y, a, b)
+
+
+def _is_softmax(v: Node) -> bool:
+    """exp(x) / sum(exp(x)): a share of the whole."""
+    top, whole = v.inputs
+    return top.op.name == "exp" and whole.op.name == "sum" and whole.inputs[0] is top
+
+
+def _square(v: Node, a: Interval) -> Interval:
+    nearest = 0.0 if a.low <= 0 <= a.high else min(abs(a.low), abs(a.high))
+    return Interval(nearest * nearest, a.size * a.size)
+
+
+def _abs(v: Node, a: Interval) -> Interval:
+    return Interval(0.0 if a.low <= 0 <= a.high else min(abs(a.low), abs(a.high)), a.size)
+
+
+def _increasing(f: Callable[[float], float]) -> Callable[[Node, Interval], Interval]:
+    def rule(v: Node, a: Interval) -> Interval:
+        with np.errstate(all="ignore"):
+            return Interval(float(f(np.float64(a.low))), float(f(np.float64(a.high))))
+
+    return rule
+
+
+def _multiply(v: Node, a: Interval, b: Interval) -> Interval:
+    if v.inputs[0] is v.inputs[1]:
+        return _square(v, a)
+    return _corners(_product, a, b)
+
+
+def _sum(v: Node, a: Interval) -> Interval:
+    """Signs are kept; sizes are not known here."""
+    return Interval(0.0 if a.low >= 0 else -_INFINITY, 0.0 if a.high <= 0 else _INFINITY)
+
+
+def _same(v: Node, a: Interval) -> Interval:
+    return a
+
+
+def _either(v: Node, condition: Interval, a: Interval, b: Interval) -> Interval:
+    return Interval(min(a.low, b.low), max(a.high, b.high))
+
+
+_RULES: dict[str, Callable[..., Interval]] = {
+    "add": lambda v, a, b: _corners(lambda x, y: x + y, a, b),
+    "subtract": lambda v, a, b: _corners(lambda x, y: x - y, a, b),
+    "multiply": _multiply,
+    "divide": _divide,
+    "negative": lambda v, a: Interval(-a.high, -a.low),
+    "reciprocal": lambda v, a: _divide_one(a),
+    "square": _square,
+    "abs": _abs,
+    "relu": lambda v, a: Interval(max(a.low, 0.0), max(a.high, 0.0)),
+    "sqrt": lambda v, a: Interval(max(a.low, 0.0) ** 0.5, max(a.high, 0.0) ** 0.5),
+    "exp": _increasing(np.exp),
+    "tanh": lambda v, a: Interval(-1.0 if a.low < 0 else 0.0, 1.0 if a.high > 0 else 0.0),
+    "sigmoid": lambda v, a: _UNIT,
+    "softplus": lambda v, a: Interval(0.0, _INFINITY),
+    "sin": lambda v, a: Interval(-1.0, 1.0),
+    "cos": lambda v, a: Interval(-1.0, 1.0),
+    "cosh": lambda v, a: Interval(1.0, _INFINITY),
+    "hypot": lambda v, a, b: Interval(0.0, _INFINITY),
+    "maximum": lambda v, a, b: Interval(max(a.low, b.low), max(a.high, b.high)),
+    "minimum": lambda v, a, b: Interval(min(a.low, b.low), min(a.high, b.high)),
+    "where": _either,
+    "sum": _sum,
+    **dict.fromkeys(
+        ("broadcast_to", "reshape", "permute_dims", "getitem", "max", "min", "stop_gradient"), _same
+    ),
+}
+
+
+def _divide_one(a: Interval) -> Interval:
+    if a.low <= 0 <= a.high:  # it may be -0
+        return ANYTHING
+    return _corners(lambda x, y: x / y, Interval(1.0, 1.0), a)

@@ -1,0 +1,124 @@
+"""Documents run: `>>>` lines by pytest itself, their files and commands here, and the examples.
+
+A Python block that begins with `# name.py` is a file. A console block shows commands and what they
+print, `...` standing for anything. `python -m tests.test_documents` writes today's results into
+every document.
+"""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+
+
+def run(command, folder):
+    """What a shell command prints, where `python` is this one."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, timeout=120, check=False,
+        text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    return done.stdout
+
+
+def matches(expected, printed, options=doctest.ELLIPSIS):
+    return doctest.OutputChecker().check_output(expected, printed, options)
+
+
+def renewed(text):
+    """A document with what its commands print today, where that is not what it shows."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def again(shown):
+            command, expected = shown.groups()
+            printed = run(command, folder)
+            return shown[0] if matches(expected, printed) else f"$ {command}\n{printed}"
+
+        def block(found):
+            language, body = found.groups()
+            if language == "python" and (name := re.match(r"# (\w+\.py)\n", body)):
+                (Path(folder) / name[1]).write_text(body)
+            if language == "console":
+                body = COMMAND.sub(again, body)
+            return f"```{language}\n{body}```"
+
+        return BLOCK.sub(block, text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_commands_of_a_document_print_what_it_shows(document):
+    """A document that is not run tells how things were."""
+    text = document.read_text()
+    assert text == renewed(text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_links_of_a_document_lead_somewhere(document):
+    """Files move; links to them must follow."""
+    targets = re.findall(r"\]\(([^)#:]+)\)", document.read_text())
+    assert [] == [t for t in targets if not (document.parent / t).exists()]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_runs(example):
+    """Examples are what people copy first."""
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-W", "error", example, folder], cwd=folder, timeout=120,
+            check=False, text=True, capture_output=True,
+        )  # fmt: skip
+    assert (0, "") == (done.returncode, done.stderr)
+    assert done.stdout
+
+
+def test_every_document_and_example_is_found_from_the_readme():
+    """What the README does not link is not read."""
+    text = (ROOT / "README.md").read_text()
+    files = [*DOCUMENTS[1:], *EXAMPLES]
+    assert [] == [f.name for f in files if f"({f.relative_to(ROOT).as_posix()})" not in text]
+
+
+def test_the_table_of_operations_is_current():
+    """docs/ops.md is printed from the records."""
+    assert (ROOT / "docs" / "ops.md").read_text() == run("python -m docs.ops", ROOT)
+
+
+class Renewing(doctest.DocTestRunner):
+    """Keeps what each `>>>` line printed in place of what was expected."""
+
+    def report_failure(self, out, test, example, got):
+        example.want = got
+
+
+def with_results_of_today(text, name):
+    parts = doctest.DocTestParser().parse(text, name)
+    lines = [part for part in parts if isinstance(part, doctest.Example)]
+    test = doctest.DocTest(lines, {"__name__": "__main__"}, name, name, 0, text)
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    Renewing(optionflags=options, verbose=False).run(test, out=sys.stderr.write)
+
+    def written(part):
+        first, *others = part.source.splitlines()
+        prompts = [f">>> {first}", *(f"... {line}".rstrip() for line in others)]
+        return "\n".join(prompts) + "\n" + part.want
+
+    return "".join(part if isinstance(part, str) else written(part) for part in parts)
+
+
+if __name__ == "__main__":
+    (ROOT / "docs" / "ops.md").write_text(run("python -m docs.ops", ROOT))
+    for document in DOCUMENTS:
+        text = with_results_of_today(document.read_text(), document.name)
+        document.write_text(renewed(text))

@@ -1,0 +1,411 @@
+"""Arguments of compiled functions: every layout is right, what would be lost is refused by name."""
+
+import decimal
+import fractions
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+N, D = 5, 3
+
+
+def program():
+    """f(X, w): a matrix product, an elementwise part and a reduction, as three outputs."""
+    x, w = gc.input("X", ("n", "d")), gc.input("w", ("d",))
+    return gc.compile([x @ w, gc.tanh(x) * w, gc.sum(x, axis=0)], inputs=[x, w])
+
+
+def expected(x, w):
+    x, w = np.array(x, np.float64), np.array(w, np.float64)
+    return [x @ w, np.tanh(x) * w, x.sum(axis=0)]
+
+
+def numbers(*shape):
+    return np.random.default_rng(7).standard_normal(shape)
+
+
+LAYOUTS = {
+    "contiguous": lambda: numbers(N, D),
+    "F-ordered": lambda: np.asfortranarray(numbers(N, D)),
+    "strided": lambda: numbers(3 * N, 2 * D)[::3, ::2],
+    "offset and strided": lambda: numbers(N + 4, D + 4)[3:-1, 2:-2],
+    "transposed": lambda: numbers(D, N).T,
+    "negative strides": lambda: numbers(N, D)[::-1, ::-1],
+    "one negative stride": lambda: numbers(N, D)[:, ::-1],
+    "zero strides": lambda: np.broadcast_to(0.25, (N, D)),
+    "one zero stride": lambda: np.broadcast_to(numbers(D), (N, D)),
+    "not aligned": lambda: np.frombuffer(b"\0" + numbers(N, D).tobytes(), "u1")[1:]
+    .view(np.float64)
+    .reshape(N, D),
+    "big-endian": lambda: numbers(N, D).astype(">f8"),
+    "a subclass": lambda: numbers(N, D).view(np.recarray),
+    "a memory map's view": lambda: np.asarray(memoryview(numbers(N, D))),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("is_writable", [True, False], ids=["writable", "read-only"])
+def test_every_memory_layout_gives_the_numbers_of_a_plain_copy_and_is_left_as_it_was(
+    layout, is_writable
+):
+    """The program may take any path that BLAS offers; which one is no business of the caller."""
+    x, w = LAYOUTS[layout](), numbers(2 * D)[::2]
+    if not is_writable:
+        x.flags.writeable = w.flags.writeable = False
+    before = x.tobytes(), w.tobytes(), x.strides, x.dtype, x.flags.writeable
+    for want, got in zip(expected(x, w), program()(x, w), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-14, atol=1e-15)
+        assert type(got) is np.ndarray and got.dtype == np.float64
+        assert not np.shares_memory(got, x) and got.flags.writeable
+    assert before == (x.tobytes(), w.tobytes(), x.strides, x.dtype, x.flags.writeable)
+
+
+@pytest.mark.parametrize("n, d", [(0, 3), (4, 0), (0, 0), (1, 1), (1, 0)])
+def test_a_size_may_be_zero_or_one(n, d):
+    """An empty batch is an ordinary batch: sums over nothing are 0."""
+    for want, got in zip(expected(np.ones((n, d)), np.ones(d)), program()(
+        np.ones((n, d)), np.ones(d)
+    ), strict=True):
+        np.testing.assert_array_equal(got, want)
+        assert want.shape == got.shape
+
+
+ACCEPTED = {
+    # declared dtype, axes, what is given, what it means
+    "a list for float64": ("float64", 1, [1, 2.5], [1.0, 2.5]),
+    "a tuple": ("float64", 1, (1.0, 2.0), [1.0, 2.0]),
+    "nested lists": ("float64", 2, [[1, 2], [3, 4]], [[1.0, 2.0], [3.0, 4.0]]),
+    "a list of arrays": ("float64", 2, [np.ones(2), np.zeros(2)], [[1.0, 1.0], [0.0, 0.0]]),
+    "an empty list": ("float64", 1, [], []),
+    "a range": ("int64", 1, range(3), [0, 1, 2]),
+    "an int for float": ("float64", 0, 3, 3.0),
+    "a bool for float": ("float64", 0, True, 1.0),
+    "a float": ("float64", 0, 2.5, 2.5),
+    "a NumPy scalar": ("float64", 0, np.float64(2.5), 2.5),
+    "a float32 scalar for float64": ("float64", 0, np.float32(2.5), 2.5),
+    "a 0-d array": ("float64", 0, np.array(2.5), 2.5),
+    "float32 for float64": ("float64", 1, np.array([0.1], np.float32), [float(np.float32(0.1))]),
+    "float16 for float64": ("float64", 1, np.array([0.5], np.float16), [0.5]),
+    "int32 for float64": ("float64", 1, np.array([-7], np.int32), [-7.0]),
+    "int64 for float64": ("float64", 1, np.array([-7]), [-7.0]),
+    "bool for float64": ("float64", 1, np.array([True, False]), [1.0, 0.0]),
+    "big-endian int for float64": ("float64", 1, np.array([258], ">i4"), [258.0]),
+    "Python floats for float32": ("float32", 1, [0.1, 1e-3], np.array([0.1, 1e-3], "f4")),
+    "a Python float for float32": ("float32", 0, 0.1, np.float32(0.1)),
+    "Python ints for float32": ("float32", 1, [1, 2], [1.0, 2.0]),
+    "int16 for float32": ("float32", 1, np.array([3], np.int16), [3.0]),
+    "int32 for int64": ("int64", 1, np.array([3], np.int32), [3]),
+    "uint8 for int64": ("int64", 1, np.array([255], np.uint8), [255]),
+    "Python ints for int8": ("int8", 1, [127, -128], [127, -128]),
+    "a Python int for uint8": ("uint8", 0, 255, 255),
+    "Python ints for uint64": ("uint64", 1, [2**63], np.array([2**63], np.uint64)),
+    "an infinite Python float for float32": ("float32", 0, np.inf, np.inf),
+    "bool for int64": ("int64", 1, np.array([True]), [1]),
+    "bools for bool": ("bool", 1, [True, False], [True, False]),
+    "infinite and undefined": ("float64", 1, [np.inf, -np.inf], [np.inf, -np.inf]),
+    "the negative zero": ("float64", 0, -0.0, -0.0),
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+def test_a_conversion_that_loses_nothing_is_made(case):
+    """Where NumPy calls it safe; Python's own numbers have no dtype and take the declared one."""
+    dtype, ndim, given, meant = ACCEPTED[case]
+    x = gc.input("x", ("a", "b")[:ndim], dtype=dtype)
+    got = gc.compile(x)(given)
+    want = np.array(meant, dtype)
+    assert (want.dtype, want.shape) == (got.dtype, got.shape)
+    assert want.tobytes() == got.tobytes()
+    assert want.tobytes() == np.asarray(gc.evaluate(x, {x: given})).tobytes()
+
+
+def safely(given, wanted):
+    return (
+        f"x needs {wanted}, and {given} does not convert to it safely: "
+        f"convert it yourself with .astype(np.{wanted})"
+    )
+
+
+def unconvertible(wanted):
+    return f"x needs {wanted}, and its value does not convert: "
+
+
+def unfitting(number, wanted):
+    return f"x needs {wanted}, and {number} does not fit in it"
+
+
+LONG = np.dtype(np.longdouble).name  # its width is the platform's
+MASKED = "x is a masked array, whose mask would be lost: pass an ndarray"
+
+REFUSED = {
+    # declared dtype, axes, what is given, the message (all of it, or its graphc part if open-ended)
+    "float64 for float32": ("float32", 1, np.ones(2), safely("float64", "float32")),
+    "a float64 scalar for float32": ("float32", 0, np.float64(1), safely("float64", "float32")),
+    "int64 for float32": ("float32", 1, np.ones(2, np.int64), safely("int64", "float32")),
+    "float64 for int64": ("int64", 1, np.ones(2), safely("float64", "int64")),
+    "a float for int64": ("int64", 0, 1.0, safely("float64", "int64")),
+    "floats for int64": ("int64", 1, [1, 2.0], safely("float64", "int64")),
+    "uint64 for int64": ("int64", 1, np.ones(2, np.uint64), safely("uint64", "int64")),
+    "int64 for int8": ("int8", 1, np.ones(2, np.int64), safely("int64", "int8")),
+    "an int for bool": ("bool", 0, 1, safely("int64", "bool")),
+    "complex": ("float64", 1, np.ones(2, complex), safely("complex128", "float64")),
+    "a complex number": ("float64", 0, 1j, safely("complex128", "float64")),
+    "longdouble": ("float64", 1, np.ones(2, np.longdouble), safely(LONG, "float64")),
+    "a string": ("float64", 0, "1.0", safely("<U3", "float64")),
+    "strings": ("float64", 1, ["1", "2"], safely("<U1", "float64")),
+    "bytes": ("float64", 0, b"1", safely("|S1", "float64")),
+    "objects": ("float64", 1, np.array([1.0, 2.0], object), safely("object", "float64")),
+    "an object": ("float64", 0, object(), safely("object", "float64")),
+    "None": ("float64", 0, None, safely("object", "float64")),
+    "a list with None": ("float64", 1, [1.0, None], safely("object", "float64")),
+    "a dict": ("float64", 1, {"a": 1.0}, safely("object", "float64")),
+    "a set": ("float64", 1, {1.0}, safely("object", "float64")),
+    "a generator": ("float64", 1, (i for i in range(2)), safely("object", "float64")),
+    "a Decimal": ("float64", 0, decimal.Decimal("0.1"), safely("object", "float64")),
+    "a Fraction": ("float64", 0, fractions.Fraction(1, 3), safely("object", "float64")),
+    "a date": ("float64", 0, np.datetime64("2020-01-01"), safely("datetime64[D]", "float64")),
+    "a span of time": ("float64", 0, np.timedelta64(1, "s"), safely("timedelta64[s]", "float64")),
+    "a record": (
+        "float64",
+        1,
+        np.zeros(2, [("a", "f8")]),
+        safely("[('a', '<f8')]", "float64"),
+    ),
+    "a ragged list": ("float64", 2, [[1.0], [1.0, 2.0]], unconvertible("float64")),
+    "an int that is too large": ("int64", 0, 2**63, unfitting(2**63, "int64")),
+    "an int that is far too large": ("int64", 0, 10**30, safely("object", "int64")),
+    "an int out of int8": ("int8", 1, [127, 128], unfitting(128, "int8")),
+    "a negative int for unsigned": ("uint8", 0, -1, unfitting(-1, "uint8")),
+    "a list of arrays out of int8": ("int8", 1, [np.array(300)], unfitting(300, "int8")),
+    "a float out of float32": ("float32", 0, 1e300, unfitting(1e300, "float32")),
+    "a list of floats out of float32": ("float32", 1, [np.inf, -1e39], unfitting(-1e39, "float32")),
+    "a masked array": ("float64", 1, np.ma.masked_array([1.0, 2.0], [0, 1]), MASKED),
+    "the masked constant": ("float64", 0, np.ma.masked, MASKED),
+    "too few axes": ("float64", 2, [1.0], "x needs 2 axes, and has shape (1,)"),
+    "too many axes": ("float64", 0, [1.0], "x needs 0 axes, and has shape (1,)"),
+    "a number for a vector": ("float64", 1, 1.0, "x needs 1 axes, and has shape ()"),
+}
+
+
+@pytest.mark.parametrize("run", ["compiled", "evaluated"])
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_would_lose_something_is_refused_by_name(case, run):
+    """Never a silent loss: the message names the input, what it needs, and what came."""
+    dtype, ndim, given, message = REFUSED[case]
+    x = gc.input("x", ("a", "b")[:ndim], dtype=dtype)
+    with pytest.raises(gc.BindError) as caught:
+        if run == "compiled":
+            gc.compile(x)(given)
+        else:
+            gc.evaluate(x, {x: given})
+    sentence = caught.value.sentence
+    if message.endswith(": "):
+        assert sentence.startswith(message) and len(sentence) > len(message)
+    else:
+        assert message == sentence
+
+
+def test_an_array_with_a_mask_that_masks_nothing_is_refused_too():
+    """Whether something is masked is a matter of the numbers; the refusal is one of the kind."""
+    x = gc.input("x", (2,))
+    with pytest.raises(gc.BindError, match="masked array"):
+        gc.compile(x)(np.ma.masked_array([1.0, 2.0]))
+
+
+def test_a_matrix_is_taken_as_the_array_that_it_is():
+    """np.matrix multiplies with *: the program must see an ndarray."""
+    x = gc.input("x", (2, 2))
+    with pytest.warns(PendingDeprecationWarning):
+        given = np.matrix([[1.0, 2.0], [3.0, 4.0]])
+    got = gc.compile(x * x)(given)
+    assert type(got) is np.ndarray
+    np.testing.assert_array_equal([[1.0, 4.0], [9.0, 16.0]], got)
+
+
+# -- sizes ------------------------------------------------------------------------------------
+
+n, d = gc.dims("n d")
+
+SIZES = {
+    # shapes of the inputs a, b, c; shapes given; the message
+    "a shared symbol": (
+        [(n, d), (d,)],
+        [(4, 3), (5,)],
+        "axis 0 of b has size 5, and needs d = 3 (d is axis 1 of a)",
+    ),
+    "a shared symbol in later axes": (
+        [(n,), (2, n)],
+        [(4,), (2, 3)],
+        "axis 1 of b has size 3, and needs n = 4 (n is axis 0 of a)",
+    ),
+    "a symbol twice in one input": (
+        [(n, n)],
+        [(4, 3)],
+        "axis 1 of a has size 3, and needs n = 4 (n is axis 0 of a)",
+    ),
+    "a number": ([(n, 3)], [(4, 5)], "axis 1 of a has size 5, and needs 3"),
+    "only numbers": ([(2, 3)], [(2, 4)], "axis 1 of a has size 4, and needs 3"),
+    "one is not stretched": ([(n,), (n,)], [(4,), (1,)],
+        "axis 0 of b has size 1, and needs n = 4 (n is axis 0 of a)"),
+    "empty is not stretched": ([(n,), (n,)], [(4,), (0,)],
+        "axis 0 of b has size 0, and needs n = 4 (n is axis 0 of a)"),
+    "an expression of a known symbol": (
+        [(n,), (2 * n + 1,)],
+        [(4,), (8,)],
+        "axis 0 of b has size 8, and needs 2*n + 1 = 9 (n is axis 0 of a)",
+    ),
+    "an expression before its symbol": (
+        [(2 * n + 1,), (n,)],
+        [(8,), (4,)],
+        "axis 0 of a has size 8, and needs 2*n + 1 = 9 (n is axis 0 of b)",
+    ),
+    "an expression of two symbols": (
+        [(n,), (d,), (n * d,)],
+        [(4,), (3,), (7,)],
+        "axis 0 of c has size 7, and needs d*n = 12 (d is axis 0 of b, n is axis 0 of a)",
+    ),
+    "an expression alone, of a wrong remainder": (
+        [(2 * n + 1,)],
+        [(8,)],
+        "axis 0 of a has size 8, and no size makes it 2*n + 1",
+    ),
+    "an expression alone, too small": (
+        [(n + 3,)],
+        [(2,)],
+        "axis 0 of a has size 2, and no size makes it n + 3",
+    ),
+    "two expressions that disagree": (
+        [(2 * n + 1,), (3 * n,)],
+        [(9,), (13,)],
+        "axis 0 of b has size 13, and needs 3*n = 12 (n is axis 0 of a)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("run", ["compiled", "evaluated"])
+@pytest.mark.parametrize("case", SIZES)
+def test_a_wrong_size_names_both_inputs_and_both_axes(case, run):
+    """Who reads the message knows which two arrays to look at, and where."""
+    declared, given, message = SIZES[case]
+    inputs = [gc.input(name, shape) for name, shape in zip("abc", declared, strict=False)]
+    values = [np.ones(shape) for shape in given]
+    f = gc.compile(inputs)
+    with pytest.raises(gc.BindError) as caught:
+        if run == "compiled":
+            f(*values)
+        else:
+            gc.evaluate(inputs, dict(zip(inputs, values, strict=True)))
+    assert message == caught.value.sentence
+    with pytest.raises(ValueError):
+        f(*values)
+
+
+def test_a_size_is_read_from_a_dim_that_is_not_bare():
+    """2n + 1 = 9 says n = 4 as well as n itself would."""
+    a, b = gc.input("a", (2 * n + 1,)), gc.input("b", (n + d, 3))
+    f = gc.compile([gc.sum(a) * gc.size(n), gc.sum(b) * gc.size(d)], inputs=[a, b])
+    got = f(np.ones(9), np.ones((6, 3)))
+    assert [36.0, 36.0] == [float(g) for g in got]
+
+
+def test_a_size_that_no_input_shows_is_refused_when_compiling():
+    """n*d alone does not tell n; the program could not be run by anybody."""
+    a = gc.input("a", (n * d,))
+    with pytest.raises(gc.ShapeError) as caught:
+        gc.compile(a + 1)
+    assert "no input shows the size d in a form it can be read from" == caught.value.sentence
+
+
+@pytest.mark.parametrize("build", [gc.ones, gc.zeros, gc.size, gc.iota, gc.eye])
+def test_a_size_that_no_input_has_is_refused(build):
+    """A graph may speak of any size; a program must be able to learn it."""
+    node = build(gc.dim("k")) if build in (gc.size, gc.iota, gc.eye) else build((gc.dim("k"),))
+    with pytest.raises(gc.ShapeError) as caught:
+        gc.compile(node)
+    assert (
+        "the program needs the size k, which no input shows: "
+        "list an input that does in compile(..., inputs=[...])"
+    ) == caught.value.sentence
+    with pytest.raises(gc.GraphcError, match="no value shows the size k: give an input's that does"):
+        gc.evaluate(node)
+
+
+def test_an_unused_input_may_be_what_shows_a_size():
+    """inputs= lists what the program is given, needed for its elements or not."""
+    a = gc.input("a", (n,))
+    f = gc.compile(gc.ones((n,)), inputs=[a])
+    np.testing.assert_array_equal(np.ones(3), f(np.full(3, np.nan)))
+
+
+# -- positions and names ----------------------------------------------------------------------
+
+
+def test_arguments_go_by_position_in_order_of_declaration_by_name_or_mixed():
+    """The order is that in which people wrote the inputs, not that in which a walk meets them."""
+    a, b, c = (gc.input(name) for name in "abc")
+    f = gc.compile(c - 10 * b + 100 * a)
+    for got in (
+        f(1.0, 2.0, 3.0),
+        f(1.0, 2.0, c=3.0),
+        f(1.0, c=3.0, b=2.0),
+        f(c=3.0, b=2.0, a=1.0),
+    ):
+        assert 83.0 == got
+    assert 83.0 == gc.compile(c - 10 * b + 100 * a, inputs=[c, b, a])(3.0, 2.0, 1.0)
+
+
+CALLS = {
+    "too many": (
+        lambda f: f(1.0, 2.0, 3.0, 4.0),
+        gc.BindError,
+        "model takes 3 arguments, and was given 4",
+    ),
+    "too few": (
+        lambda f: f(1.0),
+        gc.MissingInput,
+        "model needs rate, shift: model(weight: f64[], rate: f64[], shift: f64[])",
+    ),
+    "none": (
+        lambda f: f(),
+        gc.MissingInput,
+        "model needs weight, rate, shift: model(weight: f64[], rate: f64[], shift: f64[])",
+    ),
+    "unknown, close": (
+        lambda f: f(1.0, 2.0, shfit=3.0),
+        gc.BindError,
+        "model has no input shfit: model(weight: f64[], rate: f64[], shift: f64[]); "
+        "did you mean shift?",
+    ),
+    "unknown, far": (
+        lambda f: f(1.0, 2.0, q=3.0),
+        gc.BindError,
+        "model has no input q: model(weight: f64[], rate: f64[], shift: f64[])",
+    ),
+    "twice": (lambda f: f(1.0, 2.0, rate=3.0), gc.BindError, "model was given rate twice"),
+}
+
+
+@pytest.mark.parametrize("case", CALLS)
+def test_a_call_that_does_not_fit_is_explained(case):
+    """The message shows how the function wants to be called."""
+    call, kind, message = CALLS[case]
+    weight, rate, shift = (gc.input(name) for name in ("weight", "rate", "shift"))
+    f = gc.compile(weight * rate + shift, name="model")
+    with pytest.raises(kind) as caught:
+        call(f)
+    assert message == caught.value.sentence
+    assert isinstance(caught.value, TypeError)
+
+
+def test_evaluate_takes_values_by_node_or_by_name_and_names_what_is_missing():
+    """Nodes cannot be misspelled; names are shorter."""
+    a, b = gc.input("a"), gc.input("b", (n,))
+    assert 5.0 == gc.evaluate(a + 2, {"a": 3}) == gc.evaluate(a + 2, {a: 3})
+    with pytest.raises(gc.MissingInput) as caught:
+        gc.evaluate(a * b, {"a": 3.0})
+    assert "b has no value" == caught.value.sentence
+    assert str(caught.value).endswith("        b : f64[n]    test_inputs.py:" + str(
+        b.where.line
+    ))

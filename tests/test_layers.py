@@ -1,0 +1,149 @@
+"""The house: imports point to a lower floor only, and heavy packages stay where they belong."""
+
+import ast
+import graphlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import graphc
+
+ROOT = Path(graphc.__file__).parent
+FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("*.py"))}
+
+# The floor of every file or room. A file not listed stands on the floor of its folder.
+FLOORS = {
+    "errors.py": 0,
+    "forms.py": 0,
+    "plan/__init__.py": 0,  # empty: whoever wants runtime alone passes through it
+    "plan/runtime.py": 0,  # NumPy functions that a program carries: they know nothing of graphc
+    "shapes.py": 1,
+    "ir.py": 2,
+    "meaning.py": 3,
+    "ops": 4,
+    "autodiff": 5,
+    "evaluate.py": 6,  # below the passes: fold computes with the reference interpreter
+    "passes": 7,
+    "plan": 8,
+    "check.py": 9,
+    "compile.py": 9,
+    "__init__.py": 10,
+}
+
+SYMPY = {"shapes.py", "meaning.py", "ops/elementwise.py"}
+OPTIONAL = {"networkx", "graphviz", "pygraphviz", "scipy", "rich"}
+
+
+def floor(file):
+    known = FLOORS.get(file, FLOORS.get(Path(file).parent.as_posix()))
+    assert known is not None, f"{file} stands on no floor: add it to FLOORS"
+    return known
+
+
+def imports(file):
+    """What a file imports: (module, is inside a function, is for type checkers only)."""
+    tree = ast.parse(FILES[file].read_text(encoding="utf-8"))
+    package = ["graphc", *Path(file).parent.parts]
+    found = []
+
+    def visit(node, inside, for_types):
+        if isinstance(node, ast.Import):
+            found.extend((alias.name, inside, for_types) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) + 1 - node.level] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            for alias in node.names:
+                found.append((f"{module}.{alias.name}", inside, for_types))
+        inside |= isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for_types = True
+        for child in ast.iter_child_nodes(node):
+            visit(child, inside, for_types)
+
+    visit(tree, False, False)
+    return found
+
+
+def file_of(module):
+    """The file of graphc that an imported name comes from; None for other packages."""
+    parts = module.split(".")
+    if parts[0] != "graphc":
+        return None
+    for end in range(len(parts), 0, -1):
+        path = "/".join(parts[1:end])
+        for candidate in (f"{path}.py", f"{path}/__init__.py".lstrip("/")):
+            if candidate in FILES:
+                return candidate
+    raise AssertionError(f"no file for {module}")
+
+
+def neighbours(file):
+    """The files of graphc that a file imports when it runs."""
+    return {f for m, _, for_types in imports(file) if not for_types and (f := file_of(m))} - {file}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_imports_point_to_a_lower_floor_or_to_the_same_room(file):
+    """So that a file can be read knowing only what stands below it."""
+    room = Path(file).parent
+    for other in neighbours(file):
+        is_same_room = room == Path(other).parent != Path(".")
+        assert floor(other) < floor(file) or is_same_room, f"{file} imports {other}"
+
+
+def test_files_import_each_other_in_no_circle():
+    """Inside a room too there is an order; graphlib raises CycleError with the circle."""
+    # An __init__ gathers the names of its room: who imports a neighbour does not ask for them.
+    order = list(graphlib.TopologicalSorter({f: neighbours(f) for f in FILES}).static_order())
+    assert set(FILES) == set(order)
+
+
+def test_the_table_of_floors_names_only_what_exists():
+    """A row for a file that is gone would claim an order that nobody keeps."""
+    rooms = {Path(file).parent.as_posix() for file in FILES}
+    assert set(FLOORS) <= set(FILES) | rooms
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_only_heavy_optional_packages_are_imported_inside_functions(file):
+    """An import inside a function hides a circle, unless it spares people a package."""
+    late = {module.split(".")[0] for module, inside, _ in imports(file) if inside}
+    assert late <= OPTIONAL
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_heavy_optional_packages_are_imported_inside_functions_only(file):
+    """`import graphc` must not pay for what only drawing and viewing need."""
+    early = {m.split(".")[0] for m, inside, for_types in imports(file) if not (inside or for_types)}
+    assert not early & OPTIONAL
+
+
+def test_sympy_is_imported_by_three_files():
+    """Sizes, meanings and specifications are sympy's; everything else sees what they return."""
+    users = {f for f in FILES if any(m.split(".")[0] == "sympy" for m, _, _ in imports(f))}
+    assert SYMPY == users
+
+
+def test_the_runtime_knows_nothing_of_graphc():
+    """Its functions are copied into programs that run where graphc is not installed."""
+    modules = {module.split(".")[0] for module, _, _ in imports("plan/runtime.py")}
+    assert {"__future__", "base64", "typing", "numpy"} == modules
+
+
+def test_importing_graphc_loads_no_drawing_and_no_graph_library():
+    """In a fresh interpreter: what pictures and views need is loaded when they are asked for."""
+    code = "import sys, graphc; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=True
+    )
+    loaded = set(done.stdout.split())
+    assert "graphc" in loaded
+    assert not loaded & {"networkx", "graphviz", "pygraphviz", "scipy", "rich", "IPython"}
+
+
+def test_every_public_name_is_listed_once_and_exists():
+    """`from graphc import *` gives what the documentation speaks of."""
+    assert len(set(graphc.__all__)) == len(graphc.__all__)
+    assert [name for name in graphc.__all__ if not hasattr(graphc, name)] == []

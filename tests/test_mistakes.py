@@ -1,0 +1,279 @@
+"""Wrong programs with their whole messages: mistakes.txt holds each with what graphc says of it.
+
+`python tests/test_mistakes.py` prints the file anew, for reading before it is kept.
+"""
+
+import linecache
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+FILE = Path(__file__).with_name("mistakes.txt")
+
+INPUTS = """\
+n, d, h = gc.dims("n d h")
+X = gc.input("X", (n, d))
+w = gc.input("w", (h,))
+A = gc.input("A", (2, 3))
+v = gc.input("v", (n,))
+s = gc.input("s")
+t = gc.input("t")
+k = gc.input("k", (n,), dtype="int64")
+m = gc.input("m", (n,), dtype=bool)
+"""
+
+
+def records():
+    """(program, message) for each paragraph of the file that is no heading."""
+    for paragraph in FILE.read_text(encoding="utf-8").strip().split("\n\n"):
+        if not paragraph.startswith("# "):
+            lines = paragraph.split("\n")
+            at = next(i for i, line in enumerate(lines) if re.match(r"[A-Z]\w+: ", line))
+            yield "\n".join(lines[:at]), "\n".join(lines[at:])
+
+
+def run(text, file):
+    """The names that a program defines; its lines can be read back as those of a file."""
+    # Where it was run before, positions are known by its code, which is a new object each time.
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    names = {"gc": gc, "np": np}
+    if file != "inputs.py":
+        names |= run(INPUTS, "inputs.py")
+    try:
+        exec(compile(text + "\n" * 99, file, "exec"), names)
+    finally:
+        names.pop("__builtins__", None)
+    return names
+
+
+def said(program):
+    """The error that a program ends with, as a traceback would print it."""
+    try:
+        run(program + "\n", "model.py")
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", error
+    return "nothing", None
+
+
+CASES = list(records())
+
+
+@pytest.mark.parametrize(("program", "message"), CASES, ids=[program for program, _ in CASES])
+def test_a_mistake_is_told_with_the_line_the_carets_and_the_operands(program, message):
+    """What was needed, what came, where: the message is part of what graphc is."""
+    got, error = said(program)
+    assert message == got
+    assert isinstance(error, gc.GraphcError)
+
+
+FOREIGN = {
+    's + "a"': "unsupported operand type(s) for +: 'Node' and 'str'",
+    '"a" + s': 'can only concatenate str (not "Node") to str',
+    "s + None": "unsupported operand type(s) for +: 'Node' and 'NoneType'",
+    "None * s": "unsupported operand type(s) for *: 'NoneType' and 'Node'",
+    's < "a"': "'<' not supported between instances of 'Node' and 'str'",
+    "s @ None": "unsupported operand type(s) for @: 'Node' and 'NoneType'",
+    "s + 1j": "unsupported operand type(s) for +: 'Node' and 'complex'",
+    "s - object()": "unsupported operand type(s) for -: 'Node' and 'object'",
+    "{} / s": "unsupported operand type(s) for /: 'dict' and 'Node'",
+    's ** "a"': "unsupported operand type(s) for ** or pow(): 'Node' and 'str'",
+    "s // 2": "unsupported operand type(s) for //: 'Node' and 'int'",
+    "s % 2": "unsupported operand type(s) for %: 'Node' and 'int'",
+    "s << 1": "unsupported operand type(s) for <<: 'Node' and 'int'",
+    "s & None": "unsupported operand type(s) for &: 'Node' and 'NoneType'",
+}
+
+
+@pytest.mark.parametrize("expression", FOREIGN)
+def test_operators_leave_foreign_operands_to_python(expression):
+    """Another library's type may know what to do with a node; if not, Python's message is good."""
+    with pytest.raises(TypeError) as caught:
+        run(f"y = {expression}\n", "model.py")
+    assert FOREIGN[expression] == str(caught.value)
+
+
+def test_a_foreign_type_may_answer_an_operator_itself():
+    """NotImplemented passes the question on."""
+
+    class Foreign:
+        def __radd__(self, other):
+            return "answered"
+
+    assert "answered" == gc.input("x") + Foreign()
+
+
+def test_equality_with_a_foreign_value_is_false_and_does_not_raise():
+    """`node in [...]` and dict lookups compare nodes with anything."""
+    x = gc.input("x")
+    assert not (x == "x") and x != "x" and x != None and not (x == None)  # noqa: E711
+    assert x in [x] and x not in ["x", None]
+    assert {x: 1}[x] == 1
+
+
+WRONG_KINDS = [
+    "gc.exp(s, axis=1)",
+    "gc.permute_dims(X, 1)",
+    "gc.tensordot(X, A, 'a')",
+    "gc.tensordot(X, A, 1.5)",
+    "gc.dims(3)",
+    "gc.dims(['n'])",
+    "gc.einsum(3, X)",
+    "gc.concat(3)",
+    "gc.concat([s, s])",
+    "gc.stack(None)",
+    "gc.pad(X, 1.5)",
+    "gc.pad(X, ((1,), (2, 3)))",
+    "gc.pad(X, 1, 'a')",
+    "gc.squeeze(X, None)",
+    "gc.reshape(X, None)",
+    "gc.reshape(X, 'a')",
+    "gc.sum(None)",
+    "gc.sum(X, axis={})",
+    "gc.mean('a')",
+    "gc.where(None, s, t)",
+    "gc.where(m, 'a', s)",
+    "gc.clip(s, 1j)",
+    "gc.clip(m, 0, 1)",
+    "gc.astype(s, None)",
+    "gc.astype(s, 3)",
+    "gc.take(v, 1.5)",
+    "gc.take(v, None)",
+    "gc.one_hot(k, None)",
+    "gc.one_hot(k, 3, 'nonsense')",
+    "gc.scatter_add(v, None, v)",
+    "gc.eye(3, k='a')",
+    "gc.full((2,), None)",
+    "gc.full(None, 1)",
+    "gc.iota('a b')",
+    "gc.size(None)",
+    "gc.constant({})",
+    "gc.constant([s])",
+    "gc.constant(object())",
+    "gc.constant(1.5, dtype=int)",
+    "gc.constant(300, dtype='int8')",
+    "gc.input('x', {})",
+    "gc.input('x', object())",
+    "gc.broadcast_to(s, None)",
+    "gc.flip(X, 'a')",
+    "gc.trace('a')",
+    "gc.outer(None, v)",
+    "gc.var(v, correction=None)",
+    "gc.std(v, correction=v)",
+    "gc.logsumexp(v, axis=v)",
+    "gc.grad(s, {})",
+    "gc.grad(s, [s, 'a'])",
+    "gc.vjp(s, s, None)",
+    "gc.jvp(None, s, 1.0)",
+    "gc.jvp(s, s, 'a')",
+    "gc.hvp(s, None, 1.0)",
+    "gc.backprop(s, None)",
+    "gc.backprop(None, [s])",
+    "gc.backprop(s, 's')",
+    "gc.compile(s, inputs=3)",
+    "gc.compile(s, inputs='s')",
+    "gc.compile({s: s})",
+    "gc.evaluate({'a': None})",
+    "gc.evaluate(s, {s: None})",
+    "gc.Graph(None)",
+    "gc.Graph([s], 3)",
+    "gc.Graph([s * t]).substitute({s: 3})",
+    "gc.compile(s)(s)",
+    "s.named(3)",
+    "A[0, s]",
+    "A[s > 0]",
+    "v[1.0:]",
+    "A[(0, 1), (0, 1)]",
+    "k ** -1",
+    "k & k",
+    "~k",
+    "v & m",
+    "np.exp(s, out=s)",
+    "np.clip(v, 0, 1, out=np.ones(3))",
+    "np.linalg.inv(A)",
+    "np.add.at(v, k, 1)",
+    "np.sort(v)",
+]
+
+
+@pytest.mark.parametrize("expression", WRONG_KINDS)
+def test_an_argument_of_a_wrong_kind_raises_an_error_of_graphc(expression):
+    """Not one that comes from inside and speaks of what the caller has never heard of."""
+    with pytest.raises(gc.GraphcError) as caught:
+        run(f"y = {expression}\n", "model.py")
+    lines = str(caught.value).splitlines()
+    assert "    model.py:1   y = " + expression == lines[1]
+    assert not re.search(r"object has no|positional argument|NoneType' object|lambda", lines[0])
+    assert 1 == str(caught.value).count("^\n") + str(caught.value).endswith("^")
+
+
+def test_carets_stand_under_the_expression_whatever_characters_come_before():
+    """Python counts columns in bytes; people see characters."""
+    got, _ = said('α, "梯度", (βγ := 1), X @ w')
+    lines = got.splitlines()
+    assert 'NameError' in got or lines[2].index("^") == lines[1].index("X @ w")
+    got, _ = said('y = ("梯度", "é", X @ w)')
+    _, line, carets = got.splitlines()[:3]
+    assert line.index("X @ w") == carets.index("^") and 5 == carets.count("^")
+
+
+def test_an_expression_over_several_lines_is_shown_by_its_first():
+    """The rest of the expression is found from there."""
+    got, _ = said("y = gc.exp(\n    X @\n    w)")
+    assert [
+        "ShapeError: matmul needs equal inner sizes, and d is not h",
+        "    model.py:2   X @",
+        "                 ^^^",
+    ] == got.splitlines()[:3]
+
+
+def test_a_message_without_source_says_so():
+    """In a REPL or a frozen program there is no line to show; place and operands remain."""
+    with pytest.raises(gc.ShapeError) as caught:
+        exec(compile("gc.input('a', 2) + gc.input('b', 3)", "nowhere.py", "exec"), {"gc": gc})
+    assert [
+        "add needs shapes that broadcast, and 2 is not 3 (axis -1)",
+        "    nowhere.py:1   (source not available)",
+        "        a : f64[2]    nowhere.py:1",
+        "        b : f64[3]    nowhere.py:1",
+    ] == str(caught.value).splitlines()
+
+
+def test_errors_are_those_that_people_would_catch():
+    """Code written for NumPy catches ValueError, TypeError, IndexError, KeyError."""
+    bases = {
+        gc.ShapeError: ValueError,
+        gc.IndexingError: IndexError,
+        gc.DTypeError: TypeError,
+        gc.NotConcrete: TypeError,
+        gc.ArgumentError: (TypeError, ValueError),
+        gc.NotDifferentiable: TypeError,
+        gc.Disconnected: ValueError,
+        gc.NameClash: ValueError,
+        gc.BindError: (TypeError, ValueError),
+        gc.MissingInput: KeyError,
+        gc.InvalidGraph: ValueError,
+    }
+    for error, base in bases.items():
+        assert issubclass(error, gc.GraphcError)
+        for one in base if isinstance(base, tuple) else (base,):
+            assert issubclass(error, one)
+
+
+def main():
+    """Print mistakes.txt with what is said today."""
+    for paragraph in FILE.read_text(encoding="utf-8").strip().split("\n\n"):
+        if not paragraph.startswith("# "):
+            lines = paragraph.split("\n")
+            at = next(i for i, line in enumerate(lines) if re.match(r"[A-Z]\w+: ", line))
+            program = "\n".join(lines[:at])
+            paragraph = f"{program}\n{said(program)[0]}"
+        sys.stdout.write(paragraph + "\n\n")
+
+
+if __name__ == "__main__":
+    main()
