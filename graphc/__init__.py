@@ -1,6 +1,18 @@
 """graphc: a static compiler for symbolic computation graphs."""
 
-from .autodiff import GradTable, backprop, grad, hvp, jvp, vjp
+from .autodiff import (
+    GradTable,
+    backprop,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jacobian_mode,
+    jvp,
+    structure,
+    vectorize,
+    vjp,
+)
 from .compile import Function, compile
 from .errors import (
     ArgumentError,
@@ -17,7 +29,8 @@ from .errors import (
     ShapeError,
 )
 from .evaluate import evaluate
-from .ir import OPS, Graph, Node, Op, example
+from .ir import OPS, Graph, Node, Op, example, scope
+from .notation import latex
 from .ops.contract import (
     diagonal,
     dot,
@@ -95,14 +108,17 @@ from .ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_
 from .ops.layout import (
     broadcast_to,
     concat,
+    diagonal_matrix,
     expand_dims,
     flip,
     matrix_transpose,
+    moveaxis,
     pad,
     permute_dims,
     reshape,
     squeeze,
     stack,
+    swapaxes,
     transpose,
 )
 from .ops.leaves import (
@@ -163,6 +179,7 @@ __all__ = [
     "cumulative_prod",
     "cumulative_sum",
     "diagonal",
+    "diagonal_matrix",
     "dim",
     "dims",
     "Disconnected",
@@ -189,6 +206,7 @@ __all__ = [
     "GraphcError",
     "greater",
     "greater_equal",
+    "hessian",
     "hvp",
     "hypot",
     "IndexingError",
@@ -199,7 +217,10 @@ __all__ = [
     "isfinite",
     "isinf",
     "isnan",
+    "jacobian",
+    "jacobian_mode",
     "jvp",
+    "latex",
     "less",
     "less_equal",
     "log",
@@ -221,6 +242,7 @@ __all__ = [
     "min",
     "minimum",
     "MissingInput",
+    "moveaxis",
     "multiply",
     "NameClash",
     "negative",
@@ -245,6 +267,7 @@ __all__ = [
     "round",
     "scatter_add",
     "scatter_add_along_axis",
+    "scope",
     "ShapeError",
     "sigmoid",
     "sign",
@@ -259,8 +282,10 @@ __all__ = [
     "stack",
     "std",
     "stop_gradient",
+    "structure",
     "subtract",
     "sum",
+    "swapaxes",
     "take",
     "take_along_axis",
     "tan",
@@ -273,6 +298,7 @@ __all__ = [
     "var",
     "vdot",
     "vecdot",
+    "vectorize",
     "vjp",
     "where",
     "zeros",

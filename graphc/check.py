@@ -20,8 +20,9 @@ Array = Any
 # So small that its square vanishes, and so large that its product with a derivative does not.
 _IMAGINARY = 1e-200
 
-# The steps of a tableau begin at an eighth of x (or of 1); each is half of the one before.
-_STEPS, _ORDERS = 18, 5
+# The steps of a tableau begin at an eighth of x (or of 1), each half of the one before; where x is
+# small they go on until they are small beside it.
+_STEPS, _MOST_STEPS, _ORDERS = 18, 64, 5
 
 
 @np.errstate(all="ignore")
@@ -50,8 +51,9 @@ def central(v: Node, x: Node, at: Mapping[Any, Any]) -> tuple[Array, Array]:
     """The derivative of v by every element of x by central differences, and its estimated error.
 
     Differences at steps h, h/2, h/4, ... are extrapolated to h = 0 (Richardson); of all entries of
-    the tableau (Ridders) the one is taken whose estimated error, rounding included, is smallest.
-    It is infinite where no two steps stay inside the domain. Stopped values keep their value.
+    the tableau (Ridders) the one is taken whose estimated error, rounding included, is smallest;
+    but one that contradicts it from nearer by replaces it: there is a kink or a pole between.
+    The error is infinite where no two steps stay inside the domain. Stopped values stay.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ())
@@ -72,8 +74,9 @@ def _extrapolated(base: _Base, index: tuple[int, ...], x: Any) -> tuple[Array, A
     shape = np.shape(base.values[base.v])
     estimate, error = np.full(shape, np.nan), np.full(shape, np.inf)
     above: list[Array] = []
-    h = 2.0 ** np.floor(np.log2(np.maximum(np.abs(x), 1.0))) / 8  # a power of 2: x + h is exact
-    for _ in range(_STEPS):
+    exponent = int(np.floor(np.log2(np.abs(x)))) if x else 0
+    h = 2.0 ** (max(exponent, 0) - 3)  # a power of 2: x + h is exact
+    for _ in range(min(_STEPS + max(-exponent, 0), _MOST_STEPS)):
         right, left = x + x.dtype.type(h), x - x.dtype.type(h)
         width = float(right) - float(left)
         high, low = (np.float64(base.rerun(index, to, _plain)) for to in (right, left))
@@ -83,9 +86,11 @@ def _extrapolated(base: _Base, index: tuple[int, ...], x: Any) -> tuple[Array, A
             fine, factor = row[-1], 4.0 ** (order + 1)
             row.append((factor * fine - coarse) / (factor - 1))
             change = np.maximum(np.abs(row[-1] - fine), np.abs(row[-1] - coarse)) + rounding
-            is_closer = change < error  # never where a step left the domain: there it is NaN
-            estimate = np.where(is_closer, row[-1], estimate)
-            error = np.where(is_closer, change, error)
+            contradicts = np.abs(row[-1] - estimate) > 8 * (change + error)
+            # Never where a step left the domain: there all is NaN.
+            is_better = (change < error) | contradicts
+            estimate = np.where(is_better, row[-1], estimate)
+            error = np.where(is_better, change, error)
         above, h = row, h / 2
     return estimate, error
 

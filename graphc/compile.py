@@ -17,11 +17,17 @@ from .shapes import Dim
 
 
 def compile(
-    outputs: Any, *, name: str = "program", inputs: Iterable[Node] | None = None
+    outputs: Any,
+    *,
+    name: str = "program",
+    inputs: Iterable[Node] | None = None,
+    simplify: passes.Mode = False,
 ) -> Function:
     """A NumPy program for a node, or for a list, tuple or dict of nodes.
 
-    `inputs` fixes the order of the arguments, which is otherwise that of declaration.
+    `inputs` fixes the order of the arguments, which is otherwise that of declaration. With
+    `simplify=True` what was finite stays finite and as accurate; with `"strict"` NaN, inf and
+    signed zeros are kept too.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
@@ -43,7 +49,7 @@ def compile(
     written = Graph(nodes, inputs)
     if inputs is None:
         written = _with_sizes(written)
-    graph, log = passes.run(written)
+    graph, log = passes.run(written, simplify)
     return Function(name, graph, log, emit(graph, outputs, name))
 
 
@@ -138,7 +144,7 @@ class Report:
         self.function = function
 
     def __str__(self) -> str:
-        lines = [self.function._signature, str(self.function.log)]
+        lines = [self.function._signature, self.function.log.table]
         if self.function.unused:
             names = ", ".join(str(v.name) for v in self.function.unused)
             lines.append(f"unused inputs: {names}")

@@ -90,13 +90,14 @@ def _position(where: Where) -> tuple[int, int, int, int]:
 @functools.lru_cache(maxsize=1024)
 def _stores(code: CodeType) -> dict[int, str]:
     """Offset of an instruction -> the variable that its value is stored in right away."""
-    stores = {}
+    stores: dict[int, str] = {}
     steps = [step for step in dis.get_instructions(code) if step.opname not in ("CACHE", "COPY")]
     for step, following in itertools.pairwise(steps):
         if following.opname.startswith("STORE_") and isinstance(following.argval, str | tuple):
             if following.opname not in ("STORE_ATTR", "STORE_SUBSCR", "STORE_SLICE"):
-                name = following.argval
-                stores[step.offset] = name if isinstance(name, str) else name[0]
+                name = following.argval if isinstance(following.argval, str) else following.argval[0]
+                # A frame that made a call stands at the last of the instruction's cache entries.
+                stores.update(dict.fromkeys(range(step.offset, following.offset, 2), name))
     return stores
 
 

@@ -84,6 +84,9 @@ def cuts_path(node: Node, i: int, g: Node) -> NoReturn:
     raise NotImplementedError(f"{node.op.name} cuts the path of gradients")
 
 
+GuardRule = Callable[["Node", "Node", bool], "Node | None"]
+
+
 @dataclass(frozen=True, eq=False)
 class Op:
     """What one operation means: the only place where graphc knows anything about it."""
@@ -107,6 +110,10 @@ class Op:
     batch: Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node] | None = None
     """(node, inputs, batched, lead) -> the op where some inputs carry the axes `lead` in front; the
     family's rule when absent."""
+    guard: tuple[int, GuardRule] | None = None
+    """(i, rule): where input i is 0 outside a condition, the result is 0 outside
+    rule(node, condition, is_urgent); a rule may give up (None) on what is dear and not urgent.
+    What only moves the elements of its one input needs none."""
     complex_step: str | Callable[[Node], str] | None = None
     """NumPy text that continues the op into the complex plane, where the NumPy text does not."""
     examples: tuple[Example, ...] = ()
@@ -347,7 +354,7 @@ class Node:
         if not isinstance(name, str) or not name:
             raise NameClash(f"a name must be a string that is not empty, and {name!r} is not")
         if self.op.name == "input":
-            raise NameClash(f"an input has its name from gc.input: this one is called {self.name!r}")
+            raise NameClash(f"an input has its name from gc.input: this one is {self.name!r}")
         object.__setattr__(self, "given_name", name)
         return self
 

@@ -272,6 +272,16 @@ def symbols(values: Iterable[Dim]) -> list[Dim]:
     return list(found)
 
 
+@functools.lru_cache(maxsize=4096)
+def is_at_least(a: Dim, b: Dim) -> bool:
+    """Whether a >= b is certain, whatever positive integers the symbols are."""
+    difference = sp.sympify(a - b)
+    # In terms of how much each symbol exceeds 1, a sum without negative terms is not negative.
+    shifted = sp.expand(difference.subs({s: s + 1 for s in difference.free_symbols}))
+    terms = sp.Add.make_args(shifted)
+    return all(term.subs({s: 1 for s in term.free_symbols}) >= 0 for term in terms)
+
+
 def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
     """The number that a dim is, given its symbols."""
     return value if isinstance(value, int) else int(value.subs(sizes))

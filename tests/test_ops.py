@@ -612,6 +612,33 @@ GUARDS = {
     "mean-inside": (lambda x: logarithm(gc.mean(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0]),
     "pad-inside": (lambda x: logarithm(gc.pad(gc.sqrt(x), 1)), [0.0, 0.0], [0, 0], [0, 0]),
     "concat": (lambda x: gc.concat([root(x), logarithm(x)]), AT, *np.add(ROOT, LOG)),
+    "dot-inside": (
+        lambda x: logarithm(gc.dot(gc.sqrt(x), np.ones(2))), [0.0, 0.0], [0, 0], [0, 0],
+    ),
+    "matmul-inside": (
+        lambda x: logarithm(gc.sqrt(gc.reshape(x, (2, 1))) @ np.ones((1, 3))), [0.0, 4.0],
+        [0, 0.375], [0, -0.09375],
+    ),
+    "take-inside": (
+        lambda x: logarithm(gc.take(gc.sqrt(x), [0, 1, 1])), [0.0, 4.0], [0, 0.25], [0, -0.0625],
+    ),
+    "gather-inside": (
+        lambda x: logarithm(gc.take_along_axis(gc.sqrt(x), [0, 1, 1])), [0.0, 4.0],
+        [0, 0.25], [0, -0.0625],
+    ),
+    "cumulative-sum-inside": (
+        lambda x: logarithm(gc.cumulative_sum(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0],
+    ),
+    "prod-inside": (lambda x: logarithm(gc.prod(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0]),
+    "cumulative-prod-inside": (
+        lambda x: logarithm(gc.cumulative_prod(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0],
+    ),
+    "missing-rows": (
+        lambda x: gc.where(gc.isfinite(x), x, 0.0) * 2, [np.nan, 1.0], [0, 2], [0, 0],
+    ),
+    "missing-values-in-a-product": (
+        lambda x: gc.where(x > 0, gc.constant([np.nan, 2.0]) * x, 0), [-1.0, 1.0], [0, 2], [0, 0],
+    ),
     "power": (lambda x: gc.where(x > 0, x**0.5, 0), AT, *ROOT),
     "reciprocal": (
         lambda x: gc.where(x != 0, gc.reciprocal(x), 0), [0.0, 2.0], [0, -0.25], [0, 0.25],

@@ -1,7 +1,25 @@
 """Derivatives: reverse mode by Algorithms 6.5 and 6.6, and the modes made of it."""
 
-from .batching import vectorize
 from .backprop import Contribution, GradTable, Step, backprop, grad, vjp
+from .batching import mapped, vectorize
+from .jacobian import Mode, Structure, hessian, jacobian, jacobian_mode, structure
 from .modes import hvp, jvp
 
-__all__ = ["Contribution", "GradTable", "Step", "backprop", "grad", "hvp", "jvp", "vectorize", "vjp"]
+__all__ = [
+    "Contribution",
+    "GradTable",
+    "Mode",
+    "Step",
+    "Structure",
+    "backprop",
+    "grad",
+    "hessian",
+    "hvp",
+    "jacobian",
+    "jacobian_mode",
+    "jvp",
+    "mapped",
+    "structure",
+    "vectorize",
+    "vjp",
+]

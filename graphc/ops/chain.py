@@ -6,13 +6,12 @@ false, 0 * inf would be NaN; so the guard is carried into the product: where(c, 
 
 from __future__ import annotations
 
-from ..ir import FUNCTIONS, Node
+from collections.abc import Callable
+
+from ..ir import FUNCTIONS, GuardRule, Node
 
 # A sum of more terms than this is taken to be unguarded.
 _MOST_TERMS = 16
-
-# What is zero before these is zero after them, as with all of layout.
-_KEEPS_ZEROS = ("sum", "negative", "astype")
 
 
 def is_literal(node: Node, number: float) -> bool:
@@ -56,7 +55,8 @@ def _product(g: Node, d: Node) -> Node:
         return f["negative"](times(g, d.inputs[0]))  # type: ignore[no-any-return]
     is_division = d.op.name == "reciprocal"
     product: Node = f["divide"](g, d.inputs[0]) if is_division else f["multiply"](g, d)
-    condition = guard(g)
+    # What divides may be infinite at an ordinary point: there no guard is too dear.
+    condition = guard(g, is_urgent=d.op.name in ("reciprocal", "divide", "power"))
     return product if condition is None else guarded(condition, product)
 
 
@@ -69,31 +69,56 @@ def guarded(condition: Node, value: Node) -> Node:
     return FUNCTIONS["where"](condition, value, zero)  # type: ignore[no-any-return]
 
 
-def guard(g: Node, depth: int = 4) -> Node | None:
+def guard(g: Node, depth: int = 4, is_urgent: bool = False) -> Node | None:
     """A condition outside of which g is zero because a branch was not taken, if g has one."""
-    moves: list[Node] = []
-    while g.op.name in _KEEPS_ZEROS or (g.op.family == "layout" and len(g.inputs) == 1):
-        moves.append(g)
-        g = g.inputs[0]
+    moves = []
+    while (way := _way(g)) is not None:
+        moves.append((g, *way))
+        g = g.inputs[way[0]]
     conditions, inner = _unwrapped(g)
     if depth and (inner is not g or g.op.name == "add"):
         find = _guard_of_sum if inner.op.name == "add" else guard
-        deeper = find(inner, depth - 1)
+        deeper = find(inner, depth - 1, is_urgent)
         conditions += [] if deeper is None else [deeper]
     if not conditions:
         return None
-    condition = _all(conditions)
-    if moves and condition.shape != g.shape:
-        condition = FUNCTIONS["broadcast_to"](condition, g.shape)
-    for move in reversed(moves):
-        if move.op.name == "sum":
-            condition = FUNCTIONS["any"](condition, **move.attrs)
-        elif move.op.family == "layout":
-            condition = move.op(condition, **move.attrs)
+    condition: Node | None = _all(conditions)
+    for move, i, rule in reversed(moves):
+        if condition is None:
+            break
+        full = FUNCTIONS["broadcast_to"](condition, move.inputs[i].shape)
+        condition = rule(move, full, is_urgent)
     return condition
 
 
-def _guard_of_sum(total: Node, depth: int) -> Node | None:
+def _way(g: Node) -> tuple[int, GuardRule] | None:
+    """The input whose zeros g keeps, and the rule for its guard."""
+    if g.op.guard is None and g.op.family == "layout" and len(g.inputs) == 1:
+        return 0, _moved
+    return g.op.guard
+
+
+def _moved(node: Node, condition: Node, is_urgent: bool) -> Node:
+    """The condition goes where the elements go."""
+    return node.op(condition, **node.attrs)
+
+
+def unchanged(node: Node, condition: Node, is_urgent: bool) -> Node:
+    """The guard rule of what works on each element by itself."""
+    return condition
+
+
+def where_any(count: Callable[[Node, Node], Node]) -> GuardRule:
+    """The guard rule of what adds elements up: it holds where some holding one is counted."""
+
+    def rule(node: Node, condition: Node, is_urgent: bool) -> Node:
+        ones = FUNCTIONS["astype"](condition, "int64")
+        return FUNCTIONS["greater"](count(node, ones), 0)  # type: ignore[no-any-return]
+
+    return rule
+
+
+def _guard_of_sum(total: Node, depth: int, is_urgent: bool) -> Node | None:
     """A sum is zero where all its terms are."""
     terms, conditions = [total], dict[Node, None]()
     for _ in range(_MOST_TERMS):
@@ -102,7 +127,7 @@ def _guard_of_sum(total: Node, depth: int) -> Node | None:
         term = terms.pop()
         if term.op.name == "add":
             terms.extend(term.inputs)
-        elif (condition := guard(term, depth)) is not None:
+        elif (condition := guard(term, depth, is_urgent)) is not None:
             conditions[condition] = None
         else:
             return None

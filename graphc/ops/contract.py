@@ -12,7 +12,7 @@ from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
-from .elementwise import multiply, onto
+from .elementwise import astype, greater, multiply, onto
 from .layout import (
     broadcast_to,
     diagonal_matrix,
@@ -83,6 +83,30 @@ def _on_diagonals(x: Node, letters: str, term: str) -> Node:
             order = [*order[:k], *order[k + 1 :], c, c]
     places = {c: iter([k for k, d in enumerate(order) if c == d]) for c in letters}
     return permute_dims(x, [next(places[c]) for c in term])
+
+
+def _guard(node: Node, condition: Node, is_urgent: bool) -> Node | None:
+    """The condition of operand 0, for any element that is summed.
+
+    Where the condition varies along a summed axis, that is work, and in an ordinary network nearly
+    every sum has some element that was taken: then only what is urgent gets a guard.
+    """
+    terms, out = _terms(node.attrs["subscripts"])
+    while condition.op.name == "broadcast_to":
+        condition = condition.inputs[0]
+    letters = terms[0][len(terms[0]) - condition.ndim :]
+    kept = "".join(c for c, d in zip(letters, condition.shape, strict=True) if d != 1)
+    single = tuple(k for k, d in enumerate(condition.shape) if d == 1)
+    condition = squeeze(condition, single) if single else condition
+    wanted = "".join(c for c in out if c in kept)
+    if wanted != kept:
+        if not is_urgent and len(wanted) < len(kept):
+            return None
+        condition = greater(contract(f"{kept}->{wanted}", [astype(condition, np.int64)]), 0)
+    for k, c in enumerate(out):
+        if c not in kept:
+            condition = expand_dims(condition, k)
+    return broadcast_to(condition, node.shape)
 
 
 def contract(subscripts: str, operands: Sequence[Node]) -> Node:
@@ -181,6 +205,7 @@ _einsum = Op(
     infer=_type,
     numpy=_text,
     bprop=_bprop,
+    guard=(0, _guard),
     flops=_flops,
     family="contract",
     complex_step=_einsum_text,  # np.vdot conjugates

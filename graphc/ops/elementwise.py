@@ -15,10 +15,21 @@ from numpy.typing import DTypeLike
 
 from .. import shapes
 from ..errors import DTypeError, ShapeError
-from ..ir import FUNCTIONS, Example, Node, Op, cuts_path, example, lift, spelling
+from ..ir import (
+    FUNCTIONS,
+    Example,
+    GuardRule,
+    Node,
+    Op,
+    cuts_path,
+    example,
+    lift,
+    no_flops,
+    spelling,
+)
 from ..meaning import Formula, Recipe, operations, recipe, result, x, y
 from ..shapes import TensorType, as_dtype
-from .chain import guarded, is_literal, times
+from .chain import guarded, is_literal, times, unchanged
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
 
@@ -33,6 +44,7 @@ def elementwise(
     between: tuple[float, float] = (-2.0, 2.0),
     dtypes: tuple[str, ...] = (),
     bprop: Callable[[Node, int, Node], Node] | None = None,
+    guard: tuple[int, GuardRule] | None = None,
     complex_step: str | None = None,
     doc: str = "",
 ) -> Op:
@@ -54,6 +66,7 @@ def elementwise(
         meaning=formula,
         flops=lambda node: operations(node.op) * node.type.size,
         family="elementwise",
+        guard=guard,
         complex_step=complex_step,
         examples=_examples(arity, between, dtypes),
         doc=doc,
@@ -160,7 +173,7 @@ divide = elementwise(
     "divide", lambda x, y: x / y, numpy="x0 / x1",
     d=lambda y, result: [1 / y, -result / y], between=(0.5, 2.0),
 )  # fmt: skip
-negative = elementwise("negative", lambda x: -x, numpy="-x0")
+negative = elementwise("negative", lambda x: -x, numpy="-x0", guard=(0, unchanged))
 square = elementwise("square", lambda x: x**2, d=lambda x: [2 * x])
 sqrt = elementwise(
     "sqrt", lambda x: sp.sqrt(x), d=lambda result: [1 / (2 * result)], between=(0.1, 4.0)
@@ -430,7 +443,8 @@ _astype = Op(
     infer=lambda t, dtype: t.with_dtype(dtype),
     numpy=lambda n: f"x0.astype(np.{n.dtype.name})",
     bprop=lambda n, i, g: onto(g, n.inputs[i]),
-    flops=lambda n: 0,
+    flops=no_flops,
+    guard=(0, unchanged),
     family="elementwise",
     complex_step=_complex_cast,
     examples=(example([2, 3], dtype=np.dtype(np.float32)), example([], dtype=np.dtype(np.int64))),

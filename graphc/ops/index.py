@@ -11,9 +11,10 @@ from numpy.typing import DTypeLike
 from ..errors import DTypeError, ShapeError
 from ..ir import Node, Op, example, lift, no_flops, spelling
 from ..shapes import Shape, TensorType, as_axis, as_dim
+from .chain import is_literal, where_any
 from .elementwise import astype, equal
 from .layout import broadcast_to, expand_dims, reshape
-from .leaves import iota, zeros
+from .leaves import full, iota, zeros
 
 _INDEX = ("float64", "int64")
 
@@ -72,6 +73,7 @@ _take: Op = Op(
         zeros(n.inputs[0].shape, g.dtype), n.inputs[1], g, axis=n.attrs["axis"]
     ),
     flops=no_flops,
+    guard=(0, lambda n, condition, _: _take(condition, n.inputs[1], **n.attrs)),
     family="index",
     batch=_take_batch,
     examples=(
@@ -100,6 +102,7 @@ _scatter_add: Op = Op(
     numpy=lambda n: f"scatter_add(x0, x1, x2, {n.attrs['axis']})",
     bprop=_scatter_bprop,
     flops=lambda n: n.inputs[2].type.size,
+    guard=(2, where_any(lambda n, ones: _counted(n, ones))),
     family="index",
     batch=_scatter_batch,
     examples=(
@@ -129,6 +132,7 @@ _take_along_axis: Op = Op(
         zeros(n.inputs[0].shape, g.dtype), n.inputs[1], g, axis=n.attrs["axis"]
     ),
     flops=no_flops,
+    guard=(0, lambda n, condition, _: _take_along_axis(condition, n.inputs[1], **n.attrs)),
     family="index",
     examples=(
         example([2, 3], [2, 4], dtypes=_INDEX, between=(0, 3), axis=1),
@@ -157,9 +161,16 @@ _scatter_add_along_axis: Op = Op(
     numpy=lambda n: f"scatter_add_along_axis(x0, x1, x2, {n.attrs['axis']})",
     bprop=_scatter_along_bprop,
     flops=lambda n: n.inputs[2].type.size,
+    guard=(2, where_any(lambda n, ones: _counted(n, ones))),
     family="index",
     examples=(example([2, 3], [2, 4], [2, 4], dtypes=_INDEX, between=(0, 3), axis=1),),
 )
+
+
+def _counted(node: Node, ones: Node) -> Node:
+    """How many holding elements a scatter brings to each place, besides what it starts from."""
+    start = full(node.shape, 0 if is_literal(node.inputs[0], 0.0) else 1, dtype=np.int64)
+    return node.op(start, node.inputs[1], ones, **node.attrs)
 
 
 @spelling

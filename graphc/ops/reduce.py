@@ -81,7 +81,12 @@ def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     return _reduced(x, axis, keepdims).with_dtype(dtype)
 
 
-_sum = _reduction("sum", infer=_summed, bprop=lambda n, i, g: _spread(g, n))
+_sum = _reduction(
+    "sum",
+    infer=_summed,
+    bprop=lambda n, i, g: _spread(g, n),
+    guard=(0, lambda n, condition, _: _any(condition, **n.attrs)),
+)
 
 
 def _prod_bprop(node: Node, i: int, g: Node) -> Node:
@@ -120,7 +125,7 @@ def _truth(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     return _reduced(x, axis, keepdims).with_dtype(bool)
 
 
-_any = _reduction("any", infer=_truth, bprop=cuts_path)
+_any: Op = _reduction("any", infer=_truth, bprop=cuts_path)
 _all = _reduction("all", infer=_truth, bprop=cuts_path)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import ShapeError
 from ..ir import Node, Op, example, lift, size_of_result, spelling
 from ..shapes import Shape, TensorType, as_axis
+from .chain import times, where_any
 from .elementwise import multiply
 from .layout import flip, getitem, pad
 
@@ -36,6 +37,7 @@ _cumulative_sum: Op = Op(
     infer=_running,
     numpy=lambda n: f"np.cumsum(x0, axis={n.attrs['axis']})",
     bprop=lambda n, i, g: flip(_cumulative_sum(flip(g, _axis(n)), **n.attrs), _axis(n)),
+    guard=(0, where_any(lambda n, ones: _cumulative_sum(ones, **n.attrs))),
     family="scan",
     examples=_EXAMPLES,
 )
@@ -50,7 +52,7 @@ def _recurrence_type(a: TensorType, b: TensorType, axis: int) -> TensorType:
 def _recurrence_bprop(node: Node, i: int, g: Node) -> Node:
     axis = node.attrs["axis"]
     shares = _backwards(node.inputs[0], g, axis)
-    return shares if i == 1 else multiply(shares, _delayed(node, axis, 0.0))
+    return shares if i == 1 else times(shares, _delayed(node, axis, 0.0))
 
 
 linear_recurrence: Op = Op(
@@ -58,6 +60,7 @@ linear_recurrence: Op = Op(
     infer=_recurrence_type,
     numpy=lambda n: f"linear_recurrence(x0, x1, {n.attrs['axis']})",
     bprop=_recurrence_bprop,
+    guard=(1, where_any(lambda n, ones: _cumulative_sum(ones, **n.attrs))),
     flops=lambda n: 2 * size_of_result(n),
     family="scan",
     examples=(example([4], [4], axis=0), example([2, 3], [2, 3], axis=1)),
@@ -67,7 +70,7 @@ linear_recurrence: Op = Op(
 
 def _cumulative_prod_bprop(node: Node, i: int, g: Node) -> Node:
     x, axis = node.inputs[0], node.attrs["axis"]
-    return multiply(_products_before(x, axis), _backwards(x, g, axis))
+    return times(_backwards(x, g, axis), _products_before(x, axis))
 
 
 _cumulative_prod: Op = Op(

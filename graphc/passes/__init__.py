@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
+from ..errors import ArgumentError
 from ..ir import Graph
 from .fold import fold
 from .log import Log
 from .prune import prune
+from .rewrite import Rule, rewritten
+from .rules import RULES, STRICT
 
-PIPELINE: tuple[Callable[[Graph, Log], Graph], ...] = (prune, fold)
+Mode = bool | Literal["strict"]
+Pass = Callable[[Graph, Log], Graph]
 
-__all__ = ["PIPELINE", "Log", "fold", "prune", "run"]
+__all__ = ["PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "strict_rules"]
 
 
-def run(graph: Graph) -> tuple[Graph, Log]:
-    """Every pass of the pipeline, in order."""
+def rules(graph: Graph, log: Log) -> Graph:
+    """Structural rewrites: what was finite stays finite, and as accurate."""
+    return _ruled(graph, log, "rules", RULES)
+
+
+def strict_rules(graph: Graph, log: Log) -> Graph:
+    """The structural rewrites that are IEEE for IEEE: the same NaN, inf and signed zeros."""
+    return _ruled(graph, log, "strict rules", STRICT)
+
+
+def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
+    found, fired = rewritten(graph, which)
+    log.add(name, found, fired)
+    return found
+
+
+PIPELINE: dict[Mode, tuple[Pass, ...]] = {
+    False: (prune, fold),
+    "strict": (prune, fold, strict_rules),
+    True: (prune, fold, rules),
+}
+
+
+def run(graph: Graph, simplify: Mode = False) -> tuple[Graph, Log]:
+    """Every pass of the pipeline of a mode, in order."""
+    if simplify not in PIPELINE:
+        raise ArgumentError(f"simplify= is True, False or 'strict', not {simplify!r}")
     log = Log(graph)
-    for step in PIPELINE:
+    for step in PIPELINE[simplify]:
         graph = step(graph, log)
     return graph, log

@@ -1,36 +1,74 @@
-"""The story of a compilation: the graph after each pass, and what it costs."""
+"""The story of a compilation: the graph after each pass, what it costs, and each rewrite."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..ir import Graph
 from .cost import flops, peak_bytes
+from .rewrite import Rewrite
 
 
 class LogStep(NamedTuple):
-    """One pass and the graph that it left."""
+    """One pass, the graph that it left, what it rewrote, and what it has to say."""
 
     name: str
     graph: Graph
+    rewrites: tuple[Rewrite, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Log:
-    """The passes in order. Costs are worked out when the log is printed, not while compiling."""
+    """The passes in order. Costs are worked out when the log is printed, not while compiling.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> f = gc.compile(gc.sum(x**2), simplify=True)
+    >>> [step.name for step in f.log.steps]
+    ['as written', 'prune', 'fold', 'rules']
+    >>> [rewrite.name for rewrite in f.log.steps[-1].rewrites]
+    ['small_power', 'sum_of_products']
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.steps = [LogStep("as written", graph)]
 
-    def add(self, name: str, graph: Graph) -> None:
-        self.steps.append(LogStep(name, graph))
+    def add(
+        self,
+        name: str,
+        graph: Graph,
+        rewrites: Iterable[Rewrite] = (),
+        notes: Iterable[str] = (),
+    ) -> None:
+        self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(notes)))
 
-    def __str__(self) -> str:
+    @property
+    def table(self) -> str:
+        """Nodes, flops and peak bytes after each pass, and the notes."""
         rows = [("pass", "nodes", "flops", "peak bytes")]
-        for name, graph in self.steps:
-            rows.append((name, str(len(graph)), str(flops(graph)), str(peak_bytes(graph))))
+        for step in self.steps:
+            g = step.graph
+            rows.append((step.name, str(len(g)), str(flops(g)), str(peak_bytes(g))))
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         lines = [
             f"{name:{widths[0]}}  {nodes:>{widths[1]}}  {work:{widths[2]}}  {memory}"
             for name, nodes, work, memory in rows
         ]
+        return "\n".join([*lines, *(note for step in self.steps for note in step.notes)])
+
+    @property
+    def story(self) -> str:
+        """Each rewrite as an equation with the user's line; equal ones are counted."""
+        lines = []
+        for step in self.steps:
+            if step.rewrites:
+                lines.append(f"{step.name}:")
+            for (text, place), count in Counter((str(r), r.place) for r in step.rewrites).items():
+                times = f"  ({count} times)" if count > 1 else ""
+                lines.append(f"    {text}{times}" + (f"   {place}" if place else ""))
         return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return "\n\n".join(filter(None, [self.table, self.story]))

@@ -23,7 +23,8 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise BindError(f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}") from None
+        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}"
+        raise BindError(message) from None
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)
     if array.dtype != dtype:
@@ -39,7 +40,7 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
 
 
 def fitted(name: str, array: Any, dtype: Any) -> Any:
-    """Python's numbers have no dtype of their own: they take the declared one where it holds them."""
+    """Python's numbers have no dtype of their own: they take the declared one if it holds them."""
     is_integer = array.dtype.kind in "iu" and np.dtype(dtype).kind in "iu"
     if not is_integer and not np.can_cast(array.dtype, dtype, "same_kind"):
         return array

@@ -1,0 +1,434 @@
+"""From a subject to a picture: what each box says, what it tells on hover, which boxes are joined."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .. import shapes
+from ..errors import GraphcError
+from ..ir import OPS, Node
+from ..notation import Term, is_written_inside, leaf_term, size_text, term, text
+from .fold import Group, Pieces, fold
+from .picture import Box, Edge, Moment, Picture, Share
+from .subject import Link, Piece, Subject
+from .text import printable, short
+
+# Nothing larger is laid out; by default a picture is folded to what a page can show.
+MOST, PAGE = 400, 90
+_LINE, _NAME, _HOVER = 34, 26, 300
+# Above this number of edges, sizes are told on hover only.
+_MOST_LABELS = 160
+
+
+class Builder:
+    """Makes pictures of one subject: the whole, and the inside of what is folded."""
+
+    def __init__(
+        self,
+        subject: Subject,
+        view: str,
+        *,
+        fold: bool | int | None = None,
+        expand: Iterable[str] = (),
+        heat: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        state: Mapping[Node, str] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        self.subject, self.view, self.heat = subject, view, heat
+        self.sizes = dict(sizes or {})
+        self.notes = notes
+        self.state = state or {}
+        self.expand = frozenset(expand)
+        self.fold_all = fold is True
+        self.most = MOST if fold is False else PAGE
+        if fold is not None and not isinstance(fold, bool):
+            self.most = max(1, min(fold, MOST))
+        self.pieces, self.links = subject.pieces(view)
+        self.inputs: list[list[int]] = [[] for _ in self.pieces]
+        for link in self.links:
+            self.inputs[link.head].append(link.tail)
+        self.groups: dict[str, Group] = {}
+        self._sizes: dict[Node, str] = {}
+
+    # Pictures
+
+    def whole(self) -> Picture:
+        """The picture of everything."""
+        everything = range(len(self.pieces))
+        picture = self._picture(self._folded(everything), "", self.subject.title)
+        picture.steps = self._moments(picture)
+        return picture
+
+    def inside(self, box: Box) -> Picture | None:
+        """What a folded box holds; of a repeated block, its first."""
+        group = self.groups.get(box.id)
+        if group is None or group.kind == "piece":
+            return None
+        if group.kind == "repeat":
+            groups = group.children[: group.block]
+            if len(groups) == 1 and groups[0].kind != "piece":
+                groups = self._folded(groups[0].members)
+        elif group.kind == "stretch" and len(group.children) <= MOST:
+            groups = group.children
+        else:
+            groups = self._folded(group.members)
+        title = box.lines[0] if group.kind == "scope" else " ".join(box.lines)
+        return self._picture(groups, box.id + "_", title)
+
+    def _folded(self, members: Sequence[int]) -> list[Group]:
+        """Groups for some of the pieces."""
+        place = {i: k for k, i in enumerate(members)}
+        known: dict[tuple[Any, ...], int] = {}
+        like = [known.setdefault(_likeness(self.pieces[i]), len(known)) for i in members]
+        part = Pieces(
+            [[place[x] for x in self.inputs[i] if x in place] for i in members],
+            like,
+            [_scope(self.pieces[i]) for i in members] if len(place) == len(self.pieces) else
+            [()] * len(members),
+            [self.pieces[i].is_gradient for i in members],
+        )  # fmt: skip
+        groups = fold(part, self.most, self.fold_all, self.expand)
+        for group in groups:
+            _renumber(group, members)
+        return groups
+
+    def _picture(self, groups: Sequence[Group], prefix: str, title: str) -> Picture:
+        owner: dict[int, int] = {}
+        for k, group in enumerate(groups):
+            owner.update(dict.fromkeys(group.members, k))
+        ids = [f"{prefix}n{k}" for k in range(len(groups))]
+        self.groups.update(zip(ids, groups, strict=True))
+        beside = self._beside(groups, owner, ids)
+        costs = self._costs(groups) if self.heat else [None] * len(groups)
+        boxes = [
+            self._box(group, id, beside.get(k, ""), cost)
+            for k, (group, id, cost) in enumerate(zip(groups, ids, costs, strict=True))
+        ]
+        return Picture(
+            title=printable(title),
+            boxes=boxes,
+            edges=self._edges(owner, ids, prefix, groups),
+            notes=self.notes,
+            heat="flops, from few to many" if self.heat else "",
+        )
+
+    def _beside(
+        self, groups: Sequence[Group], owner: Mapping[int, int], ids: Sequence[str]
+    ) -> dict[int, str]:
+        """For a box of gradients, the box that holds most of their forward nodes."""
+        at = {p.node: i for i, p in enumerate(self.pieces) if not p.is_gradient}
+        taken: set[int] = set()
+        beside: dict[int, str] = {}
+        for k, group in enumerate(groups):
+            places = Counter(
+                owner[at[v]]
+                for i in group.members
+                for v in self.pieces[i].adjoint_of
+                if v in at and at[v] in owner
+            )
+            for place, _ in places.most_common():
+                if place != k and place not in taken:
+                    taken.add(place)
+                    beside[k] = ids[place]
+                    break
+        return beside
+
+    def _edges(
+        self, owner: Mapping[int, int], ids: Sequence[str], prefix: str, groups: Sequence[Group]
+    ) -> list[Edge]:
+        found: dict[tuple[int, int, str], list[Link]] = {}
+        for link in self.links:
+            tail, head = owner.get(link.tail), owner.get(link.head)
+            if tail is not None and head is not None and tail != head:
+                found.setdefault((tail, head, link.kind), []).append(link)
+        has_labels = len(found) <= _MOST_LABELS
+        edges = []
+        for (tail, head, kind), links in found.items():
+            label = ""
+            if has_labels and kind != "reuse":
+                labels = {self._edge_label(link) for link in links}
+                label = labels.pop() if len(labels) == 1 else ""
+            states = {self.state.get(self.pieces[i].node, "") for i in (links[0].tail, links[0].head)}
+            is_ghost = any(self.pieces[i].ghost for i in (links[0].tail, links[0].head))
+            state = "ghost" if is_ghost else max(states)
+            edges.append(
+                Edge(f"{prefix}e{len(edges)}", ids[tail], ids[head], kind, label, state, len(links))
+            )
+        return edges
+
+    # What edges and boxes say
+
+    def _edge_label(self, link: Link) -> str:
+        tail, head = self.pieces[link.tail].node, self.pieces[link.head].node
+        if self.view == "jacobians":
+            return short(printable(local_derivative(head, tail, self.subject.names)), _NAME)
+        if tail not in self._sizes:
+            self._sizes[tail] = short(size_text(tail), _NAME)
+        return self._sizes[tail]
+
+    def _box(self, group: Group, id: str, beside: str, heat: float | None) -> Box:
+        first = self.pieces[group.members[0]]
+        is_gradient = first.is_gradient
+        outputs = set(self.subject.outputs)
+        is_output = any(
+            self.pieces[i].node in outputs and not self.pieces[i].is_entry for i in group.members
+        )
+        path = _scope(first)
+        if group.kind != "piece":
+            if group.name in path:
+                path = path[: path.index(group.name)]
+            return Box(
+                id, "gradient" if is_gradient else "operation", self._group_lines(group),
+                self._group_facts(group), is_output, is_gradient, part=path, beside=beside,
+                heat=heat, folded=len(group.members),
+            )  # fmt: skip
+        state = "ghost" if first.ghost else self.state.get(first.node, "")
+        is_output = is_output or (
+            first.is_entry
+            and self.subject.table is not None
+            and not set(first.adjoint_of).isdisjoint(self.subject.table.targets)
+        )
+        return Box(
+            id, self._kind(first), self._lines(first), self._facts(first), is_output, is_gradient,
+            state, path, beside, heat,
+        )  # fmt: skip
+
+    def _kind(self, piece: Piece) -> str:
+        v = piece.node
+        if piece.is_gradient:
+            return "gradient"
+        if v.op.family == "leaf":
+            return "input" if v.op.name == "input" else "constant"
+        if v in self.subject.outputs:
+            is_loss = self.subject.table is None or v is self.subject.table.z
+            return "loss" if is_loss and v.type.is_float and not v.ndim else "output"
+        return "operation"
+
+    def _lines(self, piece: Piece) -> tuple[str, ...]:
+        v = piece.node
+        name, value = self._name(piece), self._value(piece, _LINE)
+        if name is None or name == value:
+            return (value,)
+        if v.op.name == "input" and not piece.is_entry:
+            return (short(name, _LINE),)
+        line = f"{name} = {value}"
+        if len(line) <= _LINE:
+            return (line,)
+        return (f"{short(name, _LINE)} =", value)
+
+    def _name(self, piece: Piece) -> str | None:
+        """What a box is called: by the user, or as the gradient by this and that."""
+        names = self.subject.names
+        if not piece.adjoint_of:
+            found = names.get(piece.node)
+            return None if found is None else printable(text(found))
+        given = names.get(piece.node)
+        if given is not None and given.kind == "name" and not piece.is_entry:
+            return printable(text(given))
+        named = [v for v in piece.adjoint_of if v in names]
+        terms = dict.fromkeys(_reference(v, names) for v in named or piece.adjoint_of[:1])
+        told = [printable(text(Term("gradient", "", (t,)))) for t in list(terms)[:2]]
+        return ", ".join(short(t, _NAME) for t in told) + ", …" * (len(terms) > 2)
+
+    def _value(self, piece: Piece, most: int) -> str:
+        """The mathematics of a piece, as deep as the line is long."""
+        v, names = piece.node, self.subject.names
+        if piece.is_entry and v in names:
+            return short(printable(text(names[v])), most)
+        if not v.inputs:
+            return short(printable(text(names.get(v) or leaf_term(v))), most)
+        others = {x: t for x, t in names.items() if x is not v} if len(names) < 64 else names
+        for depth in (3, 2, 1):
+            written = printable(text(term(v, others, depth)))
+            if len(written) <= most:
+                return written
+        return short(written, most)
+
+    def _facts(self, piece: Piece) -> tuple[str, ...]:
+        v = piece.node
+        name, value = self._name(piece), self._value(piece, _HOVER)
+        facts = [f"{short(name, _HOVER)} = {value}" if name and name != value else value]
+        facts.append(f"{v.op.name} : {v.type}")
+        if v.op.family != "leaf":
+            facts.append(f"{v.op.flops(v)} flops, {v.type.nbytes} bytes")
+        if v.where is not None and v.inputs:
+            facts.append(short(f"{v.where.place}   {v.where.text}".rstrip(), _HOVER))
+        if v.scope:
+            facts.append(f"in {'/'.join(v.scope)}")
+        if piece.is_gradient:
+            facts += self._history(piece)
+        if piece.ghost:
+            facts.append(piece.ghost)
+        if v in self.state and self.state[v]:
+            facts.append(self.state[v])
+        return tuple(printable(fact) for fact in facts)
+
+    def _history(self, piece: Piece) -> Iterable[str]:
+        """Which step of Algorithm 6.6 made a gradient node."""
+        steps = self._steps()
+        if piece.adjoint_of:
+            by = " and ".join(self._forward(v) for v in piece.adjoint_of[:3])
+            yield f"the gradient by {by}"
+            if piece.adjoint_of[0] in steps:
+                yield f"Algorithm 6.6, step {steps[piece.adjoint_of[0]]}"
+        elif piece.node.origin is not None:
+            consumer = piece.node.origin
+            yield f"made by the bprop of {self._forward(consumer)}"
+
+    def _steps(self) -> dict[Node, int]:
+        if not hasattr(self, "_step_of"):
+            table = self.subject.table
+            steps = table.steps if table else ()
+            self._step_of = {s.node: k for k, s in enumerate(steps, 1)}
+        return self._step_of
+
+    def _forward(self, v: Node) -> str:
+        return short(printable(text(_reference(v, self.subject.names))), _NAME)
+
+    def _group_lines(self, group: Group) -> tuple[str, ...]:
+        count = len(group.members)
+        if group.kind == "repeat":
+            run = group.children
+            if run[0].kind == "scope":
+                ends = f"{run[0].name} … {run[-1].name}" if group.block == 1 else run[0].name
+                return (f"{group.count} ×", short(printable(ends), _LINE))
+            last = run[group.block - 1]
+            while last.kind == "repeat":
+                last = last.children[last.block - 1]
+            shown = self._lines(self.pieces[last.members[-1]])
+            return (f"{group.count} ×", *shown)
+        if group.kind == "scope":
+            half = "∇ " if self.pieces[group.members[0]].is_gradient else ""
+            return (half + short(printable(group.name), _LINE), f"{count:,} nodes")
+        last_piece = self.pieces[group.members[-1]]
+        return (f"{count:,} nodes, up to", self._name(last_piece) or self._value(last_piece, _NAME))
+
+    def _group_facts(self, group: Group) -> tuple[str, ...]:
+        members = [self.pieces[i].node for i in group.members]
+        ops = Counter(v.op.name for v in members)
+        told = ", ".join(f"{c:,} {name}" for name, c in ops.most_common(8))
+        facts = [f"{len(members):,} nodes: {told}{', …' * (len(ops) > 8)}"]
+        if group.kind == "repeat":
+            size = len(members) // group.count
+            facts.append(f"{group.count:,} times the same {size} nodes")
+        return tuple(facts)
+
+    # Heat
+
+    def _costs(self, groups: Sequence[Group]) -> list[float | None]:
+        """flops of each group, from 0 to 1 on a logarithmic scale where they spread widely."""
+        totals = [sum(self._flops(self.pieces[i].node) for i in g.members) for g in groups]
+        most = max(totals, default=0)
+        return [total / most if most else 0.0 for total in totals]
+
+    def _flops(self, v: Node) -> float:
+        key = (v.op, v.type, tuple(x.type for x in v.inputs))
+        cache: dict[Any, float] = self.__dict__.setdefault("_flops_of", {})
+        if key not in cache:
+            formula = v.op.flops(v)
+            sizes = {s: self.sizes.get(s.name, 100) for s in shapes.symbols([formula])}
+            cache[key] = float(shapes.number(formula, sizes))
+        return cache[key]
+
+    # Steps
+
+    def _moments(self, picture: Picture) -> list[Moment]:
+        """Backprop's steps as the page plays them; of a large table, the first few hundred."""
+        table = self.subject.table
+        if table is None or self.view not in ("both", "gradient"):
+            return []
+        box_of: dict[tuple[Node, bool], str] = {}
+        for box in picture.boxes:
+            for i in self.groups[box.id].members:
+                piece = self.pieces[i]
+                box_of[piece.node, piece.is_entry] = box.id
+        moments = []
+        for step in table.steps[:MOST]:
+            g = step.gradient
+            box_id = box_of.get((g, True)) or box_of.get((g, False), "")
+            shares = tuple(
+                Share(self._forward(c.consumer), self._told(c.gradient))
+                for c in step.contributions
+            )
+            moments.append(
+                Moment(
+                    box_of.get((step.node, False), ""), box_id, self._forward(step.node), shares,
+                    self._told(g),
+                )
+            )  # fmt: skip
+        return moments
+
+    def _told(self, v: Node) -> str:
+        return self._value(Piece(v, True), 60)
+
+
+def _scope(piece: Piece) -> tuple[str, ...]:
+    return () if piece.is_entry or piece.node.op.family == "leaf" else piece.node.scope
+
+
+def _likeness(piece: Piece) -> tuple[Any, ...]:
+    v = piece.node
+    return v.op, v.type, len(v.inputs), piece.is_entry, bool(piece.adjoint_of)
+
+
+def _renumber(group: Group, members: Sequence[int]) -> None:
+    """Positions among the members as positions among all pieces."""
+    group.members = [members[i] for i in group.members]
+    for child in group.children:
+        _renumber(child, members)
+
+
+def _reference(v: Node, names: Mapping[Node, Term]) -> Term:
+    """A short way to speak of a node: its name, its formula, or its op."""
+    if v in names:
+        return names[v]
+    for depth in (2, 1):
+        found = term(v, names, depth)
+        if len(text(found)) <= 16:
+            return found
+    return Term("call", v.op.name, (Term("elided", "…"),))
+
+
+def local_derivative(v: Node, x: Node, names: Mapping[Node, Term]) -> str:
+    """∂v/∂x of one operation, as textbooks write it at the edge from x to v."""
+    return " + ".join(_derivative(v, i, names) for i, u in enumerate(v.inputs) if u is x)
+
+
+def _derivative(v: Node, i: int, names: Mapping[Node, Term]) -> str:
+    if v.op.bprop is None or not v.type.is_float or not v.inputs[i].type.is_float:
+        return "none"
+    known = {u: _reference(u, names) for u in (*v.inputs, v)}
+    try:
+        if v.op.family == "elementwise":
+            # On scalars the rule is the derivative itself, without sums over what was stretched.
+            scalars = [_scalar(u, k) for k, u in enumerate(v.inputs)]
+            alone = v.op(*scalars, **v.attrs)
+            found = v.op.bprop(alone, i, OPS["constant"](value=_one(v)))
+            told = {s: known[u] for s, u in zip(scalars, v.inputs, strict=True) if s is not u}
+            return text(term(found, {**told, alone: known[v]}, 4))
+        if "subscripts" in v.attrs:
+            others = [known[u] for k, u in enumerate(v.inputs) if k != i]
+            return " ".join(text(t, 6) for t in others) or "1"
+        incoming = OPS["input"](name="G", type=v.type)
+        found = v.op.bprop(v, i, incoming)
+        written = text(term(found, {**known, incoming: Term("name", "G")}, 3))
+    except (NotImplementedError, GraphcError):
+        return "none"
+    return "1" if written == "G" else f"G ↦ {written}"
+
+
+def _scalar(u: Node, k: int) -> Node:
+    if is_written_inside(u):
+        while u.inputs:
+            u = u.inputs[0]
+        return u
+    return OPS["input"](name=f"x{k}", type=u.type.with_shape(()))
+
+
+def _one(v: Node) -> Any:
+    from ..ops.leaves import Value
+
+    return Value(v.dtype.type(1))

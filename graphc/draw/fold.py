@@ -1,0 +1,233 @@
+"""Folding: which pieces of a graph share a box, so that what is laid out stays small.
+
+Scopes fold first, then repeated structure ("× 24"), and what is still too much is cut into stretches
+of the topological order, which cannot make a circle. Everything here takes linear time.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+# Rounds of hashing that tell apart what stands in different places of a repeated block.
+_ROUNDS = 3
+
+
+@dataclass
+class Group:
+    """Some pieces, by their positions, and why they stand together."""
+
+    kind: str  # piece, scope, repeat, stretch
+    members: list[int]
+    name: str = ""
+    count: int = 1  # how often the block is repeated
+    block: int = 1  # how many groups one block holds
+    children: list[Group] = field(default_factory=list)
+
+
+@dataclass
+class Pieces:
+    """What is folded: for each piece its inputs, what it is like, its scopes, and which half."""
+
+    inputs: list[list[int]]
+    like: list[Hashable]
+    scopes: list[tuple[str, ...]]
+    halves: list[bool]  # whether a piece is part of the gradient
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+def fold(
+    pieces: Pieces, most: int, fold_all: bool, is_open: frozenset[str] = frozenset()
+) -> list[Group]:
+    """Groups that cover the pieces, at most `most` of them; `is_open` scopes are not folded."""
+    singles = [Group("piece", [i]) for i in range(len(pieces))]
+    if len(singles) <= most and not fold_all:
+        return singles
+    groups = _by_scope(pieces, singles, 0 if fold_all else most, is_open)
+    if len(groups) <= most and not fold_all:
+        return groups
+    signatures = _signatures(pieces)
+    # A repeated block may hold repeated blocks: three rounds are enough for loops in loops.
+    for _ in range(3):
+        shorter = _repeats(groups, signatures, pieces)
+        if len(shorter) == len(groups):
+            break
+        groups = shorter
+    return groups if len(groups) <= most else _stretches(groups, pieces, most)
+
+
+# -- scopes -----------------------------------------------------------------------------------
+
+
+def _by_scope(
+    pieces: Pieces, singles: list[Group], most: int, is_open: frozenset[str]
+) -> list[Group]:
+    """Every scope is a group; then scopes are opened from the outside while there is room."""
+    scopes = _with_leaves(pieces)
+    tree: dict[tuple[str, ...], list[int]] = {}
+    for i, path in enumerate(scopes):
+        for depth in range(1, len(path) + 1):
+            tree.setdefault(path[:depth], []).append(i)
+    own, parts = Counter(scopes), Counter(p[:-1] for p in tree)
+    opened: set[tuple[str, ...]] = {p for p in tree if _is_open(p, is_open)}
+    visible = own[()] + 2 * parts[()]
+    for path in sorted(tree, key=lambda p: (len(p), len(tree[p]))):
+        if path in opened or (len(path) > 1 and path[:-1] not in opened):
+            continue
+        inside = own[path] + 2 * parts[path]  # a part may show as two boxes, one for each half
+        if visible + inside <= most:
+            opened.add(path)
+            visible += inside
+    found: dict[tuple[tuple[str, ...], bool], Group] = {}
+    groups = []
+    for i, path in enumerate(scopes):
+        closed = next(
+            (path[:k] for k in range(1, len(path) + 1) if path[:k] not in opened), None
+        )
+        if closed is None:
+            groups.append(singles[i])
+            continue
+        key = closed, pieces.halves[i]
+        if key not in found:
+            found[key] = Group("scope", [], name=closed[-1])
+            groups.append(found[key])
+        found[key].members.append(i)
+    return groups
+
+
+def _is_open(path: tuple[str, ...], names: frozenset[str]) -> bool:
+    return path[-1] in names or "/".join(path) in names
+
+
+def _with_leaves(pieces: Pieces) -> list[tuple[str, ...]]:
+    """Scopes, where a leaf that one scope alone uses belongs to it."""
+    users: dict[int, set[tuple[str, ...]]] = {}
+    for i, inputs in enumerate(pieces.inputs):
+        for x in inputs:
+            if not pieces.inputs[x] and not pieces.scopes[x] and not pieces.halves[i]:
+                users.setdefault(x, set()).add(pieces.scopes[i])
+    scopes = list(pieces.scopes)
+    for x, paths in users.items():
+        if len(paths) == 1:
+            (scopes[x],) = paths
+    return scopes
+
+
+# -- repeated structure -----------------------------------------------------------------------
+
+
+def _ids(keys: Sequence[Hashable]) -> list[int]:
+    """Equal keys have equal numbers."""
+    known: dict[Hashable, int] = {}
+    return [known.setdefault(key, len(known)) for key in keys]
+
+
+def _signatures(pieces: Pieces) -> tuple[list[int], list[int]]:
+    """What each piece is like, by itself and with its neighbourhood."""
+    plain = _ids(list(zip(pieces.like, pieces.halves, strict=True)))
+    consumers: list[list[int]] = [[] for _ in pieces.inputs]
+    for i, inputs in enumerate(pieces.inputs):
+        for x in inputs:
+            consumers[x].append(i)
+    deep = plain
+    for _ in range(_ROUNDS):
+        deep = _ids([(deep[i], tuple([deep[x] for x in v])) for i, v in enumerate(pieces.inputs)])
+    for _ in range(_ROUNDS):
+        # A value used everywhere says nothing about its place.
+        deep = _ids([
+            (deep[i], tuple(sorted([deep[c] for c in v])) if len(v) < 8 else ())
+            for i, v in enumerate(consumers)
+        ])  # fmt: skip
+    return plain, deep
+
+
+def _repeats(
+    groups: list[Group], signatures: tuple[list[int], list[int]], pieces: Pieces
+) -> list[Group]:
+    """Runs of equal blocks become one group each."""
+    plain = _group_ids(groups, signatures[0])
+    deep = _group_ids(groups, signatures[1])
+    folded: list[Group] = []
+    at = 0
+    for start, period, count in _runs(plain, deep):
+        if start < at:
+            continue
+        folded += groups[at:start]
+        stop = start + period * count
+        run = groups[start:stop]
+        members = [i for g in run for i in g.members]
+        folded.append(Group("repeat", members, run[0].name, count, period, run))
+        at = stop
+    return folded + groups[at:]
+
+
+def _group_ids(groups: list[Group], ids: list[int]) -> list[int]:
+    keys: list[Hashable] = []
+    for g in groups:
+        if g.kind == "piece":
+            keys.append(ids[g.members[0]])
+        elif g.kind == "scope":
+            keys.append(("scope", tuple(sorted(Counter(ids[i] for i in g.members).items()))))
+        else:
+            first = tuple(ids[i] for c in g.children[: g.block] for i in c.members[:64])
+            keys.append((g.kind, g.count, first))
+    return _ids(keys)
+
+
+def _runs(plain: list[int], deep: list[int]) -> list[tuple[int, int, int]]:
+    """(start, period, count) of blocks that follow each other three times or more."""
+    found: list[tuple[int, int, int]] = []
+    last: dict[int, int] = {}
+    n, i, period, since, end = len(plain), 0, 0, 0, 0
+    while i <= n:
+        continues = i < n and period and deep[i] == deep[i - period]
+        if not continues:
+            if period and i - since >= 2 * period:
+                start, stop = since - period, i
+                # The ends of a chain have other neighbours: there the plain likeness decides.
+                while start > end and plain[start - 1] == plain[start - 1 + period]:
+                    start -= 1
+                while stop < n and plain[stop] == plain[stop - period]:
+                    stop += 1
+                found.append((start, period, (stop - start) // period))
+                end = start + period * found[-1][2]
+                for j in range(i, min(end, n)):
+                    last[deep[j]] = j
+                i = max(i, end)
+            if i >= n:
+                break
+            previous = last.get(deep[i], -1)
+            period, since = (i - previous, i) if previous >= end else (0, 0)
+        last[deep[i]] = i
+        i += 1
+    return found
+
+
+# -- stretches --------------------------------------------------------------------------------
+
+
+def _stretches(groups: list[Group], pieces: Pieces, most: int) -> list[Group]:
+    """Stretches of the order, each one half of the picture; as many as there is room for."""
+    wanted = max(1, most // 4)
+    length = -(-len(groups) // wanted)
+    halves = [pieces.halves[g.members[0]] for g in groups]
+    folded: list[Group] = []
+    at = 0
+    while at < len(groups):
+        stop = at + 1
+        while stop < len(groups) and stop - at < length and halves[stop] == halves[at]:
+            stop += 1
+        run = groups[at:stop]
+        if len(run) == 1:
+            folded.append(run[0])
+        else:
+            members = [i for g in run for i in g.members]
+            folded.append(Group("stretch", members, children=run, block=len(run)))
+        at = stop
+    if len(folded) > most:  # the halves alternate: then they are not kept apart
+        pieces = Pieces(pieces.inputs, pieces.like, pieces.scopes, [False] * len(pieces))
+        return _stretches(groups, pieces, most)
+    return folded

@@ -1,0 +1,213 @@
+"""What is drawn: the nodes of a picture as pieces, one box each unless they are folded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import forms
+from ..autodiff import GradTable, backprop
+from ..errors import ArgumentError
+from ..ir import Graph, Node, topo
+from ..notation import Term, is_written_inside, names_of
+from ..passes import Log
+
+VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A node, or the entry of a grad_table whose gradient is a node that stands elsewhere."""
+
+    node: Node
+    is_gradient: bool
+    adjoint_of: tuple[Node, ...] = ()
+    is_entry: bool = False
+    ghost: str = ""  # why pruning dropped it
+
+
+@dataclass(frozen=True)
+class Link:
+    """A value that goes from one piece to another, both by position."""
+
+    tail: int
+    head: int
+    kind: str
+
+
+class Subject:
+    """Outputs, the nodes behind them, and the table of gradients if there is one."""
+
+    def __init__(self, what: Sequence[Any], wrt: Any = None, title: str | None = None) -> None:
+        self.table: GradTable | None = None
+        self.title = ""
+        outputs: list[Node] = []
+        for part in what:
+            outputs += self._read(part)
+        if wrt is not None:
+            if self.table is not None or len(outputs) != 1:
+                raise ArgumentError("wrt= goes with one scalar node, whose gradients are drawn")
+            self.table = backprop(outputs[0], forms.leaves(wrt))
+        if self.table is not None:
+            outputs += [self.table[t] for t in self.table.targets if t in self.table]
+        self.outputs = tuple(dict.fromkeys(outputs))
+        inside = [s.gradient for s in self.table.steps] if self.table else []
+        self.order = topo([*self.outputs, *inside])
+        graph = Graph([*self.outputs, *inside])
+        self.names: dict[Node, Term] = names_of(graph)
+        self._name_adjoints()
+        self.title = self._title() if title is None else title
+
+    def _read(self, part: Any) -> list[Node]:
+        if isinstance(part, GradTable):
+            if self.table is not None:
+                raise ArgumentError("one picture shows one grad_table")
+            self.table = part
+            return [part.z]
+        if isinstance(part, Graph):
+            return list(part.outputs)
+        if isinstance(part, Log):
+            return list(part.steps[-1].graph.outputs)
+        if isinstance(getattr(part, "graph", None), Graph):  # a compiled function
+            self.title = self.title or str(getattr(part, "name", ""))
+            return list(part.graph.outputs)
+        found = forms.leaves(part)
+        for v in found:
+            if not isinstance(v, Node):
+                raise ArgumentError(
+                    "draw takes nodes, graphs, grad_tables, compiled functions and their logs, "
+                    f"not a {type(v).__name__}"
+                )
+        return found
+
+    def _title(self) -> str:
+        if self.title:
+            return self.title
+        if self.table is not None:
+            by = ", ".join(t.label for t in self.table.targets)
+            return f"{self.table.z.label} and its gradients by {by}"
+        return ", ".join(dict.fromkeys(v.label for v in self.outputs if v.origin is None))
+
+    def _name_adjoints(self) -> None:
+        """In a table every gradient is ∇v, also where the node itself does not know."""
+        for step in self.table.steps if self.table else ():
+            if step.node in self.names and self.is_gradient(step.gradient):
+                self.names.setdefault(
+                    step.gradient, Term("gradient", "", (self.names[step.node],))
+                )
+
+    @staticmethod
+    def is_gradient(v: Node) -> bool:
+        """Whether backprop made it. A leaf is shared by whoever needs it first."""
+        return v.origin is not None and bool(v.inputs)
+
+    def adjoints(self) -> dict[Node, tuple[Node, ...]]:
+        """For each gradient node the forward nodes that it is the gradient by."""
+        found: dict[Node, tuple[Node, ...]] = {}
+        if self.table is not None:
+            for step in self.table.steps:
+                found[step.gradient] = (*found.get(step.gradient, ()), step.node)
+            return found
+        present = set(self.order)
+        for v in self.order:
+            if v.adjoint_of in present and self.is_gradient(v):
+                found[v] = (v.adjoint_of,)  # type: ignore[assignment]
+        return found
+
+    def pieces(self, view: str) -> tuple[list[Piece], list[Link]]:
+        """What the view shows, inputs before consumers, and what goes from where to where."""
+        adjoints = self.adjoints()
+        ghosts = self._ghosts() if view == "pruned" else {}
+        shown = [v for v in self.order if self._is_shown(v, view)]
+        if view == "gradient":
+            shown = self._with_reused(shown)
+        pieces: list[Piece] = []
+        at: dict[Node, int] = {}
+        kept = set(self.outputs) | {v for v in adjoints if self.is_gradient(v)}
+        for v in shown:
+            if is_written_inside(v) and v not in kept and len(shown) > 1:
+                continue
+            at[v] = len(pieces)
+            by = adjoints.get(v, ()) if self.is_gradient(v) else ()
+            pieces.append(Piece(v, self.is_gradient(v), by, ghost=ghosts.get(v, "")))
+        links = [
+            Link(at[x], i, self._kind(x, p.node))
+            for i, p in enumerate(pieces)
+            for x in dict.fromkeys(p.node.inputs)
+            if x in at and not (is_written_inside(x) and x not in self.outputs)
+        ]
+        if self.table is not None and view in ("both", "gradient"):
+            self._add_entries(adjoints, pieces, links, at)
+        return pieces, links
+
+    def _is_shown(self, v: Node, view: str) -> bool:
+        if view in ("forward", "jacobians", "pruned"):
+            return not self.is_gradient(v)
+        return view != "gradient" or self.is_gradient(v)
+
+    def _with_reused(self, shown: Iterable[Node]) -> list[Node]:
+        """The gradient nodes, and the forward values that they use."""
+        wanted = set(shown)
+        reused = {x for v in wanted for x in v.inputs if not self.is_gradient(x)}
+        return [v for v in self.order if v in wanted or v in reused]
+
+    def _kind(self, tail: Node, head: Node) -> str:
+        if not self.is_gradient(head):
+            return "value"
+        return "gradient" if self.is_gradient(tail) else "reuse"
+
+    def _ghosts(self) -> dict[Node, str]:
+        """Why Algorithm 6.5 leaves a node out."""
+        if self.table is None:
+            raise ArgumentError("the pruned view needs a grad_table: draw(table), or draw(z, wrt=x)")
+        kept, z = set(self.table.pruned), self.table.z
+        above = set(topo([z]))
+        targets = ", ".join(t.label for t in self.table.targets)
+        below = set(self.table.targets)
+        for v in self.order:
+            if not below.isdisjoint(v.inputs):
+                below.add(v)
+        reasons = {}
+        for v in self.order:
+            if v in kept:
+                continue
+            if v not in above:
+                reasons[v] = f"dropped: not an ancestor of {z.label}"
+            elif v not in below:
+                reasons[v] = f"dropped: not a descendant of {targets}"
+            else:
+                reasons[v] = f"dropped: every path from {targets} through it to {z.label} is cut"
+        return reasons
+
+    def _add_entries(
+        self,
+        adjoints: Mapping[Node, tuple[Node, ...]],
+        pieces: list[Piece],
+        links: list[Link],
+        at: Mapping[Node, int],
+    ) -> None:
+        """Boxes for gradients that are forward values or bare numbers: in d(xy)/dx = y, ∇x is y."""
+        assert self.table is not None
+        entry: dict[Node, int] = {}
+        for g, forwards in adjoints.items():
+            if self.is_gradient(g) and g in at:
+                entry[g] = at[g]
+                continue
+            entry[g] = len(pieces)
+            pieces.append(Piece(g, True, forwards, is_entry=True))
+            if g in at:
+                links.append(Link(at[g], entry[g], "reuse"))
+        drawn = {(link.tail, link.head) for link in links}
+        for step in self.table.steps:
+            for share in step.contributions:
+                tail = entry[self.table[share.consumer]]
+                head = entry[step.gradient]
+                built = share.gradient
+                if built in at and self.is_gradient(built):
+                    head = at[built]
+                is_bare = pieces[tail].is_entry or is_written_inside(pieces[tail].node)
+                is_new = tail != head and (tail, head) not in drawn
+                if is_new and (is_bare or pieces[head].is_entry):
+                    drawn.add((tail, head))
+                    links.append(Link(tail, head, "gradient"))

@@ -1,0 +1,421 @@
+"""How values are written: terms read off the records, and their two faces, plain text and LaTeX.
+
+An op needs no row here: what its NumPy text spells with operators is written with them, and anything
+else is a call by the op's name.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from . import forms, shapes
+from .errors import ArgumentError
+from .ir import Graph, Node
+
+# Where the NumPy text is not how people write it.
+_WRITTEN = {
+    "astype": "x0",
+    "broadcast_to": "x0",
+    "permute_dims": "permute_dims(x0)",
+    "sigmoid": "σ(x0)",
+    "square": "x0 ** 2",
+    "stop_gradient": "stop_gradient(x0)",
+}
+
+
+class Term(NamedTuple):
+    """A piece of mathematics: what it is, its sign or word, and its parts."""
+
+    kind: str  # name number call infix negative power transpose index einsum gradient operand elided
+    head: str
+    parts: tuple[Term, ...] = ()
+
+
+ELIDED = Term("elided", "…")
+
+
+# -- from records to terms --------------------------------------------------------------------
+
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Mod: "%",
+    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
+}  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> Term | None:
+    """A text of operators, words and operands x0, x1, ... as a term; None for what is more."""
+    try:
+        return _term_of(ast.parse(text, mode="eval").body)
+    except (NotImplementedError, SyntaxError):
+        return None
+
+
+def _term_of(e: ast.expr) -> Term:
+    match e:
+        case ast.Name(id=name) if re.fullmatch(r"x\d+", name):
+            return Term("operand", name[1:])
+        case ast.Constant(value=int() | float() as number):
+            return Term("number", number_text(number))
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return Term("negative", "-", (_term_of(inner),))
+        case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
+            return Term("power", "", (_term_of(base), _term_of(exponent)))
+        case ast.BinOp(op=sign, left=left, right=right) if type(sign) in _SIGNS:
+            return Term("infix", _SIGNS[type(sign)], (_term_of(left), _term_of(right)))
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return Term("infix", _SIGNS[type(sign)], (_term_of(left), _term_of(right)))
+        case ast.Attribute(value=inner, attr="T"):
+            return Term("transpose", "", (_term_of(inner),))
+        case ast.Subscript(value=inner, slice=index):
+            return Term("index", ast.unparse(index).replace("dim_", ""), (_term_of(inner),))
+        case ast.Call(func=ast.Name(id=word), args=arguments, keywords=[]):
+            return Term("call", word, tuple(map(_term_of, arguments)))
+    raise NotImplementedError
+
+
+def number_text(number: bool | int | float) -> str:
+    """A number as people write it: 2 for 2.0, at most six digits."""
+    if isinstance(number, bool) or isinstance(number, int):
+        return str(number)
+    return f"{number:.6g}"
+
+
+def _pattern(v: Node) -> Term:
+    """How an op's value is written in terms of its operands."""
+    if v.op.name in _WRITTEN and not _is_transposition(v):
+        found = _parsed(_WRITTEN[v.op.name])
+    else:
+        found = _parsed(v.op.text(v))
+    if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):
+        if found.kind == "infix" and found.head == "*" and all(x.ndim for x in v.inputs):
+            return found._replace(head="⊙")
+        return found
+    operands = tuple(Term("operand", str(i)) for i in range(len(v.inputs)))
+    if "subscripts" in v.attrs:
+        return Term("einsum", v.attrs["subscripts"], operands)
+    return Term("call", v.op.name, (*operands, *_options(v)))
+
+
+def _is_transposition(v: Node) -> bool:
+    return _parsed(v.op.text(v)) == Term("transpose", "", (Term("operand", "0"),))
+
+
+def _options(v: Node) -> Iterable[Term]:
+    axis = v.attrs.get("axis")
+    if axis is None or (isinstance(axis, tuple) and len(axis) == v.inputs[0].ndim):
+        return ()
+    where = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    return (Term("name", f"axis={where}"),)
+
+
+def is_written_inside(v: Node) -> bool:
+    """A number or a size, however shaped or cast: it is written where it is used."""
+    while v.op.family in ("layout", "elementwise") and len(v.inputs) == 1:
+        v = v.inputs[0]
+    return (v.op.name == "constant" and v.ndim == 0) or v.op.name == "size"
+
+
+def leaf_term(v: Node) -> Term:
+    """A leaf that has no name."""
+    if v.op.name == "constant":
+        array = v.attrs["value"].array
+        if array.ndim == 0:
+            return Term("number", number_text(array.item()))
+        if array.size <= 4:
+            return Term("number", str(array.tolist()))
+        return Term("name", f"{v.dtype.name} {size_text(v)}")
+    if v.op.name == "size":
+        return Term("name", shapes.show(v.attrs["dim"]))
+    return Term("call", v.op.name)
+
+
+def size_text(v: Node) -> str:
+    """`n×784`; nothing for a scalar."""
+    return "×".join(shapes.show(d) for d in v.shape)
+
+
+def names_of(graph: Graph) -> dict[Node, Term]:
+    """The names by which terms refer to nodes: the user's, and ∇v for the gradient by v."""
+    names: dict[Node, Term] = {}
+    for v, name in graph.names.items():
+        if v.adjoint_of is not None and not v.name and v.origin is not None:
+            names[v] = Term("gradient", "", (names.get(v.adjoint_of, ELIDED),))
+        else:
+            names[v] = Term("name", name)
+    return names
+
+
+def term(v: Node, names: Mapping[Node, Term], depth: int) -> Term:
+    """What v is, written in named values and at most `depth` operations; "…" is what is deeper."""
+    while v.inputs and (found := _pattern(v)).kind == "operand" and v.inputs[0] not in names:
+        v = v.inputs[0]
+    if not v.inputs:
+        return names.get(v) or leaf_term(v)
+
+    def of(x: Node) -> Term:
+        if x in names:
+            return names[x]
+        return term(x, names, depth - 1) if depth > 1 or is_written_inside(x) else ELIDED
+
+    return _filled(found, [of(x) for x in v.inputs])
+
+
+def _filled(pattern: Term, operands: Sequence[Term]) -> Term:
+    """A pattern with terms for its operands."""
+    if pattern.kind == "operand":
+        return operands[int(pattern.head)]
+    return pattern._replace(parts=tuple(_filled(part, operands) for part in pattern.parts))
+
+
+# -- plain text -------------------------------------------------------------------------------
+
+_LEVELS = {"=": 1, "≠": 1, "<": 1, "≤": 1, ">": 1, "≥": 1, "+": 2, "-": 2}
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_ATOM = 6
+
+
+def _level(t: Term) -> int:
+    """How tightly a term holds together."""
+    by_kind = {"negative": 3, "einsum": 3, "power": 5}
+    return _LEVELS.get(t.head, 3) if t.kind == "infix" else by_kind.get(t.kind, _ATOM)
+
+
+def text(t: Term, level: int = 0) -> str:
+    """A term in one line of Unicode.
+
+    >>> import graphc as gc
+    >>> X, w = gc.input("X", ("n", "d")), gc.input("w", ("d",))
+    >>> text(term(gc.sigmoid(X @ w) ** 2 - 1, names_of(gc.Graph([X, w])), 9))
+    'σ(X @ w)² − 1'
+    """
+    if _level(t) < level:
+        return f"({text(t)})"
+    parts = t.parts
+    match t.kind:
+        case "negative":
+            return f"−{text(parts[0], 4)}"
+        case "infix":
+            sign = {"⊙": "*", "-": "−"}.get(t.head, t.head)
+            own = _level(t)
+            return f"{text(parts[0], own)} {sign} {text(parts[1], own + 1)}"
+        case "power":
+            exponent = text(parts[1])
+            if parts[1].kind == "number" and re.fullmatch(r"-?\d+", exponent):
+                return text(parts[0], _ATOM) + exponent.translate(_SUPERSCRIPTS)
+            return f"{text(parts[0], _ATOM)}^{text(parts[1], _ATOM)}"
+        case "transpose":
+            return f"{text(parts[0], _ATOM)}ᵀ"
+        case "index":
+            return f"{text(parts[0], _ATOM)}[{t.head}]"
+        case "gradient":
+            return f"∇{text(parts[0], _ATOM)}"
+        case "einsum":
+            terms, summed = _indices(t)
+            factors = " ".join(f"{text(p, _ATOM)}[{i}]" for p, i in zip(parts, terms, strict=True))
+            return f"Σ{summed} {factors}" if summed else factors
+        case "call":
+            return f"{t.head}({', '.join(map(text, parts))})"
+    return t.head.replace("-", "−", 1) if t.kind == "number" else t.head
+
+
+def _indices(t: Term) -> tuple[list[str], str]:
+    """The letters of each operand of an einsum, and those that are summed over."""
+    left, _, out = t.head.partition("->")
+    terms = left.split(",")
+    letters = dict.fromkeys("".join(terms))
+    # i, j, k, ... as people index, in order of appearance.
+    renamed = dict(zip(letters, "ijklmnopqrstuvwabcdefgh", strict=False))
+    summed = "".join(renamed.get(c, c) for c in letters if c not in out)
+    return ["".join(renamed.get(c, c) for c in term) for term in terms], summed
+
+
+# -- LaTeX ------------------------------------------------------------------------------------
+
+_GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
+_ACCENTS = ("hat", "bar", "tilde", "dot", "vec")
+_FUNCTIONS = (
+    "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min",
+)  # fmt: skip
+_WORDS = {"σ": r"\sigma", "sum": r"\sum", "prod": r"\prod", "maximum": r"\max", "minimum": r"\min"}
+_LATEX_SIGNS = {
+    "@": " ", "*": r" \, ", "⊙": r" \odot ", "=": " = ", "≠": r" \neq ", "≤": r" \leq ",
+    "≥": r" \geq ", "%": r" \bmod ",
+}  # fmt: skip
+_ESCAPES = {
+    "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\hat{}", "~": r"\tilde{}",
+}  # fmt: skip
+
+
+def _escaped(word: str) -> str:
+    return "".join(_ESCAPES.get(c, c if c.isprintable() else "?") for c in word)
+
+
+def _latex_name(name: str) -> str:
+    """`y_hat` is \\hat{y}, `W1` is W_{1}, `loss` is \\mathrm{loss}."""
+    if not re.fullmatch(r"[A-Za-z]+\d*(?:_[A-Za-z0-9]+)*", name):
+        return rf"\mathrm{{{_escaped(name)}}}"
+    stem, *rest = name.split("_")
+    letters, digits = re.fullmatch(r"([A-Za-z]+)(\d*)", stem).groups()  # type: ignore[union-attr]
+    written = (
+        letters if len(letters) == 1 else
+        f"\\{letters}" if letters in _GREEK else rf"\mathrm{{{letters}}}"
+    )  # fmt: skip
+    while rest and rest[-1] in _ACCENTS:
+        written = rf"\{rest.pop()}{{{written}}}"
+    below = ",".join([digits] * bool(digits) + [r if len(r) == 1 else rf"\mathrm{{{r}}}" for r in rest])
+    return f"{written}_{{{below}}}" if below else written
+
+
+def _latex_number(number: str) -> str:
+    mantissa, e, exponent = number.partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa.replace("inf", r"\infty")
+
+
+def _latex(t: Term, level: int = 0) -> str:
+    is_fraction = t.kind == "infix" and t.head == "/"
+    if _level(t) < level and not (is_fraction and level < _ATOM):
+        return rf"\left({_latex(t)}\right)"
+    parts = t.parts
+    match t.kind:
+        case "name":
+            return _latex_name(t.head)
+        case "number":
+            return _latex_number(t.head)
+        case "negative":
+            return f"-{_latex(parts[0], 4)}"
+        case "infix" if is_fraction:
+            return rf"\frac{{{_latex(parts[0])}}}{{{_latex(parts[1])}}}"
+        case "infix":
+            own = _level(t)
+            sign = _LATEX_SIGNS.get(t.head, f" {t.head} ")
+            return f"{_latex(parts[0], own)}{sign}{_latex(parts[1], own + 1)}"
+        case "power":
+            return f"{_latex(parts[0], _ATOM)}^{{{_latex(parts[1])}}}"
+        case "transpose":
+            return rf"{_latex(parts[0], _ATOM)}^{{\top}}"
+        case "index":
+            return rf"{_latex(parts[0], _ATOM)}_{{[{_escaped(t.head)}]}}"
+        case "gradient":
+            return rf"\nabla_{{{_latex(parts[0])}}}"
+        case "einsum":
+            terms, summed = _indices(t)
+            factors = r" \, ".join(
+                f"{{{_latex(p, _ATOM)}}}_{{{i}}}" if i else _latex(p, _ATOM)
+                for p, i in zip(parts, terms, strict=True)
+            )
+            return rf"\sum_{{{summed}}} {factors}" if summed else factors
+        case "call":
+            return _latex_call(t)
+    return r"\dots"
+
+
+def _latex_call(t: Term) -> str:
+    options = [p.head.removeprefix("axis=") for p in t.parts if p.head.startswith("axis=")]
+    parts = [_latex(p) for p in t.parts if not p.head.startswith("axis=")]
+    match t.head, parts:
+        case "sqrt", [x]:
+            return rf"\sqrt{{{x}}}"
+        case "abs", [x]:
+            return rf"\left|{x}\right|"
+        case "exp", [x] if len(x) < 40:
+            return f"e^{{{x}}}"
+        case "where", [c, a, b]:
+            return rf"\begin{{cases}} {a} & {c} \\ {b} & \text{{otherwise}} \end{{cases}}"
+    word = _WORDS.get(t.head) or (
+        f"\\{t.head}" if t.head in _FUNCTIONS else rf"\operatorname{{{_escaped(t.head)}}}"
+    )
+    below = f"_{{{_escaped(options[0])}}}" if options else ""
+    return rf"{word}{below}\left({', '.join(parts)}\right)"
+
+
+# An unnamed value deeper than this in an equation gets a name and an equation of its own.
+_DEEPEST = 10
+_MOST_EQUATIONS = 60
+
+
+def latex(node: Any) -> str:
+    """Tensor mathematics that stops at named intermediates; several nodes make several equations.
+
+    Matrix calculus is written without indices, other contractions as sums over indices. Unnamed
+    values that are used twice, or that lie deep, are called u_1, u_2, ... and defined below.
+
+    >>> import graphc as gc
+    >>> W, x = gc.input("W", (3, "d")), gc.input("x", ("d",))
+    >>> y_hat = gc.sigmoid(W @ x + gc.input("b", (3,)))
+    >>> print(gc.latex(y_hat))
+    \\hat{y} = \\sigma\\left(W x + b\\right)
+    """
+    asked = forms.leaves(node)
+    for v in asked:
+        if not isinstance(v, Node):
+            raise ArgumentError(f"latex takes nodes, and {v!r} is a {type(v).__name__}")
+    graph = Graph(asked)
+    equations = _Equations(names_of(graph)).of(asked)
+    lines = [f"{_latex(name)} = {_latex(value)}" if name else _latex(value)
+             for name, value in equations[:_MOST_EQUATIONS]]  # fmt: skip
+    if len(equations) > _MOST_EQUATIONS:
+        lines.append(r"\vdots")
+    if len(lines) == 1:
+        return lines[0]
+    rows = " \\\\\n".join(line.replace(" = ", " &= ", 1) for line in lines)
+    return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
+
+
+class _Equations:
+    """Equations for some nodes and for the auxiliaries that they need, without recursion."""
+
+    def __init__(self, names: dict[Node, Term]) -> None:
+        self.names = names
+
+    def of(self, asked: Sequence[Node]) -> list[tuple[Term | None, Term]]:
+        found: dict[Node, tuple[Term | None, Term]] = {}
+        order = self._unnamed(asked)
+        uses: dict[Node, int] = {}
+        for v in order:
+            for x in v.inputs:
+                uses[x] = uses.get(x, 0) + 1
+        terms: dict[Node, Term] = {}
+        depth: dict[Node, int] = {}
+        auxiliaries = 0
+        for v in order:
+            given = [terms[x] if x in terms else self.names.get(x) or leaf_term(x) for x in v.inputs]
+            value = _filled(_pattern(v), given) if v.inputs else leaf_term(v)
+            depth[v] = 1 + max((depth.get(x, 0) for x in v.inputs), default=0)
+            is_shared = uses.get(v, 0) > 1 and depth[v] > 1 and not is_written_inside(v)
+            if v not in self.names and (is_shared or depth[v] > _DEEPEST):
+                auxiliaries += 1
+                self.names[v] = Term("name", f"u_{auxiliaries}")
+                found[v] = self.names[v], value
+            elif v in asked:
+                found[v] = self.names.get(v), value
+            if v in self.names:
+                depth[v] = 0
+            terms[v] = self.names.get(v, value)
+        for v in asked:
+            found.setdefault(v, (None, self.names.get(v) or leaf_term(v)))
+        first = [found.pop(v) for v in dict.fromkeys(asked)]
+        return first + list(found.values())[::-1]
+
+    def _unnamed(self, asked: Sequence[Node]) -> list[Node]:
+        """The nodes asked for and the unnamed ones that they are written in, inputs first."""
+        order: dict[Node, None] = {}
+        opened: set[Node] = set()
+        stack = list(reversed(asked))
+        while stack:
+            v = stack.pop()
+            if v in order or not v.inputs:
+                continue
+            if v in opened:
+                order[v] = None
+                continue
+            opened.add(v)
+            stack.append(v)
+            stack.extend(x for x in reversed(v.inputs) if x not in self.names or x in asked)
+        return list(order)

@@ -1,0 +1,181 @@
+"""Rewriting: rules are applied to every node, inputs first, until none fires."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..errors import InvalidGraph
+from ..ir import FUNCTIONS, Graph, Node, _again, ancestors, building_for
+
+# More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
+_ROUNDS = 12
+_FIRINGS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """An equation between nodes, read from left to right: the docstring states it.
+
+    `heads` are the ops it looks at. A strict rule gives the same NaN, inf and signed zeros; one that
+    `hides` may give a number where an input that is NaN or inf made the left side NaN.
+    """
+
+    rewrite: Callable[..., Node | None]
+    heads: tuple[str, ...]
+    is_strict: bool
+    hides: bool
+    asks_for_uses: bool = field(default=False)
+
+    @property
+    def name(self) -> str:
+        return self.rewrite.__name__
+
+    @property
+    def equation(self) -> str:
+        """The first line of the docstring."""
+        return (self.rewrite.__doc__ or "").strip().splitlines()[0]
+
+    def __call__(self, node: Node, is_alone: Callable[[Node], bool] = lambda v: True) -> Node | None:
+        """The right side for a node, or None where the rule does not apply."""
+        return self.rewrite(node, is_alone) if self.asks_for_uses else self.rewrite(node)
+
+    def __repr__(self) -> str:
+        return f"Rule({self.name})"
+
+
+def rule(
+    *heads: str, strict: bool = False, hides: bool = False
+) -> Callable[[Callable[..., Node | None]], Rule]:
+    """The decorator that makes a rule of a function Node -> Node | None.
+
+    The function may take a second argument: whether a node has one consumer only, so that it goes
+    when the consumer no longer needs it.
+    """
+
+    def made(rewrite: Callable[..., Node | None]) -> Rule:
+        asks = len(inspect.signature(rewrite).parameters) > 1
+        return Rule(rewrite, heads, strict, hides, asks)
+
+    return made
+
+
+class Rewrite(NamedTuple):
+    """One firing: the equation, and the node before and after."""
+
+    name: str
+    equation: str
+    before: Node
+    after: Node
+
+    @property
+    def place(self) -> str:
+        """The user's line."""
+        return self.before.where.place if self.before.where is not None else ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.equation}"
+
+
+def rewritten(
+    graph: Graph, rules: Iterable[Rule], rounds: int = _ROUNDS
+) -> tuple[Graph, list[Rewrite]]:
+    """The graph with rules applied until none fires, and what fired."""
+    by_head: dict[str, list[Rule]] = {}
+    for one in rules:
+        for head in one.heads:
+            by_head.setdefault(head, []).append(one)
+    fired: list[Rewrite] = []
+    for _ in range(rounds):
+        before = graph
+        graph = _Round(graph, by_head, fired).result()
+        if graph is before:
+            break
+    return graph, fired
+
+
+def observed(graph: Graph) -> set[Node]:
+    """What a test may look at: everything that something not a float is computed from.
+
+    There NaN may become a number (`where(isnan(x), 0, x)`), so no rule may make it one before.
+    """
+    return ancestors(x for v in graph.nodes if not v.type.is_float for x in v.inputs)
+
+
+class _Round:
+    """One walk over a graph."""
+
+    def __init__(
+        self, graph: Graph, by_head: Mapping[str, Sequence[Rule]], fired: list[Rewrite]
+    ) -> None:
+        self.graph, self.by_head, self.fired = graph, by_head, fired
+        self.observed = observed(graph)
+        self.uses: Counter[Node] = Counter(graph.outputs)
+        for v in graph.nodes:
+            self.uses.update(set(v.inputs))
+        self.new_uses: Counter[Node] = Counter()
+
+    def result(self) -> Graph:
+        new: dict[Node, Node] = {}
+        changed = False
+        with building_for(self.graph.outputs[0]) as belonging_to:
+            for old in self.graph.nodes:
+                inputs = tuple([new[x] for x in old.inputs])
+                node = old if inputs == old.inputs else _again(old, inputs)
+                if node.op.name in self.by_head:
+                    belonging_to(node)
+                    node = self._simplest(node, old in self.observed)
+                new[old] = node
+                self.new_uses[node] += self.uses[old]
+                changed |= node is not old
+        if not changed:
+            return self.graph
+        return Graph([new[v] for v in self.graph.outputs], self.graph.parameters)
+
+    def is_alone(self, v: Node) -> bool:
+        """Whether v has one consumer only. Leaves cost nothing, so they never are."""
+        return v.op.family != "leaf" and self.new_uses[v] <= 1
+
+    def _simplest(self, node: Node, is_observed: bool) -> Node:
+        for _ in range(_FIRINGS):
+            for one in self.by_head.get(node.op.name, ()):
+                if is_observed and one.hides:
+                    continue
+                found = one(node, self.is_alone)
+                found = None if found is None else fitted(found, node)
+                if found is not None and found is not node:
+                    adopt(found, node)
+                    self.fired.append(Rewrite(one.name, one.equation, node, found))
+                    node = found
+                    break
+            else:
+                break
+        return node
+
+
+def fitted(new: Node, old: Node) -> Node | None:
+    """The new node stretched to the old one's shape; None where the dtype is another."""
+    if new.dtype != old.dtype:
+        return None
+    if new.shape != old.shape:
+        new = FUNCTIONS["broadcast_to"](new, old.shape)
+    if new.type != old.type:
+        raise InvalidGraph(f"a rule made {new.type} of {old.label}, which is {old.type}")
+    return new
+
+
+def adopt(new: Node, old: Node) -> None:
+    """What was built for a node takes its place: its line, its name, the node it is adjoint of."""
+    if new.origin is not old:
+        return
+    object.__setattr__(new, "adjoint_of", old.adjoint_of)
+    object.__setattr__(new, "given_name", old.given_name)
+    fresh = [new]
+    while fresh:
+        v = fresh.pop()
+        if v.origin is old:
+            object.__setattr__(v, "origin", old.origin)
+            fresh.extend(v.inputs)
