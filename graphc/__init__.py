@@ -14,6 +14,7 @@ from .autodiff import (
     vjp,
 )
 from .compile import Function, compile
+from .draw import Drawing, draw
 from .errors import (
     ArgumentError,
     BindError,
@@ -39,7 +40,6 @@ from .ops.contract import (
     matmul,
     outer,
     tensordot,
-    trace,
     vdot,
     vecdot,
 )
@@ -151,6 +151,16 @@ from .ops.reduce import (
 )
 from .ops.scan import cumulative_prod, cumulative_sum
 from .shapes import TensorType, dim, dims
+from .trace import (
+    Jit,
+    grad_fn,
+    hessian_fn,
+    jacobian_fn,
+    jit,
+    trace,
+    value_and_grad,
+    vmap,
+)
 
 __all__ = [
     "abs",
@@ -185,6 +195,8 @@ __all__ = [
     "Disconnected",
     "divide",
     "dot",
+    "draw",
+    "Drawing",
     "DTypeError",
     "einsum",
     "elementwise",
@@ -201,12 +213,14 @@ __all__ = [
     "full_like",
     "Function",
     "grad",
+    "grad_fn",
     "GradTable",
     "Graph",
     "GraphcError",
     "greater",
     "greater_equal",
     "hessian",
+    "hessian_fn",
     "hvp",
     "hypot",
     "IndexingError",
@@ -218,7 +232,10 @@ __all__ = [
     "isinf",
     "isnan",
     "jacobian",
+    "jacobian_fn",
     "jacobian_mode",
+    "Jit",
+    "jit",
     "jvp",
     "latex",
     "less",
@@ -295,11 +312,13 @@ __all__ = [
     "trace",
     "transpose",
     "trunc",
+    "value_and_grad",
     "var",
     "vdot",
     "vecdot",
     "vectorize",
     "vjp",
+    "vmap",
     "where",
     "zeros",
     "zeros_like",

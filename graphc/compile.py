@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import forms, passes, shapes
+from .draw import Drawing, draw
 from .errors import ArgumentError, BindError, MissingInput
 from .ir import Graph, Node, declaration, topo
 from .passes import Log
@@ -132,6 +133,15 @@ class Function:
         """Write the program to a file that runs with NumPy alone."""
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             file.write(self.source)
+
+    def draw(self, **options: Any) -> Drawing:
+        """A drawing of the graph that runs; the options are those of `gc.draw`.
+
+        >>> import graphc as gc
+        >>> gc.compile(gc.exp(gc.input("x", ()))).draw().svg[:4]
+        '<svg'
+        """
+        return draw(self, **options)
 
     def __repr__(self) -> str:
         return f"<compiled {self._signature}>"

@@ -13,7 +13,7 @@ from types import CodeType
 from typing import NamedTuple
 
 # Frames of files in these folders are never the user's.
-_internal: tuple[str, ...] = ()
+_internal: tuple[str, ...] = ("<graphc ",)  # compiled programs
 
 
 def not_the_users(file: str) -> None:

@@ -130,14 +130,21 @@ class Op:
         """The node of this op on these inputs: the one that exists, or a new one."""
         nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
         key = (self, nodes, tuple(sorted(attrs.items())))
-        found = _interned.get(key)
+        try:
+            found = _interned.get(key)
+        except TypeError as error:
+            raise ArgumentError(f"{self.name} cannot take this: {error}") from None
         if found is not None:
+            if _building.scope and not found.scope:
+                object.__setattr__(found, "scope", _building.scope)
             return found
         try:
             result = self.infer(*[x.type for x in nodes], **attrs)
         except GraphcError as error:
             error.locate(operands(nodes))
             raise error.with_traceback(None) from None
+        except TypeError as error:  # an attribute that the record does not know
+            raise ArgumentError(f"{self.name} cannot take this: {error}") from error
         node = Node._new(self, nodes, attrs, result)
         with _interning:
             return _interned.setdefault(key, node)
@@ -160,6 +167,8 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
         except GraphcError as error:
             error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
             raise error.with_traceback(None) from None  # what lies within is no news to the user
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ArgumentError(f"{function.__name__} cannot take this: {error}") from error
 
     FUNCTIONS[function.__name__] = spelled
     return spelled
@@ -230,8 +239,8 @@ def standing_for(node: Node) -> Iterator[None]:
 def scope(name: str) -> Iterator[None]:
     """Nodes made inside are a part of the graph called `name`, which pictures can fold into a box.
 
-    Scopes nest. A node that exists already stays where it was made, and a gradient is a part of
-    what its forward node is a part of.
+    Scopes nest. What is made in two scopes stays in the first. A gradient is a part of what its
+    forward node is a part of.
 
     >>> import graphc as gc
     >>> with gc.scope("layer1"):
@@ -257,6 +266,16 @@ def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
             return NotImplemented
         return FUNCTIONS[name](other, self) if reflected else FUNCTIONS[name](self, other)
 
+    return method
+
+
+def _method(name: str) -> Callable[..., Any]:
+    """The method of Node that does what the array method of that name does."""
+
+    def method(self: Node, *args: Any, **kwargs: Any) -> Any:
+        return FUNCTIONS["array_method"](self, name, args, kwargs)
+
+    method.__name__ = name
     return method
 
 
@@ -473,12 +492,28 @@ class Node:
     def mT(self) -> Node:
         return FUNCTIONS["matrix_transpose"](self)  # type: ignore[no-any-return]
 
+    # NumPy's protocols and methods: floors above say what each name builds
+
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        """`np.tanh(node)` is the node of the record that bears the ufunc's name."""
-        function = FUNCTIONS.get({"absolute": "abs"}.get(ufunc.__name__, ufunc.__name__))
-        if method != "__call__" or options or function is None:
-            raise ArgumentError(f"np.{ufunc.__name__} has no form for symbolic tensors here")
-        return function(*inputs)
+        return FUNCTIONS["array_ufunc"](ufunc, method, inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return FUNCTIONS["array_function"](function, args, kwargs)
+
+    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
+        return FUNCTIONS["array_namespace"]()
+
+    sum, prod, mean, std, var = map(_method, ("sum", "prod", "mean", "std", "var"))
+    max, min, all, any = map(_method, ("max", "min", "all", "any"))
+    cumsum, cumprod, dot, trace = map(_method, ("cumsum", "cumprod", "dot", "trace"))
+    reshape, ravel, flatten, transpose = map(
+        _method, ("reshape", "ravel", "flatten", "transpose")
+    )
+    squeeze, swapaxes, diagonal = map(_method, ("squeeze", "swapaxes", "diagonal"))
+    astype, clip, round, take, repeat = map(_method, ("astype", "clip", "round", "take", "repeat"))
+    copy, conj, item, tolist, fill, put = map(
+        _method, ("copy", "conj", "item", "tolist", "fill", "put")
+    )
 
 
 def _applied(v: Node, names: Sequence[str]) -> str:
@@ -701,6 +736,7 @@ class Graph:
     def substitute(self, replacements: Mapping[Node, Node]) -> Graph:
         """This graph with some nodes replaced by others of the same type."""
         for old, new in replacements.items():
+            listed((old, new), "what is replaced and its substitute")
             if old.type != new.type:
                 raise ShapeError(f"{old.label} is {old.type}, and its substitute is {new.type}")
         return self.rewritten(replacements=replacements)

@@ -1,7 +1,7 @@
 """How values are written: terms read off the records, and their two faces, plain text and LaTeX.
 
-An op needs no row here: what its NumPy text spells with operators is written with them, and anything
-else is a call by the op's name.
+An op needs no row here: what its NumPy text spells with operators is written with them, and
+anything else is a call by the op's name.
 """
 
 from __future__ import annotations
@@ -27,10 +27,18 @@ _WRITTEN = {
 }
 
 
-class Term(NamedTuple):
-    """A piece of mathematics: what it is, its sign or word, and its parts."""
+# How often a number may be shaped and cast and still be written where it is used.
+_MOST_CASTS = 4
 
-    kind: str  # name number call infix negative power transpose index einsum gradient operand elided
+
+class Term(NamedTuple):
+    """A piece of mathematics: its kind, its sign or word, and its parts.
+
+    The kinds are name, number, call, infix, negative, power, transpose, index, einsum, gradient (of
+    what its part names), operand (of a pattern, by position) and elided.
+    """
+
+    kind: str
     head: str
     parts: tuple[Term, ...] = ()
 
@@ -115,8 +123,9 @@ def _options(v: Node) -> Iterable[Term]:
 
 def is_written_inside(v: Node) -> bool:
     """A number or a size, however shaped or cast: it is written where it is used."""
-    while v.op.family in ("layout", "elementwise") and len(v.inputs) == 1:
-        v = v.inputs[0]
+    for _ in range(_MOST_CASTS):
+        if len(v.inputs) == 1 and (v.op.family == "layout" or _WRITTEN.get(v.op.name) == "x0"):
+            v = v.inputs[0]
     return (v.op.name == "constant" and v.ndim == 0) or v.op.name == "size"
 
 
@@ -234,10 +243,23 @@ def _indices(t: Term) -> tuple[list[str], str]:
     return ["".join(renamed.get(c, c) for c in term) for term in terms], summed
 
 
+def reference(v: Node, names: Mapping[Node, Term]) -> Term:
+    """A short way to speak of a node: its name, its formula, or its op."""
+    if v in names:
+        return names[v]
+    for depth in (2, 1):
+        found = term(v, names, depth)
+        if len(text(found)) <= 16:
+            return found
+    return Term("call", v.op.name, (Term("elided", "…"),))
+
+
 # -- LaTeX ------------------------------------------------------------------------------------
 
-_GREEK = """alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
-    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega""".split()
+_GREEK = """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon
+    phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+""".split()
 _ACCENTS = ("hat", "bar", "tilde", "dot", "vec")
 _FUNCTIONS = (
     "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min",
@@ -269,7 +291,8 @@ def _latex_name(name: str) -> str:
     )  # fmt: skip
     while rest and rest[-1] in _ACCENTS:
         written = rf"\{rest.pop()}{{{written}}}"
-    below = ",".join([digits] * bool(digits) + [r if len(r) == 1 else rf"\mathrm{{{r}}}" for r in rest])
+    words = [r if len(r) == 1 else rf"\mathrm{{{r}}}" for r in rest]
+    below = ",".join([digits] * bool(digits) + words)
     return f"{written}_{{{below}}}" if below else written
 
 
@@ -385,7 +408,7 @@ class _Equations:
         depth: dict[Node, int] = {}
         auxiliaries = 0
         for v in order:
-            given = [terms[x] if x in terms else self.names.get(x) or leaf_term(x) for x in v.inputs]
+            given = [terms.get(x) or self.names.get(x) or leaf_term(x) for x in v.inputs]
             value = _filled(_pattern(v), given) if v.inputs else leaf_term(v)
             depth[v] = 1 + max((depth.get(x, 0) for x in v.inputs), default=0)
             is_shared = uses.get(v, 0) > 1 and depth[v] > 1 and not is_written_inside(v)

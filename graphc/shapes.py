@@ -50,6 +50,8 @@ def dims(names: str) -> tuple[Dim, ...]:
     >>> gc.dims("n d")
     (n, d)
     """
+    if not isinstance(names, str):
+        raise ShapeError(f"dims takes names in one string, as in dims('n d'), not {names!r}")
     return tuple(dim(name) for name in names.replace(",", " ").split())
 
 
@@ -131,6 +133,17 @@ def ratio(whole: Dim, part: Dim) -> Dim | None:
     if quotient.is_integer is not True:
         return None
     return as_dim(quotient)
+
+
+@functools.lru_cache(maxsize=4096)
+def is_less(a: Dim, b: Dim) -> bool:
+    """Whether a < b whatever the symbols are; False where that is not proved.
+
+    Symbols are at least 1: with n = 1 + m, positive coefficients alone prove it.
+    """
+    difference = sp.expand(sp.Integer(1) * (b - a))
+    moved = sp.expand(difference.subs({s: s + 1 for s in difference.free_symbols}))
+    return all(c > 0 for c in moved.as_coefficients_dict().values()) and moved != 0
 
 
 def unknown_size(shape: Sequence[object], total: Dim) -> Shape:

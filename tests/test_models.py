@@ -1,4 +1,4 @@
-"""Models that people train: every gradient element is right, and the saved program needs NumPy alone."""
+"""Models that people train: every gradient is right, and the saved program needs NumPy alone."""
 
 import subprocess
 import sys
@@ -29,7 +29,7 @@ def logistic_regression():
 
 
 def two_layers():
-    """J = cross-entropy + lambda * (sum W1^2 + sum W2^2), the example of the book's section 6.5.7."""
+    """J = cross-entropy + lambda * (sum W1^2 + sum W2^2), the book's example in section 6.5.7."""
     X, labels = gc.input("X", (n, d)), gc.input("labels", (n,), dtype="int64")
     W1, W2 = gc.input("W1", (d, h)), gc.input("W2", (h, k))
     decay = gc.input("decay")
@@ -66,7 +66,7 @@ def numbers(inputs, batch):
         elif x.name == "y":
             values[x] = rng.choice([-1.0, 1.0], shape)
         else:
-            values[x] = rng.standard_normal(shape)
+            values[x] = rng.standard_normal(shape) / 2
     return values
 
 
@@ -88,7 +88,7 @@ def test_every_gradient_element_agrees_with_the_complex_step(model, batch):
     for p in parameters:
         want = complex_step(loss, p, values)
         np.testing.assert_allclose(got["grad"][p.name], want, rtol=1e-9, atol=0)
-        assert p.name == "b" or np.all(want[np.isfinite(want)] != 0) or model is two_layers
+        assert np.any(want != 0)
 
 
 def test_the_two_layer_network_is_that_of_the_book():
@@ -150,7 +150,7 @@ assert not {"graphc", "sympy", "networkx"} & set(sys.modules)
 
 @each
 def test_the_saved_program_gives_the_same_bits_where_graphc_cannot_be_imported(model, tmp_path):
-    """A fresh interpreter, isolated, without site packages but for NumPy's folder, graphc blocked."""
+    """In a fresh interpreter, isolated, with NumPy's folder for its packages and graphc blocked."""
     _, _, f = compiled(model)
     values = numbers(f.graph.parameters, 7)
     f.save(tmp_path / "saved.py")

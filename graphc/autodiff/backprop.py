@@ -16,7 +16,7 @@ from ..errors import (
     NotDifferentiable,
     ShapeError,
 )
-from ..ir import FUNCTIONS, OPS, Node, building_for, cuts_path, lift, operands, topo
+from ..ir import FUNCTIONS, OPS, Node, building_for, cuts_path, lift, listed, operands, topo
 from ..ops.chain import is_literal
 
 
@@ -100,7 +100,7 @@ def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> Grad
     >>> [step.node.label for step in table.steps]
     ['multiply', 'x']
     """
-    targets = (targets,) if isinstance(targets, Node) else tuple(targets)
+    targets = listed(targets, "targets")
     _check(z, targets)
     if seed is None and z.shape:
         raise _about(

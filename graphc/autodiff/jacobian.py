@@ -13,6 +13,7 @@ from .. import forms, shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, operands, topo
 from ..ops.chain import is_literal
+from ..ops.layout import Span
 from ..shapes import Dim
 from .backprop import _check, disconnected, grad, vjp
 from .batching import placeholder
@@ -90,16 +91,23 @@ def _jacobians(v: Node, wrt: Any, targets: list[Node], mode: str, when_disconnec
 
 def _rows(v: Node, targets: list[Node]) -> list[Node | None]:
     """Reverse: the cotangents of all elements of v at once."""
-    u = placeholder(v.type)
-    pulled = vjp(v, targets, u, disconnected="zero")
-    table: dict[Node, Terms] = {u: [identity(v.type)]}
+    core = v
+    while core.op.name == "reshape" and _wide(core) != _wide(core.inputs[0]):
+        core = core.inputs[0]  # that only counts the rows anew: no reason to break their ties
+    u = placeholder(core.type)
+    pulled = vjp(core, targets, u, disconnected="zero")
+    table: dict[Node, Terms] = {u: [identity(core.type)]}
     push(topo(pulled), table)
-    return [
-        total(table[g], lambda t: (*t.batch, *t.own), g.type.with_shape((*v.shape, *g.shape)))
-        if g in table
-        else None
-        for g in pulled
-    ]
+    found: list[Node | None] = []
+    for g in pulled:
+        whole = g.type.with_shape((*core.shape, *g.shape))
+        made = total(table[g], lambda t: t.legs, whole) if g in table else None
+        found.append(made if made is None else FUNCTIONS["reshape"](made, (*v.shape, *g.shape)))
+    return found
+
+
+def _wide(x: Node) -> list[Dim]:
+    return [d for d in x.shape if d != 1]
 
 
 def _columns(v: Node, x: Node) -> Node | None:
@@ -131,7 +139,7 @@ def hessian(z: Node, wrt: Any) -> Any:
 # -- structure --------------------------------------------------------------------------------
 
 
-KINDS = ("identity", "diagonal", "block-diagonal", "low-rank", "dense")
+KINDS = ("identity", "diagonal", "sparse", "block-diagonal", "low-rank", "dense")
 
 
 class Part(NamedTuple):
@@ -155,8 +163,12 @@ class Structure(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """zero, identity, diagonal, block-diagonal, low-rank or dense, or a sum of them."""
-        return " + ".join(dict.fromkeys(part.kind for part in self.parts)) or "zero"
+        """zero, identity, diagonal, block-diagonal, low-rank, sparse (other zeros that are known) or
+        dense; or a sum of them."""
+        if "low-rank" not in (kinds := dict.fromkeys(part.kind for part in self.parts)):
+            if self.elements == shapes.size(self.shape) and "sparse" in kinds:
+                return "dense"
+        return " + ".join(kinds) or "zero"
 
     @property
     def elements(self) -> Dim:
@@ -204,12 +216,14 @@ def _is_covered(k: int, parts: Sequence[Part]) -> bool:
     part, later = parts[k], parts[k + 1 :]
     if part.kind == "low-rank":
         return any(other.kind == "dense" for other in later)
-    return any(other.rank is None and other.ties <= part.ties for other in later)
+    covering = [other for other in later if other.rank is None and other.kind != "sparse"]
+    return any(other.ties <= part.ties for other in covering)
 
 
 def _part(x: Node, axes: Sequence[Axis], split: int) -> Part:
     """The kind of one summand, from the ties of its axes and the dense tensor inside."""
     core, names, outer = x, list(axes), list(axes)
+    within: set[int] = set()  # axes along which it lies within zeros
 
     def tie(a: Axis, b: Axis) -> None:
         for places in (names, outer):
@@ -227,6 +241,17 @@ def _part(x: Node, axes: Sequence[Axis], split: int) -> Part:
             tie(names[0], names[1])
             core, names = FUNCTIONS["constant"](1.0, dtype=core.dtype), []
             continue
+        elif core.op.name == "place" and None not in core.attrs["index"]:
+            inner: list[Axis] = []
+            for a, d, e in zip(names, core.shape, core.attrs["index"], strict=True):
+                if e == Span(None, None, 1):
+                    inner.append(a)
+                    continue
+                short = Axis(e.length(d) if isinstance(e, Span) else 1)
+                within |= {k for k, b in enumerate(outer) if b is a}
+                tie(short, a)
+                inner += [short] * isinstance(e, Span)
+            names = inner
         elif core.op.name == "broadcast_to":
             names = names[core.ndim - inputs[0].ndim :]
             names = [a for a, d in zip(names, inputs[0].shape, strict=True) if d == a.size or d != 1]
@@ -249,6 +274,8 @@ def _part(x: Node, axes: Sequence[Axis], split: int) -> Part:
         for k, b in enumerate(right)
         if a is b and a.size != 1
     )
+    if within and (tied == wide or not tied or any(outer[k] in tied for k in within)):
+        return Part("sparse", elements, None, ties)
     if wide and tied == wide:
         is_one = is_literal(core, 1.0) and not _is_negated(x)
         return Part("identity" if is_one else "diagonal", elements, None, ties)

@@ -1,8 +1,9 @@
-"""Tensors of many rows whose zeros are known: one dense tensor, and the axes that are tied together.
+"""Tensors of many rows whose zeros are known: a dense tensor, and which axes are tied together.
 
-A `Term` is T[batch, own] = dense[axes] where tied axes agree, and 0 elsewhere. An identity is the number
-1 with its two axes tied, so an elementwise product with it is a diagonal that is never spread out, and
-in a contraction it only renames a letter. `push` carries terms through a graph that is linear in them.
+A `Term` is T[batch, own] = dense[axes] where tied axes agree, and 0 elsewhere. An identity is the
+number 1 with its two axes tied: an elementwise product with it is a diagonal that is never spread
+out, and in a contraction it only renames a letter. `push` carries terms through a graph that is
+linear in them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _WHOLE = Span(None, None, 1)
 
 
 class Axis:
-    """The name of an axis. Axes of a term that bear one name are tied: off their diagonal it is 0."""
+    """The name of an axis. Axes that bear one name are tied: off their diagonal a term is 0."""
 
     __slots__ = ("size",)
 
@@ -31,45 +32,65 @@ class Axis:
         self.size = size
 
 
+class Leg(NamedTuple):
+    """One axis of a term: a named axis, or one that lies within a longer axis of zeros."""
+
+    axis: Axis
+    within: tuple[Span, Dim] | None = None
+
+    @property
+    def size(self) -> Dim:
+        return self.axis.size if self.within is None else self.within[1]
+
+
+Legs = tuple[Leg, ...]
+Dense = tuple[Node, tuple[Axis, ...]]
+
+
 class Term(NamedTuple):
-    """dense[axes] spread over the axes batch + own. An axis that dense lacks is one of equal values;
-    axes of size 1 bear names of their own and are never among those of dense."""
+    """dense[axes] spread over the legs batch + own. An axis that dense lacks has equal values; axes
+    of size 1 bear names of their own and are never among those of dense."""
 
     dense: Node
     axes: tuple[Axis, ...]
-    batch: tuple[Axis, ...]
-    own: tuple[Axis, ...]
+    batch: Legs
+    own: Legs
+
+    @property
+    def legs(self) -> Legs:
+        return (*self.batch, *self.own)
 
     @property
     def names(self) -> tuple[Axis, ...]:
         """The distinct axes, in order."""
-        return tuple(dict.fromkeys((*self.batch, *self.own)))
+        return tuple(dict.fromkeys(leg.axis for leg in self.legs))
 
     @property
-    def pattern(self) -> tuple[int, ...]:
-        """Which axes are tied: terms of one pattern can be added."""
+    def pattern(self) -> tuple[Any, ...]:
+        """Which axes are tied, and where they lie: terms of one pattern can be added."""
         names = self.names
-        return tuple(names.index(a) for a in (*self.batch, *self.own))
+        return tuple((names.index(leg.axis), leg.within) for leg in self.legs)
 
     def renamed(self, like: Term) -> Term:
         """This term by the names of another of its pattern."""
-        names = dict(zip((*self.batch, *self.own), (*like.batch, *like.own), strict=True))
+        names = {a.axis: b.axis for a, b in zip(self.legs, like.legs, strict=True)}
         return Term(self.dense, tuple(names[a] for a in self.axes), like.batch, like.own)
 
     def is_tied(self, p: int) -> bool:
         """Whether own axis p is tied to any other."""
-        return (*self.batch, *self.own).count(self.own[p]) > 1
+        return [leg.axis for leg in self.legs].count(self.own[p].axis) > 1
+
+    def is_loose(self, p: int) -> bool:
+        """Whether own axis p is neither tied nor within a longer one."""
+        return self.own[p].within is None and not self.is_tied(p)
+
+    def with_own(self, p: int, *legs: Leg) -> Term:
+        """This term with other legs in place of own axis p."""
+        return self._replace(own=(*self.own[:p], *legs, *self.own[p + 1 :]))
 
 
 Terms = list[Term]
 Parts = Sequence[Terms | None]
-
-
-def identity(type_: TensorType) -> Term:
-    """Row b of the batch holds a 1 at place b: each axis is tied to its own copy."""
-    batch = fresh(type_.shape)
-    own = tuple(Axis(1) if a.size == 1 else a for a in batch)
-    return Term(FUNCTIONS["constant"](1.0, dtype=type_.dtype), (), batch, own)
 
 
 def fresh(sizes: Iterable[Dim]) -> tuple[Axis, ...]:
@@ -77,18 +98,30 @@ def fresh(sizes: Iterable[Dim]) -> tuple[Axis, ...]:
     return tuple(Axis(d) for d in sizes)
 
 
+def legs(axes: Iterable[Axis]) -> Legs:
+    """Axes as they are, within nothing."""
+    return tuple(Leg(a) for a in axes)
+
+
+def identity(type_: TensorType) -> Term:
+    """Row b of the batch holds a 1 at place b: each axis is tied to its own copy."""
+    batch = fresh(type_.shape)
+    own = tuple(Axis(1) if a.size == 1 else a for a in batch)
+    return Term(FUNCTIONS["constant"](1.0, dtype=type_.dtype), (), legs(batch), legs(own))
+
+
 def push(order: Iterable[Node], table: dict[Node, Terms]) -> None:
     """Add to `table` the terms of every node of an order that depends, linearly, on those in it."""
     for v in order:
         if v not in table and any(x in table for x in v.inputs):
             with standing_for(v):
-                rule = _BY_NAME.get(v.op.name) or _BY_FAMILY.get(v.op.family, _dense)
+                rule = _BY_NAME.get(v.op.name) or _BY_FAMILY.get(v.op.family, _batched)
                 table[v] = merged(rule(v, [table.get(x) for x in v.inputs]))
 
 
 def merged(terms: Iterable[Term]) -> Terms:
     """The same sum, one term for each pattern, without zeros."""
-    found: dict[tuple[int, ...], Term] = {}
+    found: dict[tuple[Any, ...], Term] = {}
     for term in terms:
         if is_literal(term.dense, 0.0):
             continue
@@ -99,8 +132,8 @@ def merged(terms: Iterable[Term]) -> Terms:
 
 def _sum(a: Term, b: Term) -> Term:
     order = _present(a.names, [a.axes, b.axes])
-    total = FUNCTIONS["add"](arranged(a.dense, a.axes, order), arranged(b.dense, b.axes, order))
-    return a._replace(dense=total, axes=order)
+    both = (arranged(term.dense, term.axes, order) for term in (a, b))
+    return a._replace(dense=FUNCTIONS["add"](*both), axes=order)
 
 
 def _present(names: Iterable[Axis], groups: Iterable[Iterable[Axis]]) -> tuple[Axis, ...]:
@@ -108,23 +141,45 @@ def _present(names: Iterable[Axis], groups: Iterable[Iterable[Axis]]) -> tuple[A
     return tuple(a for a in names if a in every)
 
 
+def total(terms: Terms, order: Callable[[Term], Legs], type_: TensorType) -> Node:
+    """The sum of some terms as one tensor."""
+    result: Node = FUNCTIONS["zeros"](type_.shape, type_.dtype)
+    for k, term in enumerate(terms):
+        whole = spread(term, order(term))
+        result = whole if k == 0 else FUNCTIONS["add"](result, whole)
+    return FUNCTIONS["astype"](result, type_.dtype)  # type: ignore[no-any-return]
+
+
 # -- dense tensors by the names of their axes -------------------------------------------------
 
 
-def reduced(x: Node, axes: Sequence[Axis]) -> tuple[Node, tuple[Axis, ...]]:
+def reduced(x: Node, axes: Sequence[Axis]) -> Dense:
     """x without the axes along which its values are equal, and once along axes that are tied."""
-    axes = list(axes)
     while x.op.name == "broadcast_to":
         x = x.inputs[0]
         axes = axes[len(axes) - x.ndim :]
-    single = [k for k, d in enumerate(x.shape) if d == 1]
+    single = tuple(k for k, d in enumerate(x.shape) if d == 1)
     if single:
-        x = FUNCTIONS["squeeze"](x, tuple(single))
+        x = FUNCTIONS["squeeze"](x, single)
         axes = [a for k, a in enumerate(axes) if k not in single]
     distinct = list(dict.fromkeys(axes))
     if len(distinct) < len(axes):
         x = contract(f"{_letters(axes, distinct)}->{_letters(distinct, distinct)}", [x])
     return x, tuple(distinct)
+
+
+def facing(x: Node, against: Sequence[Leg]) -> Dense:
+    """The part of x that meets what some legs hold."""
+    while x.op.name == "broadcast_to":
+        x = x.inputs[0]
+        against = against[len(against) - x.ndim :]
+    index = [
+        slice(None) if leg.within is None or d == 1 else slice(*leg.within[0])
+        for leg, d in zip(against, x.shape, strict=True)
+    ]
+    if any(cut != slice(None) for cut in index):
+        x = FUNCTIONS["getitem"](x, tuple(index))
+    return reduced(x, [leg.axis for leg in against])
 
 
 def _letters(axes: Iterable[Axis], distinct: Sequence[Axis]) -> str:
@@ -154,39 +209,49 @@ def filled(x: Node, axes: Sequence[Axis], order: Sequence[Axis]) -> Node:
     return full  # type: ignore[no-any-return]
 
 
-def spread(term: Term, order: Sequence[Axis]) -> Node:
-    """The whole tensor, with its axes in the order of the given names; a tied axis comes twice."""
-    distinct = tuple(dict.fromkeys(order))
-    ties = [a for a in distinct if order.count(a) > 1]
-    if len(ties) == 1 and len(order) == 2 and not term.axes and is_literal(term.dense, 1.0):
-        return FUNCTIONS["eye"](ties[0].size, dtype=term.dense.dtype)  # type: ignore[no-any-return]
-    x, axes = filled(term.dense, term.axes, distinct), list(distinct)
-    for a in ties:
-        for _ in range(order.count(a) - 1):
-            k = axes.index(a)
-            x = FUNCTIONS["diagonal_matrix"](FUNCTIONS["moveaxis"](x, k, -1))
-            axes = [*axes[:k], *axes[k + 1 :], a, a]
-    places = {a: iter([k for k, b in enumerate(axes) if a is b]) for a in distinct}
-    return permuted(x, [next(places[a]) for a in order])
+def spread(term: Term, order: Legs) -> Node:
+    """The whole tensor, its axes in the order of the given legs, its zeros written down."""
+    names = [leg.axis for leg in order]
+    distinct = list(dict.fromkeys(names))
+    is_one = not term.axes and is_literal(term.dense, 1.0)
+    if is_one and len(distinct) == 1 and len(order) == 2:
+        x = FUNCTIONS["eye"](distinct[0].size, dtype=term.dense.dtype)
+    else:
+        x, axes = filled(term.dense, term.axes, distinct), list(distinct)
+        for a in distinct:
+            for _ in range(names.count(a) - 1):
+                k = axes.index(a)
+                x = FUNCTIONS["diagonal_matrix"](FUNCTIONS["moveaxis"](x, k, -1))
+                axes = [*axes[:k], *axes[k + 1 :], a, a]
+        places = {a: iter([k for k, b in enumerate(axes) if a is b]) for a in distinct}
+        x = permuted(x, [next(places[a]) for a in names])
+    if all(leg.within is None for leg in order):
+        return x  # type: ignore[no-any-return]
+    index = tuple(_WHOLE if leg.within is None else leg.within[0] for leg in order)
+    return FUNCTIONS["place"](x, shape=tuple(leg.size for leg in order), index=index)  # type: ignore[no-any-return]
 
 
-def untied(term: Term, p: int) -> Term:
-    """The same tensor with own axis p free of its ties: the diagonal is spread out along it."""
-    if not term.is_tied(p):
+def loosened(term: Term, p: int) -> Term:
+    """The same tensor with own axis p neither tied nor within another: its zeros are written down."""
+    if term.is_loose(p):
         return term
-    tie, free = term.own[p], Axis(term.own[p].size)
-    rest = tuple(a for a in term.axes if a is not tie)
-    one = Term(term.dense, term.axes, (), (*rest, tie, tie))
-    dense, axes = spread(one, one.own), (*rest, tie, free)
-    return Term(dense, axes, term.batch, (*term.own[:p], free, *term.own[p + 1 :]))
+    tie = term.own[p].axis
+    rest = [a for a in term.axes if a is not tie]
+    if term.is_tied(p):
+        lead, order = [*rest, tie], (*legs(rest), Leg(tie), term.own[p])
+    else:
+        lead, order = rest, (*legs(rest), term.own[p])
+    free = Axis(term.own[p].size)
+    dense, axes = reduced(spread(term, order), [*lead, free])
+    return Term(dense, axes, term.batch, term.own).with_own(p, Leg(free))
 
 
 # -- elementwise ------------------------------------------------------------------------------
 
 
 def _elementwise(v: Node, parts: Parts) -> Terms:
-    """Where tied axes disagree all terms are 0, and so is the result: only the diagonal is computed."""
-    groups: dict[tuple[int, ...], dict[int, Term]] = {}
+    """Where tied axes disagree the operands are 0, and the result is: the diagonal is computed."""
+    groups: dict[tuple[Any, ...], dict[int, Term]] = {}
     for i, terms in enumerate(parts):
         for term in terms or ():
             term = _stretched(term, v)
@@ -197,25 +262,25 @@ def _elementwise(v: Node, parts: Parts) -> Terms:
 
 
 def _stretched(term: Term, v: Node) -> Term:
-    """A term of an operand with the axes of the result: those that broadcasting stretches are free."""
+    """A term of an operand with the axes of the result: those that broadcasting stretches are new."""
     new = v.ndim - len(term.own)
-    own = (*fresh(v.shape[:new]), *term.own)
-    own = tuple(a if a.size == d else Axis(d) for a, d in zip(own, v.shape, strict=True))
+    own = (*legs(fresh(v.shape[:new])), *term.own)
+    own = tuple(a if a.size == d else Leg(Axis(d)) for a, d in zip(own, v.shape, strict=True))
     return term._replace(own=own)
 
 
 def _on_diagonal(v: Node, parts: Parts, group: dict[int, Term]) -> Term:
     first = next(iter(group.values()))
     if v.op.name == "add" and len(group) == 1:
-        return first if first.dense.dtype == v.dtype else _cast(first, v)
-    operands: list[tuple[Node, tuple[Axis, ...]]] = []
+        return _cast(first, v)
+    operands: list[Dense] = []
     for i, x in enumerate(v.inputs):
         if i in group:
             operands.append((group[i].dense, group[i].axes))
-        elif parts[i] is not None:  # another pattern: it has its turn
+        elif parts[i] is not None:  # its term of this pattern is 0
             operands.append((FUNCTIONS["constant"](0.0, dtype=x.dtype), ()))
         else:
-            operands.append(reduced(x, first.own[v.ndim - x.ndim :]))
+            operands.append(facing(x, first.own[v.ndim - x.ndim :]))
     order = _present(first.names, [axes for _, axes in operands])
     ready = [arranged(x, axes, order) for x, axes in operands]
     if v.op.name == "multiply" and len(group) == 1:
@@ -242,23 +307,30 @@ def _sums(v: Node, parts: Parts) -> Terms:
 
 def _summed(v: Node, term: Term) -> Term:
     summed = v.attrs["axis"]
-    kept = tuple(a for k, a in enumerate(term.own) if k not in summed)
-    gone = dict.fromkeys(term.own[k] for k in summed)
-    gone = {a: None for a in gone if a not in term.batch and a not in kept}
+    own = tuple(leg for k, leg in enumerate(term.own) if k not in summed)
+    kept = {leg.axis for leg in (*term.batch, *own)}
+    gone = [a for a in dict.fromkeys(term.own[k].axis for k in summed) if a not in kept]
     places = tuple(k for k, a in enumerate(term.axes) if a in gone)
     dense = FUNCTIONS["sum"](term.dense, axis=places) if places else term.dense
+    dense = _times_sizes(dense, [a for a in gone if a not in term.axes])
     axes = tuple(a for a in term.axes if a not in gone)
-    for a in gone:
-        if a not in term.axes and a.size != 1:
-            dense = times(dense, FUNCTIONS["size"](a.size, dtype=dense.dtype))
-    own = tuple(Axis(1) if k in summed else a for k, a in enumerate(term.own))
-    return Term(dense, axes, term.batch, own if v.attrs["keepdims"] else kept)
+    if v.attrs["keepdims"]:
+        own = tuple(Leg(Axis(1)) if k in summed else leg for k, leg in enumerate(term.own))
+    return Term(dense, axes, term.batch, own)
+
+
+def _times_sizes(x: Node, summed: Iterable[Axis]) -> Node:
+    """x summed over axes along which it is the same."""
+    for a in summed:
+        if a.size != 1:
+            x = times(x, FUNCTIONS["size"](a.size, dtype=x.dtype))
+    return x
 
 
 def _contracted(v: Node, parts: Parts) -> Terms:
     """A tied axis takes the place of its letter."""
     if sum(terms is not None for terms in parts) != 1:
-        return _dense(v, parts)
+        return _batched(v, parts)
     (i,) = (k for k, terms in enumerate(parts) if terms is not None)
     return [_product(v, i, term) for term in parts[i] or ()]
 
@@ -266,7 +338,10 @@ def _contracted(v: Node, parts: Parts) -> Terms:
 def _product(v: Node, i: int, term: Term) -> Term:
     left, out = v.attrs["subscripts"].split("->")
     words = left.split(",")
-    letters: dict[str, Axis] = {}
+    for p, c in enumerate(words[i]):
+        if words[i].count(c) > 1 and term.own[p].within is not None:
+            term = loosened(term, p)
+    letters: dict[str, Leg] = {}
     same: dict[Axis, Axis] = {}  # axes that a repeated letter ties
 
     def name(a: Axis) -> Axis:
@@ -274,48 +349,49 @@ def _product(v: Node, i: int, term: Term) -> Term:
             a = same[a]
         return a
 
-    for c, a in zip(words[i], term.own, strict=True):
-        other = letters.setdefault(c, a)
-        if name(other) is not name(a):
-            # A name of the batch stays, so that it is found there.
-            keep, drop = (other, a) if name(other) in term.batch else (a, other)
-            same[name(drop)] = name(keep)
+    def known(leg: Leg) -> Leg:
+        return leg._replace(axis=name(leg.axis))
+
+    in_batch = [leg.axis for leg in term.batch]
+    for c, leg in zip(words[i], term.own, strict=True):
+        a, b = name(letters.setdefault(c, leg).axis), name(leg.axis)
+        if a is not b and b in in_batch:
+            a, b = b, a  # a name of the batch stays
+        if a is not b:
+            same[b] = a
     for word, x in zip(words, v.inputs, strict=True):
         for c, d in zip(word, x.shape, strict=True):
-            letters.setdefault(c, Axis(d))
-    batch = tuple(map(name, term.batch))
-    own = tuple(name(letters[c]) if letters[c].size != 1 else Axis(1) for c in out)
+            letters.setdefault(c, Leg(Axis(d)))
+    batch = tuple(map(known, term.batch))
+    own = tuple(Leg(Axis(1)) if letters[c].size == 1 else known(letters[c]) for c in out)
     factors = [reduced(term.dense, [name(a) for a in term.axes])]
     for k, (word, x) in enumerate(zip(words, v.inputs, strict=True)):
         if k != i:
-            factors.append(reduced(x, [name(letters[c]) for c in word]))
-    kept = tuple(dict.fromkeys((*batch, *own)))
+            factors.append(facing(x, [known(letters[c]) for c in word]))
+    kept = list(dict.fromkeys(leg.axis for leg in (*batch, *own)))
+    seen = {*kept, *(a for _, axes in factors for a in axes)}
     dense, axes = product(factors, kept)
-    for a in dict.fromkeys(name(letters[c]) for c in words[i]):
-        if a.size != 1 and a not in kept and not any(a in axes for _, axes in factors):
-            dense = times(dense, FUNCTIONS["size"](a.size, dtype=dense.dtype))
-    return Term(dense if dense.dtype == v.dtype else FUNCTIONS["astype"](dense, v.dtype), axes, batch, own)
+    unseen = dict.fromkeys(name(letters[c].axis) for c in words[i])
+    dense = _times_sizes(dense, [a for a in unseen if a not in seen])
+    return _cast(Term(dense, axes, batch, own), v)
 
 
-def product(
-    factors: Sequence[tuple[Node, tuple[Axis, ...]]], kept: Sequence[Axis]
-) -> tuple[Node, tuple[Axis, ...]]:
+def product(factors: Sequence[Dense], kept: Sequence[Axis]) -> Dense:
     """The product of some tensors, summed over the axes that are not kept."""
-    scalars = [x for x, axes in factors if not axes]
+    numbers = [x for x, axes in factors if not axes]
     others = [(x, axes) for x, axes in factors if axes]
     out = _present(kept, [axes for _, axes in others])
     distinct = list(dict.fromkeys(a for _, axes in others for a in axes))
     if not others:
-        total = FUNCTIONS["constant"](1.0, dtype=scalars[0].dtype)
-    elif len(others) == 2 and len(out) == len(distinct) and set(others[0][1]) & set(others[1][1]):
-        total = times(*(arranged(x, axes, out) for x, axes in others))
+        result = numbers.pop(0)
+    elif len(others) == 2 and len(out) == len(distinct) and {*others[0][1]} & {*others[1][1]}:
+        result = times(*(arranged(x, axes, out) for x, axes in others))
     else:
         words = ",".join(_letters(axes, distinct) for _, axes in others)
-        total = contract(f"{words}->{_letters(out, distinct)}", [x for x, _ in others])
-    for x in scalars:
-        total = times(total, x)
-    total, axes = reduced(total, out[len(out) - total.ndim :])
-    return total, axes
+        result = contract(f"{words}->{_letters(out, distinct)}", [x for x, _ in others])
+    for x in numbers:
+        result = times(result, x)
+    return reduced(result, out[len(out) - result.ndim :])
 
 
 # -- layout -----------------------------------------------------------------------------------
@@ -333,89 +409,102 @@ def _broadcast(v: Node, parts: Parts) -> Terms:
 
 def _diagonals(v: Node, parts: Parts) -> Terms:
     (terms,) = parts
-    return [
-        t._replace(own=(*t.own, Axis(1) if t.own[-1].size == 1 else t.own[-1])) for t in terms or ()
-    ]
+    found = []
+    for term in terms or ():
+        last = term.own[-1]
+        is_single = last.axis.size == 1 and last.within is None
+        found.append(term._replace(own=(*term.own, Leg(Axis(1)) if is_single else last)))
+    return found
 
 
 def _indexed(v: Node, parts: Parts) -> Terms:
-    """Only the axes that are cut lose their ties."""
+    """What is cut off at one end of a tie is 0 at the other."""
     (terms,) = parts
     return [_cut(v, term) for term in terms or ()]
 
 
 def _cut(v: Node, term: Term) -> Term:
-    index = v.attrs["index"]
-    entries = [e for e in index if e is not None]
-    cut = {k: e for k, e in enumerate(entries) if not (isinstance(e, Span) and e.is_whole)}
-    for k in cut:
-        term = untied(term, k)
-    entry_of = {term.own[k]: e for k, e in cut.items()}
-    dense, axes = term.dense, term.axes
-    if any(a in entry_of for a in axes):
-        dense = _getitem(dense, axes, entry_of)
-    sizes = iter(v.shape)
-    renamed: dict[Axis, Axis] = {}
-    own: list[Axis] = []
-    position = iter(range(len(term.own)))
-    for e in index:
+    sizes, p = iter(v.shape), 0
+    for e in v.attrs["index"]:
         if e is None:
-            own.append(Axis(next(sizes)))
-            continue
-        a = term.own[next(position)]
-        if not isinstance(e, Span):
-            continue
-        size = next(sizes)
-        if not e.is_whole:
-            renamed[a] = a = Axis(size)
-        own.append(a)
-    left = [a for a in axes if isinstance(entry_of.get(a, _WHOLE), Span)]
-    dense, axes = reduced(dense, [renamed.get(a, a) for a in left])
-    return Term(dense, axes, term.batch, tuple(own))
+            next(sizes)
+            term = term._replace(own=(*term.own[:p], Leg(Axis(1)), *term.own[p:]))
+            p += 1
+        elif isinstance(e, Span):
+            size = next(sizes)
+            if not e.is_whole:
+                term = _restricted(term, p, e, size)
+            p += 1
+        else:
+            start = e if shapes.is_expression(e) or e >= 0 else as_dim(term.own[p].size + e)
+            term = _restricted(term, p, Span(start, as_dim(start + 1), 1), 1).with_own(p)
+    return term
 
 
-def _getitem(x: Node, axes: Sequence[Axis], entry_of: dict[Axis, Any]) -> Node:
-    from_entry = [entry_of.get(a, _WHOLE) for a in axes]
-    index = tuple(slice(*e) if isinstance(e, Span) else e for e in from_entry)
-    return FUNCTIONS["getitem"](x, index)  # type: ignore[no-any-return]
+def _restricted(term: Term, p: int, span: Span, size: Dim) -> Term:
+    """Own axis p cut to a span: whatever is tied to it lies within the span from now on."""
+    tie = term.own[p].axis
+    tied = [leg for leg in term.legs if leg.axis is tie]
+    if any(leg.within is not None for leg in tied):
+        term = loosened(term, p)
+        tie = term.own[p].axis
+    dense, axes = term.dense, term.axes
+    new = Axis(size)
+    if tie in axes:
+        index = tuple(slice(*span) if a is tie else slice(None) for a in axes)
+        cut = FUNCTIONS["getitem"](dense, index)
+        dense, axes = reduced(cut, [new if a is tie else a for a in axes])
+
+    def moved(leg: Leg) -> Leg:
+        if leg.axis is not tie:
+            return leg
+        return Leg(Axis(1) if size == 1 else new, (span, tie.size))
+
+    result = Term(dense, axes, tuple(map(moved, term.batch)), tuple(map(moved, term.own)))
+    return result.with_own(p, Leg(Axis(1) if size == 1 else new))
 
 
 def _placed(v: Node, parts: Parts) -> Terms:
+    """Nothing moves: the axes lie within longer ones."""
     (terms,) = parts
     return [_put(v, term) for term in terms or ()]
 
 
 def _put(v: Node, term: Term) -> Term:
-    """Only the axes along which it is put somewhere lose their ties."""
-    own: list[Axis] = []
-    into: list[tuple[Axis | None, Any, Axis]] = []  # from which axis, at which entry, to which axis
+    own: list[Leg] = []
     p, sizes = 0, iter(v.shape)
     for e in v.attrs["index"]:
         if e is None:
             p += 1
             continue
         size = next(sizes)
-        if isinstance(e, Span) and e.is_whole:
+        if isinstance(e, Span):
+            if not e.is_whole:
+                term = _within(term, p, e, size)
             own.append(term.own[p])
             p += 1
-            continue
-        source = None
-        if isinstance(e, Span):
-            term = untied(term, p)
-            source, p = term.own[p], p + 1
-        own.append(Axis(size))
-        into.append((source, e, own[-1]))
-    if not into:
-        return term._replace(own=tuple(own))
-    sources = [a for a, _, _ in into if a is not None]
-    lead = [a for a in term.axes if a not in sources]
-    dense = FUNCTIONS["place"](
-        filled(term.dense, term.axes, [*lead, *sources]),
-        shape=(*(a.size for a in lead), *(a.size for _, _, a in into)),
-        index=(*(_WHOLE for _ in lead), *(e for _, e, _ in into)),
-    )
-    dense, axes = reduced(dense, [*lead, *(a for _, _, a in into)])
-    return Term(dense, axes, term.batch, tuple(own))
+        else:
+            start = e if shapes.is_expression(e) or e >= 0 else as_dim(size + e)
+            own.append(Leg(Axis(1), (Span(start, as_dim(start + 1), 1), size)))
+    return term._replace(own=tuple(own))
+
+
+def _within(term: Term, p: int, span: Span, size: Dim) -> Term:
+    """Own axis p as a part of a longer axis."""
+    if term.own[p].within is not None:
+        term = loosened(term, p)
+    return term.with_own(p, Leg(term.own[p].axis, (span, size)))
+
+
+def _joined(v: Node, parts: Parts) -> Terms:
+    """Each part lies within the whole."""
+    axis = v.attrs["axis"]
+    found = []
+    for i, terms in enumerate(parts):
+        start = as_dim(sum(x.shape[axis] for x in v.inputs[:i]))
+        span = Span(start, as_dim(start + v.inputs[i].shape[axis]), 1)
+        found += [_cast(_within(term, axis, span, v.shape[axis]), v) for term in terms or ()]
+    return found
 
 
 def _reshaped(v: Node, parts: Parts) -> Terms:
@@ -425,14 +514,17 @@ def _reshaped(v: Node, parts: Parts) -> Terms:
     return [_regrouped(v, term, groups) for term in terms or ()]
 
 
-def _groups(old: Sequence[Dim], new: Sequence[Dim]) -> list[tuple[list[int], list[int]]]:
+Group = tuple[list[int], list[int]]
+
+
+def _groups(old: Sequence[Dim], new: Sequence[Dim]) -> list[Group]:
     """Which axes of the old shape hold the elements of which axes of the new one, in order."""
     before = [k for k, d in enumerate(old) if d != 1]
     after = [k for k, d in enumerate(new) if d != 1]
-    groups = []
+    groups: list[Group] = []
     while before and after:
         a, b = [before.pop(0)], [after.pop(0)]
-        while (have := _total(old, a)) != (want := _total(new, b)):
+        while (have := _product_of(old, a)) != (want := _product_of(new, b)):
             if before and shapes.ratio(want, have) is not None:
                 a.append(before.pop(0))
             elif after and shapes.ratio(have, want) is not None:
@@ -447,47 +539,27 @@ def _groups(old: Sequence[Dim], new: Sequence[Dim]) -> list[tuple[list[int], lis
     return groups
 
 
-def _total(shape: Sequence[Dim], axes: Iterable[int]) -> Dim:
+def _product_of(shape: Sequence[Dim], axes: Iterable[int]) -> Dim:
     return shapes.size(tuple(shape[k] for k in axes))
 
 
-def _regrouped(v: Node, term: Term, groups: list[tuple[list[int], list[int]]]) -> Term:
-    own = [Axis(d) for d in v.shape]
+def _regrouped(v: Node, term: Term, groups: Iterable[Group]) -> Term:
+    own = [Leg(Axis(d)) for d in v.shape]
     for a, b in groups:
         if len(a) == len(b) == 1:
             own[b[0]] = term.own[a[0]]
             continue
-        if any(term.is_tied(k) for k in a) or any(term.own[k] in term.axes for k in a):
-            for k in a:
-                term = untied(term, k)
-            old, new = [term.own[k] for k in a], [own[k] for k in b]
-            lead = [c for c in term.axes if c not in old]
-            full = filled(term.dense, term.axes, [*lead, *old])
-            dense = FUNCTIONS["reshape"](full, tuple(c.size for c in (*lead, *new)))
-            dense, axes = reduced(dense, [*lead, *new])
-            term = term._replace(dense=dense, axes=axes)
+        if all(term.is_loose(k) and term.own[k].axis not in term.axes for k in a):
+            continue
+        for k in a:
+            term = loosened(term, k)
+        old, new = [term.own[k].axis for k in a], [own[k].axis for k in b]
+        lead = [c for c in term.axes if c not in old]
+        full = filled(term.dense, term.axes, [*lead, *old])
+        dense = FUNCTIONS["reshape"](full, tuple(c.size for c in (*lead, *new)))
+        dense, axes = reduced(dense, [*lead, *new])
+        term = term._replace(dense=dense, axes=axes)
     return term._replace(own=tuple(own))
-
-
-def _joined(v: Node, parts: Parts) -> Terms:
-    """Each part, with zeros where the other parts are; only the axis of joining loses its ties."""
-    axis = v.attrs["axis"]
-    found = []
-    for i, terms in enumerate(parts):
-        for term in map(lambda t: untied(t, axis), terms or ()):
-            start = as_dim(sum(x.shape[axis] for x in v.inputs[:i]))
-            stop = as_dim(start + v.inputs[i].shape[axis])
-            lead = [a for a in term.axes if a is not term.own[axis]]
-            dense = FUNCTIONS["place"](
-                filled(term.dense, term.axes, [*lead, term.own[axis]]),
-                shape=(*(a.size for a in lead), v.shape[axis]),
-                index=(*(_WHOLE for _ in lead), Span(start, stop, 1)),
-            )
-            whole = Axis(v.shape[axis])
-            dense, axes = reduced(dense, [*lead, whole])
-            own = (*term.own[:axis], whole, *term.own[axis + 1 :])
-            found.append(_cast(Term(dense, axes, term.batch, own), v))
-    return found
 
 
 # -- along an axis ----------------------------------------------------------------------------
@@ -497,13 +569,13 @@ def _scanned(v: Node, parts: Parts) -> Terms:
     """Only the axis that is run along loses its ties."""
     axis = v.attrs["axis"]
     if sum(terms is not None for terms in parts) != 1:
-        return _dense(v, parts)
+        return _batched(v, parts)
     (i,) = (k for k, terms in enumerate(parts) if terms is not None)
     found = []
-    for term in map(lambda t: untied(t, axis), parts[i] or ()):
-        along = term.own[axis]
+    for term in (loosened(t, axis) for t in parts[i] or ()):
+        along = term.own[axis].axis
         operands = [
-            (term.dense, term.axes) if k == i else reduced(x, term.own)
+            (term.dense, term.axes) if k == i else facing(x, term.own)
             for k, x in enumerate(v.inputs)
         ]
         lead = [a for a in _present(term.names, [axes for _, axes in operands]) if a is not along]
@@ -519,74 +591,79 @@ def _taken(v: Node, parts: Parts) -> Terms:
     terms, _ = parts
     axis, indices = v.attrs["axis"], v.inputs[1]
     found = []
-    for term in map(lambda t: untied(t, axis), terms or ()):
-        along, places = term.own[axis], fresh(indices.shape)
+    for term in (loosened(t, axis) for t in terms or ()):
+        along, places = term.own[axis].axis, fresh(indices.shape)
         dense, axes = term.dense, term.axes
         if along in axes:
             lead = [a for a in axes if a is not along]
             ready = arranged(dense, axes, [*lead, along])
             dense = FUNCTIONS["take"](ready, indices, axis=len(lead))
             dense, axes = reduced(dense, [*lead, *places])
-        own = (*term.own[:axis], *places, *term.own[axis + 1 :])
-        found.append(Term(dense, axes, term.batch, own))
+        found.append(term._replace(dense=dense, axes=axes).with_own(axis, *legs(places)))
     return found
 
 
 def _scattered(v: Node, parts: Parts) -> Terms:
-    """An update that is a row of the identity goes to the place that its index names: a one-hot row."""
+    """An update that is a row of the identity becomes a one-hot row, at what its index names."""
     base, _, updates = parts
-    axis, indices = v.attrs["axis"], v.inputs[1]
     found = list(base or ())
+    places = range(v.attrs["axis"], v.attrs["axis"] + v.inputs[1].ndim)
     for term in updates or ():
-        places = range(axis, axis + indices.ndim)
-        size = v.shape[axis]
-        along = Axis(size)
-        if all(term.own[p] in term.batch or term.own[p].size == 1 for p in places):
-            where, names = reduced(indices, [term.own[p] for p in places])
-            order = (*_present(term.names, [names, term.axes]), along)
-            ready = arranged(where, names, order)
-            counted = FUNCTIONS["where"](ready < 0, ready + FUNCTIONS["size"](size), ready)
-            chosen = FUNCTIONS["equal"](counted, FUNCTIONS["iota"](size))
-            dense = FUNCTIONS["where"](chosen, arranged(term.dense, term.axes, order), 0.0)
-        else:
-            for p in places:
-                term = untied(term, p)
-            given = [term.own[p] for p in places]
-            lead = [a for a in term.axes if a not in given]
-            zeros = FUNCTIONS["zeros"]((*(a.size for a in lead), size), term.dense.dtype)
-            full = filled(term.dense, term.axes, [*lead, *given])
-            dense = FUNCTIONS["scatter_add"](zeros, indices, full, axis=len(lead))
-            order = (*lead, along)
-        dense, axes = reduced(dense, order[len(order) - dense.ndim :])
-        own = (*term.own[:axis], along, *term.own[axis + indices.ndim :])
-        found.append(Term(dense, axes, term.batch, own))
+        rows = [leg.axis for leg in term.batch]
+        one_hot = all(
+            term.own[p].within is None and (term.own[p].axis in rows or term.own[p].size == 1)
+            for p in places
+        )
+        found.append((_one_hot if one_hot else _scattered_densely)(v, term, places))
     return found
 
 
-def _dense(v: Node, parts: Parts) -> Terms:
-    """Whatever the op: all rows spread out, and batched."""
+def _one_hot(v: Node, term: Term, places: range) -> Term:
+    axis, size = v.attrs["axis"], v.shape[v.attrs["axis"]]
+    along = Axis(size)
+    where, names = reduced(v.inputs[1], [term.own[p].axis for p in places])
+    order = (*_present(term.names, [names, term.axes]), along)
+    ready = arranged(where, names, order)
+    counted = FUNCTIONS["where"](ready < 0, ready + FUNCTIONS["size"](size), ready)
+    chosen = FUNCTIONS["equal"](counted, FUNCTIONS["iota"](size))
+    dense = FUNCTIONS["where"](chosen, arranged(term.dense, term.axes, order), 0.0)
+    dense, axes = reduced(dense, order[len(order) - dense.ndim :])
+    own = (*term.own[:axis], Leg(along), *term.own[places.stop :])
+    return Term(dense, axes, term.batch, own)
+
+
+def _scattered_densely(v: Node, term: Term, places: range) -> Term:
+    axis, size = v.attrs["axis"], v.shape[v.attrs["axis"]]
+    for p in places:
+        term = loosened(term, p)
+    given = [term.own[p].axis for p in places]
+    lead = [a for a in term.axes if a not in given]
+    zeros = FUNCTIONS["zeros"]((*(a.size for a in lead), size), term.dense.dtype)
+    full = filled(term.dense, term.axes, [*lead, *given])
+    along = Axis(size)
+    scattered = FUNCTIONS["scatter_add"](zeros, v.inputs[1], full, axis=len(lead))
+    dense, axes = reduced(scattered, [*lead, along])
+    own = (*term.own[:axis], Leg(along), *term.own[places.stop :])
+    return Term(dense, axes, term.batch, own)
+
+
+# -- whatever the op --------------------------------------------------------------------------
+
+
+def _batched(v: Node, parts: Parts) -> Terms:
+    """All rows are spread out, and batched."""
     batch = next(term.batch for terms in parts for term in terms or ())
-    lead = tuple(a.size for a in batch)
-    inputs = []
-    for x, terms in zip(v.inputs, parts, strict=True):
-        if terms is None:
-            inputs.append(x)
-        else:
-            inputs.append(total(terms, lambda t: (*t.batch, *t.own), x.type.with_shape((*lead, *x.shape))))
+    lead = tuple(leg.size for leg in batch)
+    inputs = [
+        x
+        if terms is None
+        else total(terms, lambda t: t.legs, x.type.with_shape((*lead, *x.shape)))
+        for x, terms in zip(v.inputs, parts, strict=True)
+    ]
     dense = batch_rule(v)(v, inputs, [terms is not None for terms in parts], lead)
     rows, own = fresh(lead), fresh(v.shape)
     dense, axes = reduced(dense, (*rows, *own))
-    return [Term(dense, axes, rows, own)]
-
-
-def total(terms: Terms, order: Callable[[Term], Sequence[Axis]], type_: TensorType) -> Node:
-    """The sum of some terms as one tensor."""
-    if not terms:
-        return FUNCTIONS["zeros"](type_.shape, type_.dtype)  # type: ignore[no-any-return]
-    first, *others = [spread(term, order(term)) for term in terms]
-    for other in others:
-        first = FUNCTIONS["add"](first, other)
-    return first if first.dtype == type_.dtype else FUNCTIONS["astype"](first, type_.dtype)  # type: ignore[no-any-return]
+    return [Term(dense, axes, legs(rows), legs(own))]
 
 
 _Push = Callable[[Node, Parts], Terms]

@@ -1,4 +1,4 @@
-"""From a subject to a picture: what each box says, what it tells on hover, which boxes are joined."""
+"""From a subject to a picture: what each box says and tells on hover, and which are joined."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import shapes
 from ..errors import GraphcError
-from ..ir import OPS, Node
-from ..notation import Term, is_written_inside, leaf_term, size_text, term, text
+from ..ir import FUNCTIONS, OPS, Node
+from ..notation import Term, is_written_inside, leaf_term, reference, size_text, term, text
 from .fold import Group, Pieces, fold
 from .picture import Box, Edge, Moment, Picture, Share
 from .subject import Link, Piece, Subject
@@ -145,15 +145,15 @@ class Builder:
             if tail is not None and head is not None and tail != head:
                 found.setdefault((tail, head, link.kind), []).append(link)
         has_labels = len(found) <= _MOST_LABELS
-        edges = []
+        edges: list[Edge] = []
         for (tail, head, kind), links in found.items():
             label = ""
             if has_labels and kind != "reuse":
                 labels = {self._edge_label(link) for link in links}
                 label = labels.pop() if len(labels) == 1 else ""
-            states = {self.state.get(self.pieces[i].node, "") for i in (links[0].tail, links[0].head)}
-            is_ghost = any(self.pieces[i].ghost for i in (links[0].tail, links[0].head))
-            state = "ghost" if is_ghost else max(states)
+            ends = self.pieces[links[0].tail], self.pieces[links[0].head]
+            state = max(self.state.get(p.node, "") for p in ends)
+            state = "ghost" if any(p.ghost for p in ends) else state
             edges.append(
                 Edge(f"{prefix}e{len(edges)}", ids[tail], ids[head], kind, label, state, len(links))
             )
@@ -229,7 +229,7 @@ class Builder:
         if given is not None and given.kind == "name" and not piece.is_entry:
             return printable(text(given))
         named = [v for v in piece.adjoint_of if v in names]
-        terms = dict.fromkeys(_reference(v, names) for v in named or piece.adjoint_of[:1])
+        terms = dict.fromkeys(reference(v, names) for v in named or piece.adjoint_of[:1])
         told = [printable(text(Term("gradient", "", (t,)))) for t in list(terms)[:2]]
         return ", ".join(short(t, _NAME) for t in told) + ", …" * (len(terms) > 2)
 
@@ -240,9 +240,8 @@ class Builder:
             return short(printable(text(names[v])), most)
         if not v.inputs:
             return short(printable(text(names.get(v) or leaf_term(v))), most)
-        others = {x: t for x, t in names.items() if x is not v} if len(names) < 64 else names
         for depth in (3, 2, 1):
-            written = printable(text(term(v, others, depth)))
+            written = printable(text(term(v, names, depth)))
             if len(written) <= most:
                 return written
         return short(written, most)
@@ -286,7 +285,7 @@ class Builder:
         return self._step_of
 
     def _forward(self, v: Node) -> str:
-        return short(printable(text(_reference(v, self.subject.names))), _NAME)
+        return short(printable(text(reference(v, self.subject.names))), _NAME)
 
     def _group_lines(self, group: Group) -> tuple[str, ...]:
         count = len(group.members)
@@ -381,17 +380,6 @@ def _renumber(group: Group, members: Sequence[int]) -> None:
         _renumber(child, members)
 
 
-def _reference(v: Node, names: Mapping[Node, Term]) -> Term:
-    """A short way to speak of a node: its name, its formula, or its op."""
-    if v in names:
-        return names[v]
-    for depth in (2, 1):
-        found = term(v, names, depth)
-        if len(text(found)) <= 16:
-            return found
-    return Term("call", v.op.name, (Term("elided", "…"),))
-
-
 def local_derivative(v: Node, x: Node, names: Mapping[Node, Term]) -> str:
     """∂v/∂x of one operation, as textbooks write it at the edge from x to v."""
     return " + ".join(_derivative(v, i, names) for i, u in enumerate(v.inputs) if u is x)
@@ -400,13 +388,14 @@ def local_derivative(v: Node, x: Node, names: Mapping[Node, Term]) -> str:
 def _derivative(v: Node, i: int, names: Mapping[Node, Term]) -> str:
     if v.op.bprop is None or not v.type.is_float or not v.inputs[i].type.is_float:
         return "none"
-    known = {u: _reference(u, names) for u in (*v.inputs, v)}
+    known = {u: reference(u, names) for u in (*v.inputs, v)}
     try:
         if v.op.family == "elementwise":
             # On scalars the rule is the derivative itself, without sums over what was stretched.
             scalars = [_scalar(u, k) for k, u in enumerate(v.inputs)]
             alone = v.op(*scalars, **v.attrs)
-            found = v.op.bprop(alone, i, OPS["constant"](value=_one(v)))
+            one = FUNCTIONS["constant"](1.0, dtype=v.dtype)
+            found = v.op.bprop(alone, i, one)
             told = {s: known[u] for s, u in zip(scalars, v.inputs, strict=True) if s is not u}
             return text(term(found, {**told, alone: known[v]}, 4))
         if "subscripts" in v.attrs:
@@ -427,8 +416,3 @@ def _scalar(u: Node, k: int) -> Node:
         return u
     return OPS["input"](name=f"x{k}", type=u.type.with_shape(()))
 
-
-def _one(v: Node) -> Any:
-    from ..ops.leaves import Value
-
-    return Value(v.dtype.type(1))

@@ -1,7 +1,7 @@
 """Folding: which pieces of a graph share a box, so that what is laid out stays small.
 
-Scopes fold first, then repeated structure ("× 24"), and what is still too much is cut into stretches
-of the topological order, which cannot make a circle. Everything here takes linear time.
+Scopes fold first, then repeated structure ("24 ×"); what is still too much is cut into stretches of
+the topological order, which cannot make a circle. Everything here takes linear time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Pieces:
     """What is folded: for each piece its inputs, what it is like, its scopes, and which half."""
 
     inputs: list[list[int]]
-    like: list[Hashable]
+    like: Sequence[Hashable]
     scopes: list[tuple[str, ...]]
     halves: list[bool]  # whether a piece is part of the gradient
 

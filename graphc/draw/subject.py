@@ -10,8 +10,9 @@ from .. import forms
 from ..autodiff import GradTable, backprop
 from ..errors import ArgumentError
 from ..ir import Graph, Node, topo
-from ..notation import Term, is_written_inside, names_of
+from ..notation import Term, is_written_inside, names_of, reference, text
 from ..passes import Log
+from .text import printable
 
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
 
@@ -50,14 +51,16 @@ class Subject:
                 raise ArgumentError("wrt= goes with one scalar node, whose gradients are drawn")
             self.table = backprop(outputs[0], forms.leaves(wrt))
         if self.table is not None:
-            outputs += [self.table[t] for t in self.table.targets if t in self.table]
+            asked = [self.table[t] for t in self.table.targets if t in self.table]
+            # A gradient that is a forward value is shown as an entry of the table.
+            outputs += [g for g in asked if self.is_gradient(g)]
         self.outputs = tuple(dict.fromkeys(outputs))
         inside = [s.gradient for s in self.table.steps] if self.table else []
-        self.order = topo([*self.outputs, *inside])
         graph = Graph([*self.outputs, *inside])
+        self.order = graph.nodes
         self.names: dict[Node, Term] = names_of(graph)
         self._name_adjoints()
-        self.title = self._title() if title is None else title
+        self.title = (self.title or self._title()) if title is None else title
 
     def _read(self, part: Any) -> list[Node]:
         if isinstance(part, GradTable):
@@ -82,12 +85,15 @@ class Subject:
         return found
 
     def _title(self) -> str:
-        if self.title:
-            return self.title
         if self.table is not None:
             by = ", ".join(t.label for t in self.table.targets)
-            return f"{self.table.z.label} and its gradients by {by}"
-        return ", ".join(dict.fromkeys(v.label for v in self.outputs if v.origin is None))
+            return f"{self.reference(self.table.z)} and its gradients by {by}"
+        told = [self.reference(v) for v in self.outputs if not self.is_gradient(v)]
+        return ", ".join(dict.fromkeys(told or map(self.reference, self.outputs)))
+
+    def reference(self, v: Node) -> str:
+        """A short way to speak of a node."""
+        return printable(text(reference(v, self.names)))
 
     def _name_adjoints(self) -> None:
         """In a table every gradient is ∇v, also where the node itself does not know."""
@@ -112,7 +118,7 @@ class Subject:
         present = set(self.order)
         for v in self.order:
             if v.adjoint_of in present and self.is_gradient(v):
-                found[v] = (v.adjoint_of,)  # type: ignore[assignment]
+                found[v] = (v.adjoint_of,)
         return found
 
     def pieces(self, view: str) -> tuple[list[Piece], list[Link]]:
@@ -160,7 +166,7 @@ class Subject:
     def _ghosts(self) -> dict[Node, str]:
         """Why Algorithm 6.5 leaves a node out."""
         if self.table is None:
-            raise ArgumentError("the pruned view needs a grad_table: draw(table), or draw(z, wrt=x)")
+            raise ArgumentError("the pruned view needs a grad_table, or wrt= the targets of one")
         kept, z = set(self.table.pruned), self.table.z
         above = set(topo([z]))
         targets = ", ".join(t.label for t in self.table.targets)

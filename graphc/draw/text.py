@@ -1,4 +1,4 @@
-"""Text in pictures: how wide it is, by a table of our own, and how foreign text is made harmless."""
+"""Text in pictures: its width, by a table of our own, and how foreign text is made harmless."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The operations: one record each, in a file for each family."""
 
-from . import chain, contract, elementwise, index, layout, leaves, reduce, scan
+from . import as_numpy, chain, contract, elementwise, index, layout, leaves, reduce, scan
 
 __all__ = ["chain", "contract", "elementwise", "index", "layout", "leaves", "reduce", "scan"]

@@ -248,6 +248,8 @@ def einsum(subscripts: str, *operands: Any) -> Node:
     >>> gc.einsum("ij,ij->i", gc.input("a", ("n", 3)), gc.input("b", ("n", 3))).type
     f64[n]
     """
+    if not isinstance(subscripts, str):
+        raise ArgumentError(f"einsum takes its subscripts first, as a string, not {subscripts!r}")
     values = lift(operands, "einsum")
     text = subscripts.replace(" ", "")
     left, arrow, out = text.partition("->")
@@ -267,6 +269,7 @@ def einsum(subscripts: str, *operands: Any) -> Node:
             )
     if len(set(out)) < len(out) or not set(out) <= set("".join(terms)):
         raise ArgumentError(f"einsum's result {out!r} must name letters of the operands, each once")
+    _sizes(terms, [v.type for v in values])  # an error here speaks of the user's own letters
     return contract(",".join(terms) + "->" + out, values)
 
 
@@ -441,7 +444,7 @@ def trace(x: Any) -> Node:
     """The sum of the diagonal of the last two axes.
 
     >>> import graphc as gc
-    >>> gc.trace(gc.input("A", ("n", "n"))).type
+    >>> gc.input("A", ("n", "n")).trace().type
     f64[]
     """
     (value,) = lift([x], "trace")

@@ -14,7 +14,7 @@ import sympy as sp
 from numpy.typing import DTypeLike
 
 from .. import shapes
-from ..errors import DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..ir import (
     FUNCTIONS,
     Example,
@@ -43,6 +43,7 @@ def elementwise(
     d: Any = None,
     between: tuple[float, float] = (-2.0, 2.0),
     dtypes: tuple[str, ...] = (),
+    kinds: str = "biuf",
     bprop: Callable[[Node, int, Node], Node] | None = None,
     guard: tuple[int, GuardRule] | None = None,
     complex_step: str | None = None,
@@ -59,7 +60,7 @@ def elementwise(
     rule = bprop or _chain_rule(formula, d)
     return Op(
         name,
-        infer=_broadcast_like(name, ufunc, arity),
+        infer=_broadcast_like(name, ufunc, arity, kinds),
         numpy=numpy or f"np.{name}({', '.join(f'x{i}' for i in range(arity))})",
         bprop=rule,
         jvp=None if rule is cuts_path else _forward_rule(rule),
@@ -83,7 +84,9 @@ def _examples(
     return tuple(example(*case, between=between, dtypes=dtypes) for case in cases)
 
 
-def _broadcast_like(name: str, ufunc: np.ufunc, arity: int) -> Callable[..., TensorType]:
+def _broadcast_like(
+    name: str, ufunc: np.ufunc, arity: int, kinds: str
+) -> Callable[..., TensorType]:
     @functools.cache
     def dtype_of(dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
         try:
@@ -95,9 +98,15 @@ def _broadcast_like(name: str, ufunc: np.ufunc, arity: int) -> Callable[..., Ten
             given = ", ".join(d.name for d in dtypes)
             raise DTypeError(f"{name} does not take {given}; convert with gc.astype") from None
 
-    def infer(*types: TensorType) -> TensorType:
-        if len(types) != arity:
-            raise ShapeError(f"{name} takes {arity} operands, and was given {len(types)}")
+    def infer(*types: TensorType, **attrs: Any) -> TensorType:
+        if len(types) != arity or attrs:
+            given = ", ".join([str(len(types)), *attrs])
+            raise ArgumentError(
+                f"{name} takes {arity} operand{'s' * (arity > 1)} and nothing else, not {given}"
+            )
+        if any(t.dtype.kind not in kinds for t in types):
+            given = ", ".join(str(t) for t in types)
+            raise DTypeError(f"{name} takes truth values, as x > 0 gives, and was given {given}")
         return TensorType(broadcast(name, types), dtype_of(tuple(t.dtype for t in types)))
 
     return infer
@@ -337,6 +346,10 @@ def _predicate(name: str, meaning: Any, **options: Any) -> Op:
     return elementwise(name, meaning, bprop=cuts_path, **options)
 
 
+def _connective(name: str, meaning: Any, arity: int = 2) -> Op:
+    return _predicate(name, meaning, kinds="b", dtypes=("bool",) * arity)
+
+
 equal = _predicate("equal", lambda x, y: sp.Eq(x, y), numpy="x0 == x1")
 not_equal = _predicate("not_equal", lambda x, y: sp.Ne(x, y), numpy="x0 != x1")
 less = _predicate("less", lambda x, y: x < y, numpy="x0 < x1")
@@ -344,11 +357,10 @@ less_equal = _predicate("less_equal", lambda x, y: x <= y, numpy="x0 <= x1")
 greater = _predicate("greater", lambda x, y: x > y, numpy="x0 > x1")
 greater_equal = _predicate("greater_equal", lambda x, y: x >= y, numpy="x0 >= x1")
 
-_logic = {"dtypes": ("bool", "bool")}
-logical_and = _predicate("logical_and", lambda p, q: p & q, **_logic)
-logical_or = _predicate("logical_or", lambda p, q: p | q, **_logic)
-logical_xor = _predicate("logical_xor", lambda p, q: p ^ q, **_logic)
-logical_not = _predicate("logical_not", lambda p: ~p, dtypes=("bool",))
+logical_and = _connective("logical_and", lambda p, q: p & q)
+logical_or = _connective("logical_or", lambda p, q: p | q)
+logical_xor = _connective("logical_xor", lambda p, q: p ^ q)
+logical_not = _connective("logical_not", lambda p: ~p, arity=1)
 
 
 def _test(name: str) -> Op:

@@ -20,14 +20,16 @@ _FIRINGS = 24
 class Rule:
     """An equation between nodes, read from left to right: the docstring states it.
 
-    `heads` are the ops it looks at. A strict rule gives the same NaN, inf and signed zeros; one that
-    `hides` may give a number where an input that is NaN or inf made the left side NaN.
+    `heads` are the ops it looks at. A strict rule gives the same bits. One that `hides` may give a
+    number where an input that is NaN or inf made the left side NaN; one that changes `signs` may
+    give 0 for -0.
     """
 
     rewrite: Callable[..., Node | None]
     heads: tuple[str, ...]
     is_strict: bool
     hides: bool
+    signs: bool
     asks_for_uses: bool = field(default=False)
 
     @property
@@ -39,7 +41,9 @@ class Rule:
         """The first line of the docstring."""
         return (self.rewrite.__doc__ or "").strip().splitlines()[0]
 
-    def __call__(self, node: Node, is_alone: Callable[[Node], bool] = lambda v: True) -> Node | None:
+    def __call__(
+        self, node: Node, is_alone: Callable[[Node], bool] = lambda v: True
+    ) -> Node | None:
         """The right side for a node, or None where the rule does not apply."""
         return self.rewrite(node, is_alone) if self.asks_for_uses else self.rewrite(node)
 
@@ -48,7 +52,7 @@ class Rule:
 
 
 def rule(
-    *heads: str, strict: bool = False, hides: bool = False
+    *heads: str, strict: bool = False, hides: bool = False, signs: bool = False
 ) -> Callable[[Callable[..., Node | None]], Rule]:
     """The decorator that makes a rule of a function Node -> Node | None.
 
@@ -58,7 +62,7 @@ def rule(
 
     def made(rewrite: Callable[..., Node | None]) -> Rule:
         asks = len(inspect.signature(rewrite).parameters) > 1
-        return Rule(rewrite, heads, strict, hides, asks)
+        return Rule(rewrite, heads, strict, hides, signs or hides, asks)
 
     return made
 
@@ -105,6 +109,31 @@ def observed(graph: Graph) -> set[Node]:
     return ancestors(x for v in graph.nodes if not v.type.is_float for x in v.inputs)
 
 
+# Where the sign of a zero is seen, and what hands a zero on with its sign.
+_SEE_SIGNS = {"divide": (1,), "reciprocal": (0,), "power": (0,), "atan2": (0, 1)}
+_HAND_ON = {
+    "add", "subtract", "multiply", "divide", "negative", "sqrt", "sin", "tan", "asin", "atan",
+    "sinh", "tanh", "asinh", "atanh", "expm1", "log1p", "relu", "maximum", "minimum", "clip",
+    "where", "sign", "floor", "ceil", "trunc", "round", "atan2", "astype", "power",
+}  # fmt: skip
+
+
+def sign_is_seen(graph: Graph) -> set[Node]:
+    """What may be a zero whose sign decides between inf and -inf, or between 0 and pi."""
+    found: set[Node] = set()
+    for v in reversed(graph.nodes):
+        name = v.op.name
+        if v in found and (name in _HAND_ON or v.op.family != "elementwise"):
+            if name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
+                found.update(x for x in v.inputs if x.type.is_float)
+        found.update(v.inputs[i] for i in _SEE_SIGNS.get(name, ()))
+    return found
+
+
+def _is_nonzero(v: Node) -> bool:
+    return v.op.name == "constant" and not v.ndim and bool(v.attrs["value"].array != 0)
+
+
 class _Round:
     """One walk over a graph."""
 
@@ -112,7 +141,7 @@ class _Round:
         self, graph: Graph, by_head: Mapping[str, Sequence[Rule]], fired: list[Rewrite]
     ) -> None:
         self.graph, self.by_head, self.fired = graph, by_head, fired
-        self.observed = observed(graph)
+        self.observed, self.signs = observed(graph), sign_is_seen(graph)
         self.uses: Counter[Node] = Counter(graph.outputs)
         for v in graph.nodes:
             self.uses.update(set(v.inputs))
@@ -127,7 +156,7 @@ class _Round:
                 node = old if inputs == old.inputs else _again(old, inputs)
                 if node.op.name in self.by_head:
                     belonging_to(node)
-                    node = self._simplest(node, old in self.observed)
+                    node = self._simplest(node, old)
                 new[old] = node
                 self.new_uses[node] += self.uses[old]
                 changed |= node is not old
@@ -139,10 +168,11 @@ class _Round:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
         return v.op.family != "leaf" and self.new_uses[v] <= 1
 
-    def _simplest(self, node: Node, is_observed: bool) -> Node:
+    def _simplest(self, node: Node, old: Node) -> Node:
+        is_observed, sign_is_seen = old in self.observed, old in self.signs
         for _ in range(_FIRINGS):
             for one in self.by_head.get(node.op.name, ()):
-                if is_observed and one.hides:
+                if (is_observed and one.hides) or (sign_is_seen and one.signs):
                     continue
                 found = one(node, self.is_alone)
                 found = None if found is None else fitted(found, node)

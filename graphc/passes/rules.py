@@ -6,6 +6,7 @@ four times as large plus a few ulp. Floats only where nothing else is said.
 
 from __future__ import annotations
 
+import itertools
 import math
 import string
 from collections.abc import Callable, Iterable
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
+from ..errors import ShapeError
 from ..ir import FUNCTIONS, OPS, Node
 from ..ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
 from ..ops.chain import is_literal
@@ -36,6 +38,19 @@ f = _Functions()
 Alone = Callable[[Node], bool]
 
 _ELEMENTWISE = tuple(o.name for o in OPS.values() if o.family == "elementwise")
+# What IEEE 754 defines to the last bit, and what only computes with truth values.
+_EXACT = tuple(
+    name
+    for name in _ELEMENTWISE
+    if name
+    in (
+        "add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "abs",
+        "sign", "relu", "maximum", "minimum", "clip", "floor", "ceil", "trunc", "round", "where",
+        "astype", "stop_gradient",
+    )
+    or name.startswith(("is", "equal", "not_", "less", "greater", "logical"))
+)  # fmt: skip
+_ROUNDED = tuple(name for name in _ELEMENTWISE if name not in _EXACT)
 _WHOLE = layout.Span(None, None, 1)
 
 
@@ -102,12 +117,18 @@ def layout_of_one_number(n: Node) -> Node | None:
     return None
 
 
-@rule(*_ELEMENTWISE, strict=True)
-def operation_on_stretched(n: Node) -> Node | None:
-    """f(broadcast(x), y) = f(x, y): the operation stretches its operands itself"""
+@rule(*_EXACT, strict=True)
+def arithmetic_on_stretched(n: Node) -> Node | None:
+    """f(broadcast(x), y) = f(x, y) for arithmetic: it stretches its operands itself"""
     if all(x.op is not op.broadcast_to for x in n.inputs):
         return None
     return n.op(*(x.inputs[0] if x.op is op.broadcast_to else x for x in n.inputs), **n.attrs)
+
+
+@rule(*_ROUNDED)
+def function_on_stretched(n: Node) -> Node | None:
+    """f(broadcast(x)) = broadcast(f(x)): computed once, by a loop that may round otherwise"""
+    return arithmetic_on_stretched(n)
 
 
 @rule("getitem", strict=True)
@@ -162,7 +183,7 @@ def slice_of_pad(n: Node) -> Node | None:
     return None
 
 
-@rule("add")
+@rule("add", signs=True)
 def places_that_tile(n: Node) -> Node | None:
     """place(x, 0:k) + place(y, k:n) + ... = concat(x, y, ...)"""
     terms = [n]
@@ -220,7 +241,7 @@ def divided_by_one(n: Node) -> Node | None:
     return x if is_literal(one, 1) else None
 
 
-@rule("add")
+@rule("add", signs=True)
 def plus_zero(n: Node) -> Node | None:
     """x + 0 = x"""
     return next((x for zero, x in sides(n) if is_literal(zero, 0)), None)
@@ -244,7 +265,7 @@ def minus_zero(n: Node) -> Node | None:
     return x if _is_zero(zero, 1.0) else None
 
 
-@rule("subtract")
+@rule("subtract", signs=True)
 def zero_minus(n: Node) -> Node | None:
     """0 - x = -x"""
     zero, x = n.inputs
@@ -296,7 +317,8 @@ def product_of_negatives(n: Node) -> Node | None:
             case (Node(op.negative, (x,)), _) if b.type.is_float:
                 if number(b) is not None:
                     return f.multiply(x, like(b, -number(b)))
-                return f.negative(f.multiply(x, b))
+                if x.shape == n.shape:  # else the sign costs less where it is
+                    return f.negative(f.multiply(x, b))
     return None
 
 
@@ -306,14 +328,28 @@ def quotient_of_negatives(n: Node) -> Node | None:
     match n:
         case Node(op.divide, (Node(op.negative, (x,)), Node(op.negative, (y,)))):
             return f.divide(x, y)
-        case Node(op.divide, (Node(op.negative, (x,)), y)):
-            if number(y) is not None:
-                return f.divide(x, like(y, -number(y)))
+        case Node(op.divide, (Node(op.negative, (x,)), y)) if number(y) is not None:
+            return f.divide(x, like(y, -number(y)))
+        case Node(op.divide, (x, Node(op.negative, (y,)))) if number(x) is not None:
+            return f.divide(like(x, -number(x)), y)
+        case Node(op.divide, (Node(op.negative, (x,)), y)) if x.shape == n.shape:
             return f.negative(f.divide(x, y))
-        case Node(op.divide, (x, Node(op.negative, (y,)))):
-            if number(x) is not None:
-                return f.divide(like(x, -number(x)), y)
+        case Node(op.divide, (x, Node(op.negative, (y,)))) if y.shape == n.shape:
             return f.negative(f.divide(x, y))
+    return None
+
+
+@rule("negative", strict=True)
+def negative_of_product(n: Node, is_alone: Alone) -> Node | None:
+    """-(s * X) = (-s) * X, -(s / X) = (-s) / X, -(X / s) = X / (-s) where s is smaller than X"""
+    (v,) = n.inputs
+    if v.op not in (op.multiply, op.divide) or not is_alone(v) or not n.type.is_float:
+        return None
+    a, b = v.inputs
+    if a.shape != n.shape and a.dtype == n.dtype:
+        return v.op(f.negative(a), b)
+    if b.shape != n.shape and b.dtype == n.dtype:
+        return v.op(a, f.negative(b))
     return None
 
 
@@ -350,7 +386,7 @@ def minus_negative(n: Node) -> Node | None:
     return None
 
 
-@rule("negative")
+@rule("negative", signs=True)
 def negative_of_difference(n: Node, is_alone: Alone) -> Node | None:
     """-(x - y) = y - x"""
     match n:
@@ -371,23 +407,31 @@ def even_of_negative(n: Node) -> Node | None:
 # -- powers, roots, exponentials --------------------------------------------------------------
 
 @rule("power", strict=True)
-def small_power(n: Node) -> Node | None:
-    """x^2 = square(x), x^3 = square(x) * x, x^4 = square(square(x)), x^-1 = 1 / x, x^1 = x"""
+def power_that_numpy_knows(n: Node) -> Node | None:
+    """x^1 = x, and for arrays x^2 = square(x), x^-1 = 1 / x"""
     x, exponent = n.inputs
     k = number(exponent)
-    if k is None or x.dtype != n.dtype or n.dtype == bool:
+    if x.dtype != n.dtype or n.dtype == bool:
         return None
     if k == 1:
         return x
-    if k in (2, 3, 4):
-        squared = f.square(x)
-        third = f.multiply(squared, x) if k == 3 else squared
-        return f.square(squared) if k == 4 else third
-    if n.type.is_float and k == -1:
-        return f.reciprocal(x)
-    if n.type.is_float and k == -2:
-        return f.square(f.reciprocal(x))
+    if n.ndim and x.shape == n.shape and n.type.is_float:
+        return f.square(x) if k == 2 else f.reciprocal(x) if k == -1 else None
     return None
+
+
+@rule("power")
+def small_power(n: Node) -> Node | None:
+    """x^2 = square(x), x^3 = square(x) * x, x^4 = square(square(x)), x^-1 = 1 / x, x^-2 = ..."""
+    x, exponent = n.inputs
+    k = number(exponent)
+    if k not in (2, 3, 4, -1, -2) or x.dtype != n.dtype or n.dtype == bool:
+        return None
+    if k < 0:
+        inverse = f.reciprocal(x) if n.type.is_float else None
+        return inverse if inverse is None or k == -1 else f.square(inverse)
+    squared = f.square(x)
+    return squared if k == 2 else f.multiply(squared, x) if k == 3 else f.square(squared)
 
 
 @rule("power")
@@ -396,7 +440,7 @@ def zeroth_power(n: Node) -> Node | None:
     return like(n, 1) if is_literal(n.inputs[1], 0) else None
 
 
-@rule("power")
+@rule("power", signs=True)
 def half_power(n: Node) -> Node | None:
     """x^0.5 = sqrt(x) for x >= 0"""
     x, exponent = n.inputs
@@ -412,7 +456,7 @@ def product_with_itself(n: Node) -> Node | None:
     return f.square(x) if x is y and n.type.is_float else None
 
 
-@rule("abs", "relu")
+@rule("abs", "relu", signs=True)
 def nothing_to_do(n: Node) -> Node | None:
     """|x| = x and relu(x) = x for x >= 0"""
     (x,) = n.inputs
@@ -474,7 +518,7 @@ def _exp_of(v: Node | None) -> Node | None:
     return v.inputs[0] if v is not None and v.op is op.exp else None
 
 
-@rule("log")
+@rule("log", signs=True)
 def log_of_one_plus(n: Node) -> Node | None:
     """log(1 + x) = log1p(x), log(1 + exp(x)) = softplus(x)"""
     x = _one_plus(n.inputs[0])
@@ -509,7 +553,7 @@ def log_of_sigmoid(n: Node) -> Node | None:
     return None
 
 
-@rule("subtract")
+@rule("subtract", signs=True)
 def exp_minus_one(n: Node) -> Node | None:
     """exp(x) - 1 = expm1(x)"""
     match n:
@@ -768,7 +812,7 @@ def not_not(n: Node) -> Node | None:
     return None
 
 
-@rule("add")
+@rule("add", signs=True)
 def sum_of_choices(n: Node, is_alone: Alone) -> Node | None:
     """where(c, x, 0) + where(c, 0, y) = where(c, x, y), and so on by one condition"""
     match n:
@@ -787,7 +831,7 @@ def _sum_unless_zero(a: Node, b: Node) -> Node | None:
 
 # -- reductions -------------------------------------------------------------------------------
 
-@rule("sum")
+@rule("sum", signs=True)
 def sum_of_stretched(n: Node) -> Node | None:
     """sum(broadcast(x)) = size * sum(x) over the axes that were stretched"""
     match n:
@@ -811,11 +855,11 @@ def _is_suffix(small: shapes.Shape, large: shapes.Shape) -> bool:
     """Whether broadcasting brings one shape to another."""
     try:
         return shapes.broadcast(small, large) == large
-    except shapes.ShapeError:
+    except ShapeError:
         return False
 
 
-@rule("sum", "max", "min")
+@rule("sum", "max", "min", signs=True)
 def reduction_of_single(n: Node) -> Node | None:
     """sum(x) = max(x) = min(x) = x over axes of size 1"""
     (x,) = n.inputs
@@ -824,7 +868,7 @@ def reduction_of_single(n: Node) -> Node | None:
     return None
 
 
-@rule("sum", "max", "min")
+@rule("sum", "max", "min", signs=True)
 def reduction_of_reduction(n: Node, is_alone: Alone) -> Node | None:
     """sum(sum(x, axis)) = sum(x), and so with max and min, where all is reduced"""
     (v,) = n.inputs
@@ -833,7 +877,7 @@ def reduction_of_reduction(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("sum", "max", "min")
+@rule("sum", "max", "min", signs=True)
 def reduction_of_layout(n: Node) -> Node | None:
     """sum(transpose(x)) = sum(reshape(x)) = sum(x), and so with max and min"""
     (v,) = n.inputs
@@ -843,7 +887,7 @@ def reduction_of_layout(n: Node) -> Node | None:
     return None
 
 
-@rule("sum")
+@rule("sum", signs=True)
 def sum_of_negative(n: Node) -> Node | None:
     """sum(-x) = -sum(x)"""
     match n:
@@ -852,7 +896,7 @@ def sum_of_negative(n: Node) -> Node | None:
     return None
 
 
-@rule("sum")
+@rule("sum", signs=True)
 def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     """sum(s * x) = s * sum(x) for a scalar s with |s| >= 1, or where sum(x) cannot overflow"""
     (v,) = n.inputs
@@ -871,7 +915,7 @@ def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("sum")
+@rule("sum", signs=True)
 def sum_of_products(n: Node, is_alone: Alone) -> Node | None:
     """sum(x * y) = vdot(x, y), sum(x^2) = vdot(x, x)"""
     (v,) = n.inputs
@@ -898,7 +942,7 @@ def _letters(n: Node) -> tuple[list[str], str]:
     return left.split(","), out
 
 
-@rule("einsum", strict=True)
+@rule("einsum")
 def contraction_of_transposes(n: Node) -> Node | None:
     """einsum(transpose(x), y) = einsum(x, y) with other letters"""
     if all(x.op is not op.permute_dims for x in n.inputs):
@@ -912,7 +956,7 @@ def contraction_of_transposes(n: Node) -> Node | None:
     return contract.contract(",".join(terms) + "->" + out, operands)
 
 
-@rule("permute_dims", strict=True)
+@rule("permute_dims")
 def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B).T = B.T @ A.T: a matrix product has its result in either order"""
     match n:
@@ -925,7 +969,7 @@ def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("einsum", strict=True)
+@rule("einsum")
 def operands_in_order(n: Node) -> Node | None:
     """einsum(x, y) -> letters of y, then of x = einsum(y, x)"""
     terms, out = _letters(n)
@@ -938,7 +982,7 @@ def operands_in_order(n: Node) -> Node | None:
     return contract.contract(f"{terms[1]},{terms[0]}->{out}", n.inputs[::-1])
 
 
-@rule("einsum")
+@rule("einsum", signs=True)
 def contraction_of_negative(n: Node) -> Node | None:
     """einsum(-x, y) = -einsum(x, y)"""
     if not n.type.is_float or all(x.op is not op.negative for x in n.inputs):
@@ -958,7 +1002,7 @@ def product_with_eye(n: Node) -> Node | None:
         e, a = n.inputs[i], n.inputs[1 - i]
         if e.op is not op.eye or e.attrs["k"] or e.shape[0] != e.shape[1] or len(set(terms[i])) < 2:
             continue
-        for summed, kept in (terms[i], terms[i][::-1]):
+        for summed, kept in itertools.permutations(terms[i]):
             other = terms[1 - i]
             if summed in out or kept not in out or kept in other or other.count(summed) != 1:
                 continue
@@ -980,7 +1024,7 @@ def product_with_diagonal(n: Node) -> Node | None:
         d = _diagonal(v)
         if d is None or len(set(term)) < 2 or len(set(other)) < len(other):
             continue
-        for summed, kept in (term, term[::-1]):
+        for summed, kept in itertools.permutations(term):
             if summed in out or kept not in out or kept in other or summed not in other:
                 continue
             moved = contract.contract(f"{other.replace(summed, kept)}->{out}", [a])
@@ -1004,7 +1048,7 @@ def _diagonal(v: Node) -> Node | None:
     return None
 
 
-@rule("einsum")
+@rule("einsum", signs=True)
 def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     """trace(A @ B) = sum(A * B.T): one contraction of two where the first is not needed itself"""
     match n:
@@ -1022,7 +1066,7 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("einsum")
+@rule("einsum", signs=True)
 def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B) @ C = A @ (B @ C) where that takes fewer operations, whatever the sizes are"""
     terms, out = _letters(n)
@@ -1047,23 +1091,9 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
             middle = "".join(dict.fromkeys(c for c in joined + other if c in used))
             first = contract.contract(f"{joined},{other}->{middle}", [y, last])
             whole = contract.contract(f"{kept},{middle}->{out}", [x, first])
-            if _is_less(whole.op.flops(whole) + first.op.flops(first), written):
+            if shapes.is_less(whole.op.flops(whole) + first.op.flops(first), written):
                 return whole
     return None
-
-
-def _is_less(a: Any, b: Any) -> bool:
-    """Whether a formula is below another for all sizes: their difference has positive terms only."""
-    difference = shapes.sp.expand(b - a)
-    if not shapes.is_expression(difference) or difference.is_number:
-        return bool(difference > 0)
-    # Sizes are at least 1, so a product with n is at least what is without: compare by substituting
-    # n = 1 + m with m >= 0, where a polynomial with positive coefficients is positive.
-    moved = shapes.sp.expand(
-        difference.subs({s: s + 1 for s in difference.free_symbols}, simultaneous=True)
-    )
-    coefficients = moved.as_coefficients_dict().values()
-    return all(c > 0 for c in coefficients)
 
 
 # -- softmax and its kin ----------------------------------------------------------------------
@@ -1085,7 +1115,7 @@ def log_of_total(n: Node) -> Node | None:
     return None
 
 
-@rule("divide")
+@rule("divide", signs=True)
 def naive_softmax(n: Node) -> Node | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
     match n:
@@ -1099,13 +1129,13 @@ def naive_softmax(n: Node) -> Node | None:
 def log_of_softmax(n: Node) -> Node | None:
     """log(softmax(x)) = log_softmax(x)"""
     match n:
-        case Node(op.log, (Node(op.divide, (Node(op.exp, (x,)) as e, Node(op.sum, (total,)) as s)),)):
-            if total is e and s.attrs["keepdims"] and _is_shifted(x):
-                return f.subtract(x, f.log(s))
+        case Node(op.log, (Node(op.divide, (Node(op.exp, (x,)) as e, t)),)):
+            if t.op is op.sum and t.inputs[0] is e and t.attrs["keepdims"] and _is_shifted(x):
+                return f.subtract(x, f.log(t))
     return None
 
 
-@rule("multiply")
+@rule("multiply", signs=True)
 def gradient_of_softmax(n: Node) -> Node | None:
     """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)"""
     for v, e in sides(n):
@@ -1127,17 +1157,17 @@ def gradient_of_softmax(n: Node) -> Node | None:
 
 # -- scatters: the gradient of a choice by labels ----------------------------------------------
 
-@rule("sum")
+@rule("sum", signs=True)
 def sum_of_scatter(n: Node) -> Node | None:
     """sum(scatter_add(0, k, u)) = sum(u) along the axis of k"""
     match n:
         case Node(op.sum, (Node(op.scatter_add_along_axis, (zero, _, u)) as v,), {"axis": axes}):
             if is_literal(zero, 0) and v.attrs["axis"] in axes and u.dtype == n.dtype:
-                return op.sum(u, **n.attrs)
+                return f.sum(u, **n.attrs)
     return None
 
 
-@rule("negative", "multiply")
+@rule("negative")
 def scaled_scatter(n: Node, is_alone: Alone) -> Node | None:
     """-scatter_add(0, k, u) = scatter_add(0, k, -u)"""
     match n:
@@ -1147,7 +1177,7 @@ def scaled_scatter(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("add")
+@rule("add", signs=True)
 def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
     """x + scatter_add(0, k, u) = scatter_add(x, k, u)"""
     for x, v in sides(n):
@@ -1157,6 +1187,16 @@ def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
                 # More than one at a place would be added in another order.
                 if alone and k.shape[v.attrs["axis"]] == 1:
                     return v.op(x, k, u, **v.attrs)
+    return None
+
+
+@rule("subtract", signs=True)
+def minus_scatter(n: Node, is_alone: Alone) -> Node | None:
+    """x - scatter_add(0, k, u) = x + scatter_add(0, k, -u)"""
+    match n:
+        case Node(op.subtract, (x, Node(op.scatter_add_along_axis, (zero, k, u)) as v)):
+            if is_literal(zero, 0) and is_alone(v) and n.type.is_float:
+                return f.add(x, v.op(zero, k, f.negative(u), **v.attrs))
     return None
 
 

@@ -1,0 +1,151 @@
+"""gc.draw: from what people have (nodes, graphs, tables, programs) to a Drawing in every format."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..errors import ArgumentError
+from .build import Builder
+from .layout import Layout, dot_text, lay_out, run
+from .picture import Picture
+from .subject import VIEWS, Subject
+from .svg import svg
+
+
+class Drawing:
+    """A picture: `.svg`, `.dot`, `.html`, `.png`, `.pdf`; it shows itself in notebooks."""
+
+    def __init__(self, builder: Builder) -> None:
+        self._builder = builder
+
+    @functools.cached_property
+    def picture(self) -> Picture:
+        """What is drawn, before it is laid out."""
+        return self._builder.whole()
+
+    @functools.cached_property
+    def layout(self) -> Layout:
+        """Where everything stands."""
+        return lay_out(self.picture)
+
+    @functools.cached_property
+    def svg(self) -> str:
+        """An SVG document."""
+        return svg(self.picture, self.layout)
+
+    @functools.cached_property
+    def dot(self) -> str:
+        """A text in the DOT language; needs no Graphviz."""
+        return dot_text(self.picture)
+
+    @property
+    def png(self) -> bytes:
+        """A bitmap, drawn by Graphviz from the DOT text."""
+        return run(self.dot, "png")
+
+    @property
+    def pdf(self) -> bytes:
+        """A PDF document, drawn by Graphviz from the DOT text."""
+        return run(self.dot, "pdf")
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the drawing to a file; its suffix says in which format."""
+        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        if suffix not in (".svg", ".dot", ".gv", ".html", ".png", ".pdf"):
+            raise ArgumentError(
+                f"a drawing is saved as .svg, .dot, .html, .png or .pdf, not {suffix or 'without'}"
+            )
+        found: str | bytes = getattr(self, {".gv": "dot"}.get(suffix, suffix[1:]))
+        with open(path, "wb") as file:
+            file.write(found if isinstance(found, bytes) else found.encode())
+
+    def _repr_mimebundle_(
+        self, include: Iterable[str] | None = None, exclude: Iterable[str] | None = None
+    ) -> dict[str, str]:
+        return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+
+    def __repr__(self) -> str:
+        return f"<drawing of {self.picture.title}: {self.picture.description}>"
+
+
+class _Draw:
+    """Pictures of graphs: `draw(...)` of one, `draw.diff(before, after)` of two in one."""
+
+    def __call__(
+        self,
+        *what: Any,
+        view: str | None = None,
+        wrt: Any = None,
+        fold: bool | int | None = None,
+        expand: Iterable[str] = (),
+        heat: str | None = None,
+        sizes: Mapping[str, int] | None = None,
+        title: str | None = None,
+    ) -> Drawing:
+        """A drawing of nodes, a graph, a grad_table, a compiled function or its log.
+
+        `view` is "forward", "gradient", "both", "pruned" (what Algorithm 6.5 drops stays as ghosts,
+        each saying why) or "jacobians" (edges bear local derivatives); by default all that there
+        is. `wrt` takes the gradients of the one node drawn. `fold=True` folds every scope and
+        repetition, `fold=False` as little as can be laid out, a number folds to so many boxes;
+        `expand` names scopes that stay open. `heat="cost"` colours by flops, for the `sizes` of
+        the symbols (100 unless given).
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> drawing = gc.draw(gc.tanh(x) * x, wrt=x)
+        >>> drawing.svg.startswith("<svg"), len(drawing.picture.boxes)
+        (True, 8)
+        """
+        subject = Subject(what, wrt, title)
+        if view is None:
+            has_gradients = any(map(subject.is_gradient, subject.order)) or subject.table
+            view = "both" if has_gradients else "forward"
+        if view not in VIEWS:
+            raise ArgumentError(f"view= is one of {', '.join(VIEWS)}, not {view!r}")
+        if heat not in (None, "cost"):
+            raise ArgumentError(f"heat= is 'cost', not {heat!r}")
+        return Drawing(
+            Builder(subject, view, fold=fold, expand=_names(expand), heat=heat, sizes=sizes)
+        )
+
+    def diff(
+        self,
+        before: Any,
+        after: Any,
+        *,
+        fold: bool | int | None = None,
+        title: str | None = None,
+    ) -> Drawing:
+        """Two graphs in one picture: what both hold, what only the first, what only the second.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> drawing = gc.draw.diff(gc.exp(x) + 1, gc.exp(x) - 1)
+        >>> sorted(box.state for box in drawing.picture.boxes)
+        ['', '', 'added', 'removed']
+        """
+        one, two = Subject([before]), Subject([after])
+        both = Subject([before, after], title=title)
+        if title is None:
+            both.title = "before and after" if one.title == two.title else (
+                f"{one.title} before, {two.title} after"
+            )
+        old, new = set(one.order), set(two.order)
+        state = {v: "" if v in old and v in new else "removed" if v in old else "added"
+                 for v in both.order}  # fmt: skip
+        counts = [sum(s == kind for s in state.values()) for kind in ("", "removed", "added")]
+        notes = ["{} nodes kept, {} removed, {} added.".format(*counts)]
+        return Drawing(Builder(both, "both", fold=fold, state=state, notes=notes))
+
+
+def _names(expand: Iterable[str]) -> Iterable[str]:
+    return [expand] if isinstance(expand, str) else expand
+
+
+draw = _Draw()
+
+

@@ -1,0 +1,201 @@
+"""The SVG of a picture, written by ourselves: text is text, nothing runs, nothing is fetched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from xml.sax.saxutils import escape
+
+from .layout import Layout, Line, Point
+from .picture import FONT_SIZE, KINDS, LINE_HEIGHT, SMALL, STATES, Box, Edge, Picture
+from .style import SHAPES, css
+from .text import short, width
+
+_EDGE = 16.0  # the paper's margin
+_TITLE, _LEGEND = 30.0, 30.0
+_STEPS_OF_HEAT = 5
+
+
+def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = True) -> str:
+    """A picture as an SVG document, the same for the same picture."""
+    legend = list(_legend(picture))
+    title_width = width(picture.title, 16) + 8
+    w = max(layout.width, min(title_width, 900), _legend_width(legend)) + 2 * _EDGE
+    top = _EDGE + (_TITLE if picture.title else 0)
+    h = top + layout.height + _LEGEND + _EDGE / 2
+    left = (w - layout.width) / 2
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="graphc" role="img" width="{_n(w)}" '
+        f'height="{_n(h)}" viewBox="0 0 {_n(w)} {_n(h)}">',
+        f"<title>{escape(picture.title)}</title>",
+        f"<desc>{escape(picture.description)}</desc>",
+        *([f"<style>\n{css()}\n</style>"] if with_style else []),
+        f'<rect class="paper" width="{_n(w)}" height="{_n(h)}"/>',
+    ]
+    if picture.title:
+        most = max(4, int(w / 8.5))
+        lines.append(
+            f'<text class="heading" x="{_n(_EDGE)}" y="{_n(_EDGE + 12)}">'
+            f"{escape(short(picture.title, most))}</text>"
+        )
+    lines.append(f'<g class="drawing" transform="translate({_n(left)} {_n(top)})">')
+    lines += _frames(layout)
+    lines += (part for edge in picture.edges for part in _edge(edge, layout, prefix))
+    lines += (part for box in picture.boxes for part in _box(box, layout, prefix))
+    lines.append("</g>")
+    lines += _legend_marks(legend, _EDGE, h - _LEGEND + 6)
+    lines.append("</svg>\n")
+    return "\n".join(lines)
+
+
+def _n(number: float) -> str:
+    """At most one decimal: the same digits wherever it is computed."""
+    return f"{round(number + 0.0, 1):.1f}".removesuffix(".0").replace("-0", "0", number == 0)
+
+
+def _frames(layout: Layout) -> Iterator[str]:
+    for frame in sorted(layout.frames, key=lambda f: f.depth):
+        (x0, y0), (x1, y1) = frame.low, frame.high
+        top = layout.height - y1
+        yield f'<g class="frame" data-name="{escape(frame.name, _QUOTES)}">'
+        size = f'width="{_n(x1 - x0)}" height="{_n(y1 - y0)}"'
+        yield f'<rect x="{_n(x0)}" y="{_n(top)}" {size} rx="8"/>'
+        yield f'<text x="{_n(x0 + 8)}" y="{_n(top + 14)}">{escape(frame.name)}</text></g>'
+
+
+_QUOTES = {'"': "&quot;"}
+
+
+def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
+    x, y = layout.places[box.id]
+    y = layout.height - y
+    w, h = box.size
+    classes = ["box", box.kind]
+    if box.state:
+        classes.append(box.state)
+    if box.heat is not None:
+        classes.append(f"heat{min(_STEPS_OF_HEAT - 1, int(box.heat * _STEPS_OF_HEAT))}")
+    if box.folded > 1:
+        classes.append("folded")
+    yield f'<g id="{prefix}{box.id}" class="{" ".join(classes)}">'
+    yield f"<title>{escape(chr(10).join(box.facts))}</title>"
+    if box.folded > 1:
+        for off in (6, 3):
+            yield _outline("round", x + off, y - off, w, h)
+    yield _outline(SHAPES[box.kind].outline, x, y, w, h)
+    if box.is_output:
+        inner = _outline(SHAPES[box.kind].outline, x, y, w - 6, h - 6)
+        yield inner.replace('class="shape"', 'class="shape rim"')
+    first = y - (len(box.lines) - 1) * LINE_HEIGHT / 2 + FONT_SIZE * 0.35
+    for k, line in enumerate(box.lines):
+        yield f'<text x="{_n(x)}" y="{_n(first + k * LINE_HEIGHT)}">{escape(line)}</text>'
+    yield "</g>"
+
+
+def _outline(outline: str, x: float, y: float, w: float, h: float) -> str:
+    left, right, top, low = x - w / 2, x + w / 2, y - h / 2, y + h / 2
+    if outline in ("pill", "round"):
+        radius = h / 2 if outline == "pill" else 5.0
+        return (
+            f'<rect class="shape" x="{_n(left)}" y="{_n(top)}" width="{_n(w)}" height="{_n(h)}" '
+            f'rx="{_n(radius)}"/>'
+        )
+    c = min(7.0, h / 3)
+    corners: Sequence[Point] = {
+        "note": [(left, top), (right - c, top), (right, top + c), (right, low), (left, low)],
+        "hexagon": [
+            (left, y), (left + c, top), (right - c, top),
+            (right, y), (right - c, low), (left + c, low),
+        ],
+        "octagon": [
+            (left, top + c), (left + c, top), (right - c, top), (right, top + c),
+            (right, low - c), (right - c, low), (left + c, low), (left, low - c),
+        ],
+    }[outline]  # fmt: skip
+    return f'<polygon class="shape" points="{_points(corners)}"/>'
+
+
+def _points(points: Sequence[Point]) -> str:
+    return " ".join(f"{_n(px)},{_n(py)}" for px, py in points)
+
+
+def _edge(edge: Edge, layout: Layout, prefix: str) -> Iterator[str]:
+    line = layout.lines.get(edge.id)
+    if line is None:
+        return
+    state = f" {edge.state}" if edge.state else ""
+    yield (
+        f'<g id="{prefix}{edge.id}" class="edge {edge.kind}{state}" '
+        f'data-from="{prefix}{edge.tail}" data-to="{prefix}{edge.head}">'
+    )
+    first, *rest = [(px, layout.height - py) for px, py in line.points]
+    curve = " ".join(f"{_n(px)},{_n(py)}" for px, py in rest)
+    yield f'<path d="M{_n(first[0])},{_n(first[1])} C{curve}"/>'
+    yield _tip(line, layout.height)
+    if edge.label and line.label is not None:
+        lx, ly = line.label[0], layout.height - line.label[1]
+        yield f'<text x="{_n(lx)}" y="{_n(ly + SMALL * 0.35)}">{escape(edge.label)}</text>'
+    yield "</g>"
+
+
+def _tip(line: Line, height: float) -> str:
+    """An arrowhead from the end of the curve to the border of the box."""
+    (x0, y0), (x1, y1) = line.points[-1], line.tip
+    length = math.hypot(x1 - x0, y1 - y0) or 1.0
+    ux, uy = (x1 - x0) / length, (y1 - y0) / length
+    bx, by = x1 - 7 * ux, y1 - 7 * uy
+    corners = [(x1, y1), (bx - 2.8 * uy, by + 2.8 * ux), (bx + 2.8 * uy, by - 2.8 * ux)]
+    return f'<polygon class="tip" points="{_points([(px, height - py) for px, py in corners])}"/>'
+
+
+# -- legend -----------------------------------------------------------------------------------
+
+
+def _legend(picture: Picture) -> Iterator[tuple[str, str, str]]:
+    """(what kind of mark, its class, its word), for what the picture holds."""
+    kinds = {box.kind for box in picture.boxes}
+    for kind, word in KINDS.items():
+        if kind in kinds:
+            yield "box", kind, "∇v: gradient by v" if kind == "gradient" else word
+    if any(box.is_output for box in picture.boxes):
+        yield "rim", "operation", "returned"
+    if any(edge.kind == "reuse" for edge in picture.edges):
+        yield "edge", "reuse", "forward value reused"
+    states = {box.state for box in picture.boxes}
+    for state, word in STATES.items():
+        if state in states:
+            yield "box", f"operation {state}", word
+    if picture.heat:
+        yield "heat", "", picture.heat
+
+
+def _legend_width(legend: Sequence[tuple[str, str, str]]) -> float:
+    return sum(_mark_width(mark) + width(word, SMALL) + 20 for mark, _, word in legend)
+
+
+def _mark_width(mark: str) -> float:
+    return 16.0 * _STEPS_OF_HEAT if mark == "heat" else 24.0
+
+
+def _legend_marks(legend: Sequence[tuple[str, str, str]], x: float, y: float) -> Iterator[str]:
+    if not legend:
+        return
+    yield '<g class="legend">'
+    for mark, name, word in legend:
+        span = _mark_width(mark)
+        if mark == "edge":
+            path = f'<path d="M{_n(x)},{_n(y + 6)} L{_n(x + span)},{_n(y + 6)}"/>'
+            yield f'<g class="edge {name}">{path}</g>'
+        elif mark == "heat":
+            for k in range(_STEPS_OF_HEAT):
+                cell = _outline("round", x + 16 * k + 8, y + 6, 16, 12)
+                yield f'<g class="operation heat{k}">{cell}</g>'
+        else:
+            outline = SHAPES[name.split()[0]].outline
+            drawn = _outline(outline, x + span / 2, y + 6, span, 14)
+            if mark == "rim":
+                drawn += _outline(outline, x + span / 2, y + 6, span - 6, 8)
+            yield f'<g class="{name}">{drawn}</g>'
+        yield f'<text x="{_n(x + span + 5)}" y="{_n(y + 10)}">{escape(word)}</text>'
+        x += span + width(word, SMALL) + 20
+    yield "</g>"

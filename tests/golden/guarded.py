@@ -1,0 +1,71 @@
+"""guarded: a NumPy program written by graphc. It needs NumPy alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+@np.errstate(all="ignore")
+def guarded(x):
+    """
+    x : f64[]
+    -> (f64[], f64[], f64[],)
+    """
+    x = as_input('x', x, np.float64, 0)
+    # golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+    t1 = x > 0.0
+    t2 = np.sqrt(x)
+    root = np.where(t1, t2, 0.0)
+    # gradient of golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+    t3 = 2.0 * t2
+    t4 = 1.0 / t3
+    result_1 = np.where(t1, t4, 0.0)
+    t5 = t4 / t3
+    t6 = -t5
+    t7 = t6 * 2.0
+    t8 = t7 * t4
+    result_2 = np.where(t1, t8, 0.0)
+    return (root[()], result_1[()], result_2[()],)
+
+
+class BindError(TypeError, ValueError):
+    """An argument that does not fit the program."""
+
+
+def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
+    """The argument as an array of the declared dtype, by conversions that lose nothing."""
+    is_typed = isinstance(value, np.ndarray | np.generic)
+    if isinstance(value, np.ma.MaskedArray):
+        raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}"
+        raise BindError(message) from None
+    if array.dtype != dtype and not is_typed:
+        array = fitted(name, array, dtype)
+    if array.dtype != dtype:
+        if not np.can_cast(array.dtype, dtype, "safe"):
+            raise BindError(
+                f"{name} needs {np.dtype(dtype)}, and {array.dtype} does not convert to it safely: "
+                f"convert it yourself with .astype(np.{np.dtype(dtype)})"
+            )
+        array = array.astype(dtype)
+    if array.ndim != ndim:
+        raise BindError(f"{name} needs {ndim} axes, and has shape {array.shape}")
+    return array[()] if ndim == 0 else array
+
+
+def fitted(name: str, array: Any, dtype: Any) -> Any:
+    """Python's numbers have no dtype of their own: they take the declared one if it holds them."""
+    is_integer = array.dtype.kind in "iu" and np.dtype(dtype).kind in "iu"
+    if not is_integer and not np.can_cast(array.dtype, dtype, "same_kind"):
+        return array
+    with np.errstate(over="ignore"):
+        taken = array.astype(dtype)
+    fits = taken == array if is_integer else np.isfinite(taken) | ~np.isfinite(array)
+    if not np.all(fits):
+        raise BindError(f"{name} needs {np.dtype(dtype)}, and {array[~fits][0]} does not fit in it")
+    return taken
