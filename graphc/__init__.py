@@ -14,7 +14,7 @@ from .autodiff import (
     vjp,
 )
 from .compile import Function, compile
-from .draw import Drawing, draw
+from .draw import Drawing, draw, tree
 from .errors import (
     ArgumentError,
     BindError,
@@ -151,6 +151,7 @@ from .ops.reduce import (
 )
 from .ops.scan import cumulative_prod, cumulative_sum
 from .shapes import TensorType, dim, dims
+from .sparse import sparse_hessian, sparse_jacobian, sparsity
 from .trace import (
     Jit,
     grad_fn,
@@ -293,6 +294,9 @@ __all__ = [
     "size",
     "softmax",
     "softplus",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
     "sqrt",
     "square",
     "squeeze",
@@ -311,6 +315,7 @@ __all__ = [
     "TensorType",
     "trace",
     "transpose",
+    "tree",
     "trunc",
     "value_and_grad",
     "var",

@@ -12,7 +12,7 @@ import numpy as np
 
 from .autodiff.backprop import carries
 from .errors import NotDifferentiable
-from .evaluate import bind, inputs_of, interpret, read_sizes
+from .evaluate import bind, interpret
 from .ir import Node, cuts_path, operands, topo
 
 Array = Any
@@ -127,8 +127,7 @@ class _Base:
                 raise error
         order = topo([v, x])
         self.v, self.x = v, x
-        self.values = bind(inputs_of(order, at), at)
-        self.sizes = read_sizes(self.values)
+        self.values, self.sizes = bind(order, at)
         interpret(order, self.values, self.sizes)
         reached = {x}
         for u in order:

@@ -51,7 +51,7 @@ def compile(
     if inputs is None:
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
-    return Function(name, graph, log, emit(graph, outputs, name))
+    return Function(name, graph, log, emit(graph, outputs, name), outputs)
 
 
 def _with_sizes(graph: Graph) -> Graph:
@@ -78,7 +78,7 @@ def _dims(v: Node) -> tuple[Dim, ...]:
 class Function:
     """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`)."""
 
-    def __init__(self, name: str, graph: Graph, log: Log, program: Program) -> None:
+    def __init__(self, name: str, graph: Graph, log: Log, program: Program, form: Any) -> None:
         self.name, self.graph, self.log, self.source = name, graph, log, program.source
         self._names = tuple(str(v.name) for v in graph.parameters)
         namespace: dict[str, Any] = {"__name__": f"graphc.programs.{name}"}
@@ -86,6 +86,9 @@ class Function:
         self._run = namespace[program.function]
         # The program is standalone, so its errors are its own; here they become graphc's.
         self._misfit = namespace.get("BindError", BindError)
+        if not forms.is_written(form):
+            run = self._run
+            self._run = lambda *args: forms.fill(form, forms.leaves(run(*args)))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != len(self._names):

@@ -37,17 +37,10 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
     if not isinstance(values, Mapping | None):
         raise ArgumentError(f"evaluate takes a dict of values, not a {type(values).__name__}")
     order = topo(nodes)
-    found = bind(inputs_of(order, values or {}), values or {})
-    sizes = read_sizes(found)
+    found, sizes = bind(order, values or {})
     with np.errstate(all="ignore"):
         interpret(order, found, sizes)
     return forms.fill(outputs, [np.array(found[v])[()] for v in nodes])
-
-
-def inputs_of(order: Iterable[Node], values: Mapping[Any, Any]) -> list[Node]:
-    """The inputs of an order, and those given beside: a gradient may need only their sizes."""
-    given = [v for v in values if isinstance(v, Node)]
-    return [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
 
 
 def interpret(
@@ -74,43 +67,51 @@ def _code(text: str) -> Any:
     return compile(text, "<numpy text>", "eval")
 
 
-def bind(inputs: Sequence[Node], values: Mapping[Any, Any]) -> dict[Node, Any]:
-    """Arrays for some inputs, converted and checked as a compiled program would."""
-    bound = {}
+def bind(
+    order: Sequence[Node], values: Mapping[Any, Any]
+) -> tuple[dict[Node, Any], dict[str, int]]:
+    """Arrays for the inputs of an order, and its sizes: checked as a compiled program would.
+
+    Inputs given beside those of the order count too: a gradient may need only their sizes.
+    """
+    given = [v for v in values if isinstance(v, Node)]
+    inputs = [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
     for v in inputs:
         if v not in values and v.name not in values:
             error = MissingInput(f"{v.name} has no value")
             error.locate(operands([v]))
             raise error
-        value = values[v] if v in values else values[v.name]
-        try:
-            bound[v] = runtime.as_input(str(v.name), value, v.dtype, v.ndim)
-        except runtime.BindError as error:
-            raise BindError(str(error)) from None
-    return bound
+    try:
+        bound = {v: _array(v, values[v] if v in values else values[v.name]) for v in inputs}
+        return bound, _sizes(bound, order)
+    except runtime.BindError as error:
+        raise BindError(str(error)) from None
 
 
-def read_sizes(bound: Mapping[Node, Any]) -> dict[str, int]:
+def _array(v: Node, value: Any) -> Any:
+    return runtime.as_input(str(v.name), value, v.dtype, v.ndim)
+
+
+def _sizes(bound: Mapping[Node, Any], order: Iterable[Node]) -> dict[str, int]:
     """The sizes that some arrays give to the symbols, by the names that NumPy texts use."""
     inputs = list(bound)
     known: dict[Any, int] = {}
     readings = shapes.readings([v.shape for v in inputs])
-    try:
-        for symbol, i, axis, factor, rest in readings:
-            v = inputs[i]
-            known[symbol] = runtime.solve_size(
-                str(v.name), axis, bound[v].shape[axis], factor, shapes.number(rest, known),
-                shapes.show(v.shape[axis]),
-            )  # fmt: skip
-    except runtime.BindError as error:
-        raise BindError(str(error)) from None
+    for symbol, i, axis, factor, rest in readings:
+        v = inputs[i]
+        known[symbol] = runtime.solve_size(
+            str(v.name), axis, bound[v].shape[axis], factor, shapes.number(rest, known),
+            shapes.show(v.shape[axis]),
+        )  # fmt: skip
     sources = shapes.sources(readings, [str(v.name) for v in inputs])
     for v, array in bound.items():
         wanted = tuple(shapes.number(d, known) for d in v.shape)
         if np.shape(array) != wanted:
             texts = tuple(map(shapes.show, v.shape))
             reasons = tuple(shapes.reason(d, sources) for d in v.shape)
-            raise BindError(
-                str(runtime.wrong_shape(str(v.name), array.shape, wanted, texts, reasons))
-            )
+            raise runtime.wrong_shape(str(v.name), array.shape, wanted, texts, reasons)
+    for d in shapes.doubtful(v.shape for v in order):
+        if known.keys() >= d.free_symbols and shapes.number(d, known) < 0:
+            text, size = shapes.show(d), shapes.number(d, known)
+            raise runtime.no_size(text, size, shapes.reason(d, sources))
     return {f"dim_{symbol.name}": size for symbol, size in known.items()}

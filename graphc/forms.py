@@ -70,6 +70,15 @@ def write(form: Any, texts: Sequence[str]) -> str:
     return written(form)
 
 
+def is_written(form: Any) -> bool:
+    """Whether the text of `write` builds the form as it is: plain Python has no named tuples."""
+    if isinstance(form, dict):
+        return all(map(is_written, form.values()))
+    if isinstance(form, list | tuple):
+        return not hasattr(form, "_fields") and all(map(is_written, form))
+    return True
+
+
 def map_leaves(function: Callable[[Any], Any], form: Any) -> Any:
     """The form with a function applied to each leaf."""
     return fill(form, [function(leaf) for leaf in leaves(form)])

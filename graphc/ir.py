@@ -563,11 +563,13 @@ def _typed(value: Any, taker: str) -> Node | bool | int | float:
 
 
 def _weak(value: bool | int | float, peers: list[np.dtype[Any]], taker: str) -> Node:
-    dtype = np.result_type(*peers, value) if peers else None
+    # Integers beyond int64 have no dtype of their own: 1 stands for them.
+    kind = 1 if type(value) is int else value
+    dtype = np.result_type(*peers, kind) if peers else None
     try:
         return FUNCTIONS["constant"](value, dtype=dtype)  # type: ignore[no-any-return]
-    except OverflowError:
-        raise DTypeError(f"{taker}: {value} does not fit in {dtype}") from None
+    except DTypeError:
+        raise DTypeError(f"{taker}: {value} does not fit in {dtype or 'int64'}") from None
 
 
 # The order in which this thread, or else any thread, last declared its inputs.
@@ -750,7 +752,13 @@ class Graph:
         new = rebuild(self.nodes, rule, replacements)
         if all(old is node for old, node in new.items()):
             return self
-        return Graph([new[v] for v in self.outputs], self.parameters)
+        outputs = [new[v] for v in self.outputs]
+        if not replacements:
+            return Graph(outputs, self.parameters)
+        # A parameter that is replaced gives way to what its substitute needs.
+        kept = [p for p in self.parameters if new.get(p, p) is p]
+        needed = [v for v in topo(outputs) if v.op.name == "input"]
+        return Graph(outputs, dict.fromkeys([*kept, *needed]))
 
     @functools.cached_property
     def names(self) -> dict[Node, str]:

@@ -152,7 +152,9 @@ def names_of(graph: Graph) -> dict[Node, Term]:
     """The names by which terms refer to nodes: the user's, and ∇v for the gradient by v."""
     names: dict[Node, Term] = {}
     for v, name in graph.names.items():
-        if v.adjoint_of is not None and not v.name and v.origin is not None:
+        if v.adjoint_of is not None and not v.name:
+            if is_written_inside(v):
+                continue  # a number that happens to be a gradient
             names[v] = Term("gradient", "", (names.get(v.adjoint_of, ELIDED),))
         else:
             names[v] = Term("name", name)
@@ -257,8 +259,8 @@ def reference(v: Node, names: Mapping[Node, Term]) -> Term:
 # -- LaTeX ------------------------------------------------------------------------------------
 
 _GREEK = """
-    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon
-    phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau
+    upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega
 """.split()
 _ACCENTS = ("hat", "bar", "tilde", "dot", "vec")
 _FUNCTIONS = (

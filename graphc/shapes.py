@@ -188,16 +188,17 @@ def span_length(size: Dim, start: Dim | None, stop: Dim | None, step: int) -> Di
     """How many elements of an axis `start:stop:step` takes, with Python's rules for bounds."""
     low = 0 if step > 0 else -1
     high = size + low
-    begin = (low if step > 0 else high) if start is None else _clamped(start, size, low, high)
-    end = (high if step > 0 else low) if stop is None else _clamped(stop, size, low, high)
-    distance = sp.sympify(end - begin) if step > 0 else sp.sympify(begin - end)
+    # Each bound is kept from leaving the axis at its own end. At the other end nothing is left to take.
+    first, last = (start, stop) if step > 0 else (stop, start)
+    left = low if first is None else sp.Max(low, _from_zero(first, size))
+    right = high if last is None else sp.Min(high, _from_zero(last, size))
+    distance = sp.sympify(right - left)
     return as_dim(sp.Max(0, sp.floor((distance + abs(step) - 1) / abs(step))))
 
 
-def _clamped(bound: Dim, size: Dim, low: Dim, high: Dim) -> Dim:
-    if bound.is_negative if is_expression(bound) else bound < 0:
-        bound = bound + size
-    return sp.Max(low, sp.Min(bound, high))
+def _from_zero(bound: Dim, size: Dim) -> Dim:
+    is_negative = bound.is_negative if is_expression(bound) else bound < 0
+    return bound + size if is_negative else bound
 
 
 def as_bound(value: Dim) -> Dim:
@@ -207,12 +208,12 @@ def as_bound(value: Dim) -> Dim:
     return int(value)
 
 
-def as_axis(axis: object, rank: int) -> int:
+def as_axis(axis: object, rank: int, of: str = "tensor") -> int:
     """A non-negative axis number."""
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
         raise ShapeError(f"an axis must be an int, and {axis!r} is {_a(axis)}")
     if not -rank <= axis < rank:
-        raise ShapeError(f"axis {axis} does not exist in a tensor of {rank} axes")
+        raise ShapeError(f"axis {axis} does not exist in a {of} of {rank} axes")
     return int(axis) % rank
 
 
@@ -285,11 +286,18 @@ def symbols(values: Iterable[Dim]) -> list[Dim]:
     return list(found)
 
 
+def is_polynomial(value: Dim) -> bool:
+    """Whether a dim is made of sums and products alone: no rounding, no choice of the larger."""
+    return isinstance(value, int) or not value.has(sp.Max, sp.Min, sp.floor, sp.ceiling, sp.Mod)
+
+
 @functools.lru_cache(maxsize=4096)
 def is_at_least(a: Dim, b: Dim) -> bool:
     """Whether a >= b is certain, whatever positive integers the symbols are."""
     difference = sp.sympify(a - b)
     # In terms of how much each symbol exceeds 1, a sum without negative terms is not negative.
+    if not is_polynomial(difference):
+        return bool(difference.is_nonnegative)
     shifted = sp.expand(difference.subs({s: s + 1 for s in difference.free_symbols}))
     terms = sp.Add.make_args(shifted)
     return all(term.subs({s: 1 for s in term.free_symbols}) >= 0 for term in terms)
@@ -341,6 +349,20 @@ def readings(shapes: Sequence[Shape]) -> list[Reading]:
     if missing:
         raise ShapeError(f"no input shows the size {missing[0]} in a form it can be read from")
     return list(found.values())
+
+
+def doubtful(shapes: Iterable[Shape]) -> list[Dim]:
+    """The sizes, each once, that come out below 0 where a symbol is 0 or small, such as n - 1."""
+    found = dict.fromkeys(d for shape in dict.fromkeys(shapes) for d in shape)
+    return [d for d in found if _may_be_negative(d)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _may_be_negative(value: Dim) -> bool:
+    if isinstance(value, int):
+        return False
+    loose = {s: sp.Symbol(s.name, integer=True, nonnegative=True) for s in value.free_symbols}
+    return value.subs(loose).is_nonnegative is not True
 
 
 def sources(readings: Iterable[Reading], names: Sequence[str]) -> dict[Dim, str]:

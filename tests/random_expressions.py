@@ -60,3 +60,68 @@ def expression(seed, inputs, depth=12):
     v = build(int(rng.integers(1, depth + 1)))
     # An expression of constants alone has no input to be a function of.
     return v + inputs[0] if v.shape != inputs[0].shape else v
+
+
+def tensor_graph(seed, inputs, steps=14):
+    """A graph of layout, contraction, reduction and arithmetic on some matrices, vectors, scalars."""
+    rng = np.random.default_rng(seed)
+    made = list(inputs)
+
+    def pick(holds=lambda v: True):
+        found = [v for v in made if holds(v)]
+        return found[rng.integers(0, len(found))] if found else None
+
+    def matching(v):
+        def broadcasts(u):
+            try:
+                return gc.shapes.broadcast(u.shape, v.shape) == v.shape
+            except gc.ShapeError:
+                return False
+
+        return pick(broadcasts)
+
+    def axis(v):
+        return int(rng.integers(0, v.ndim))
+
+    def contracted(v):
+        other = pick(lambda u: u.ndim == 2 and u.shape[0] == v.shape[-1])
+        return v @ other if other is not None else gc.square(v)
+
+    def sliced(v):
+        k = axis(v)
+        pieces = [v[(slice(None),) * k + (slice(0, 1),)], v[(slice(None),) * k + (slice(1, None),)]]
+        return gc.concat(pieces, axis=k)
+
+    moves = [
+        lambda v: v + matching(v),
+        lambda v: v - matching(v),
+        lambda v: v * matching(v),
+        lambda v: v / (2 + gc.square(matching(v))),
+        lambda v: -v,
+        lambda v: v * float(rng.choice(CONSTANTS)),
+        lambda v: v / float(rng.choice([2.0, 3.0, -4.0])),
+        lambda v: v ** float(rng.choice([0.0, 1.0, 2.0, 3.0])),
+        lambda v: gc.tanh(v),
+        lambda v: gc.relu(v),
+        lambda v: gc.abs(v),
+        lambda v: gc.where(v > 0, v, matching(v)),
+        lambda v: gc.transpose(v),
+        lambda v: gc.reshape(gc.reshape(v, (-1,)), v.shape),
+        lambda v: gc.sum(v, axis=axis(v), keepdims=True) if v.ndim else v,
+        lambda v: gc.sum(v),
+        lambda v: gc.mean(v, axis=axis(v)) if v.ndim else v,
+        lambda v: gc.sum(v * matching(v)),
+        lambda v: gc.softmax(v) if v.ndim else v,
+        lambda v: gc.log(gc.softmax(v)) if v.ndim else v,
+        lambda v: gc.log(gc.sum(gc.exp(v), axis=axis(v), keepdims=True)) if v.ndim else v,
+        lambda v: gc.max(v, axis=axis(v), keepdims=True) if v.ndim else v,
+        lambda v: contracted(v) if v.ndim else v,
+        lambda v: gc.transpose(contracted(v)) if v.ndim else v,
+        lambda v: gc.broadcast_to(v, (2, *v.shape))[0] if v.ndim < 3 else v,
+        lambda v: sliced(v) if v.ndim else v,
+        lambda v: gc.astype(gc.astype(v, "float64"), v.dtype),
+    ]
+    for _ in range(steps):
+        v = pick(lambda u: u.ndim < 3)
+        made.append(moves[rng.integers(0, len(moves))](v))
+    return gc.tanh(gc.mean(made[-1])) + gc.sum(gc.tanh(made[-2] / 8))

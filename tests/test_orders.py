@@ -141,7 +141,8 @@ def test_third_derivatives_of_a_chain_of_matrix_products():
         cube = m * m * m
         return cube[0, 0] + cube[1, 1]
 
-    assert_third_derivatives(gc.einsum("ii->", x @ x @ x), x, truth, np.array([[0.5, -1.0], [2.0, 0.25]]))
+    point = np.array([[0.5, -1.0], [2.0, 0.25]])
+    assert_third_derivatives(gc.einsum("ii->", x @ x @ x), x, truth, point)
 
 
 def test_third_derivatives_through_products_and_tanh():

@@ -444,8 +444,10 @@ def _cut(v: Node, term: Term) -> Term:
 def _restricted(term: Term, p: int, span: Span, size: Dim) -> Term:
     """Own axis p cut to a span: whatever is tied to it lies within the span from now on."""
     tie = term.own[p].axis
-    tied = [leg for leg in term.legs if leg.axis is tie]
-    if any(leg.within is not None for leg in tied):
+    if any(leg.within is not None for leg in term.legs if leg.axis is tie):
+        overlap = _overlap(term, p, span, size)
+        if overlap is not None:
+            return overlap
         term = loosened(term, p)
         tie = term.own[p].axis
     dense, axes = term.dense, term.axes
@@ -458,10 +460,71 @@ def _restricted(term: Term, p: int, span: Span, size: Dim) -> Term:
     def moved(leg: Leg) -> Leg:
         if leg.axis is not tie:
             return leg
-        return Leg(Axis(1) if size == 1 else new, (span, tie.size))
+        return Leg(Axis(1) if size == 1 else new, (_explicit(span, tie.size), tie.size))
 
     result = Term(dense, axes, tuple(map(moved, term.batch)), tuple(map(moved, term.own)))
     return result.with_own(p, Leg(Axis(1) if size == 1 else new))
+
+
+def _overlap(term: Term, p: int, span: Span, size: Dim) -> Term | None:
+    """The cut of an axis that lies within another: what both spans have in common, if that is known."""
+    leg, tie = term.own[p], term.own[p].axis
+    frames = [other.within for other in term.legs if other.axis is tie and other.within]
+    if not all(_is_plain(*frame) for frame in [(span, leg.size), *frames]):
+        return None
+    first, last = _bounds(span, leg.size)
+    start, stop = (0, tie.size) if leg.within is None else _bounds(*leg.within)
+    low, high = _larger(first, start), _smaller(last, stop)
+    if low is None or high is None or high - low == 1 or not shapes.is_at_least(high, low):
+        return None
+    new = tie if high - low == tie.size else Axis(as_dim(high - low))
+    dense, axes = term.dense, term.axes
+    if tie in axes and new is not tie:
+        part = slice(as_dim(low - start), as_dim(high - start))
+        index = tuple(part if a is tie else slice(None) for a in axes)
+        dense = FUNCTIONS["getitem"](dense, index)
+        axes = tuple(new if a is tie else a for a in axes)
+
+    def moved(other: Leg) -> Leg:
+        if other.axis is not tie or new is tie:
+            return other
+        begin = 0 if other.within is None else _bounds(*other.within)[0]
+        return Leg(new, (_between(begin + low - start, begin + high - start), other.size))
+
+    result = Term(dense, axes, tuple(map(moved, term.batch)), tuple(map(moved, term.own)))
+    is_all = low == first and high == last
+    within = None if is_all else (_between(low - first, high - first), size)
+    return result.with_own(p, Leg(new, within))
+
+
+def _bounds(span: Span, size: Dim) -> tuple[Dim, Dim]:
+    """Where a span of step 1 begins and ends, counted from 0."""
+    start = span.start or 0
+    is_negative = start.is_negative if shapes.is_expression(start) else start < 0
+    start = size + start if is_negative else start
+    return start, start + span.length(size)
+
+
+def _is_plain(span: Span, size: Dim) -> bool:
+    """Whether a span is of step 1, and its bounds are sums and products of sizes."""
+    return span.step == 1 and all(map(shapes.is_polynomial, (size, *_bounds(span, size))))
+
+
+def _between(start: Dim, stop: Dim) -> Span:
+    return Span(as_dim(start), as_dim(stop), 1)
+
+
+def _explicit(span: Span, size: Dim) -> Span:
+    """The same span, written in one way."""
+    return _between(*_bounds(span, size)) if _is_plain(span, size) else span
+
+
+def _larger(a: Dim, b: Dim) -> Dim | None:
+    return a if shapes.is_at_least(a, b) else b if shapes.is_at_least(b, a) else None
+
+
+def _smaller(a: Dim, b: Dim) -> Dim | None:
+    return b if shapes.is_at_least(a, b) else a if shapes.is_at_least(b, a) else None
 
 
 def _placed(v: Node, parts: Parts) -> Terms:
@@ -491,7 +554,12 @@ def _put(v: Node, term: Term) -> Term:
 
 def _within(term: Term, p: int, span: Span, size: Dim) -> Term:
     """Own axis p as a part of a longer axis."""
-    if term.own[p].within is not None:
+    axis, within = term.own[p]
+    span = _explicit(span, size)
+    if within is not None and _is_plain(span, size) and _is_plain(*within):
+        start, stop = (span.start + end for end in _bounds(*within))
+        return term.with_own(p, Leg(axis, (_between(start, stop), size)))
+    if within is not None:
         term = loosened(term, p)
     return term.with_own(p, Leg(term.own[p].axis, (span, size)))
 

@@ -1,5 +1,6 @@
 """Pictures: what a graph looks like, as SVG, DOT, HTML, PNG or PDF."""
 
 from .drawing import Drawing, draw
+from .tree import Outline, tree
 
-__all__ = ["Drawing", "draw"]
+__all__ = ["Drawing", "Outline", "draw", "tree"]

@@ -10,7 +10,7 @@ from .. import shapes
 from ..errors import GraphcError
 from ..ir import FUNCTIONS, OPS, Node
 from ..notation import Term, is_written_inside, leaf_term, reference, size_text, term, text
-from .fold import Group, Pieces, fold
+from .fold import Group, Pieces, fold, with_leaves
 from .picture import Box, Edge, Moment, Picture, Share
 from .subject import Link, Piece, Subject
 from .text import printable, short
@@ -50,6 +50,13 @@ class Builder:
         self.inputs: list[list[int]] = [[] for _ in self.pieces]
         for link in self.links:
             self.inputs[link.head].append(link.tail)
+        self.scopes = with_leaves(
+            self.inputs, [_scope(p) for p in self.pieces], [p.is_gradient for p in self.pieces]
+        )
+        at = {p.node: i for i, p in enumerate(self.pieces)}
+        for i, piece in enumerate(self.pieces):
+            if piece.adjoint_of and piece.adjoint_of[0] in at:
+                self.scopes[i] = self.scopes[at[piece.adjoint_of[0]]]
         self.groups: dict[str, Group] = {}
         self._sizes: dict[Node, str] = {}
 
@@ -86,8 +93,7 @@ class Builder:
         part = Pieces(
             [[place[x] for x in self.inputs[i] if x in place] for i in members],
             like,
-            [_scope(self.pieces[i]) for i in members] if len(place) == len(self.pieces) else
-            [()] * len(members),
+            [self.scopes[i] if len(place) == len(self.pieces) else () for i in members],
             [self.pieces[i].is_gradient for i in members],
         )  # fmt: skip
         groups = fold(part, self.most, self.fold_all, self.expand)
@@ -157,6 +163,8 @@ class Builder:
             edges.append(
                 Edge(f"{prefix}e{len(edges)}", ids[tail], ids[head], kind, label, state, len(links))
             )
+        if len(edges) > 2 * len(groups) and any(g.kind == "stretch" for g in groups):
+            return _direct(edges)
         return edges
 
     # What edges and boxes say
@@ -176,7 +184,7 @@ class Builder:
         is_output = any(
             self.pieces[i].node in outputs and not self.pieces[i].is_entry for i in group.members
         )
-        path = _scope(first)
+        path = self.scopes[group.members[0]]
         if group.kind != "piece":
             if group.name in path:
                 path = path[: path.index(group.name)]
@@ -365,12 +373,25 @@ class Builder:
 
 
 def _scope(piece: Piece) -> tuple[str, ...]:
-    return () if piece.is_entry or piece.node.op.family == "leaf" else piece.node.scope
+    """A gradient stands where its forward node stands."""
+    v = piece.adjoint_of[0] if piece.adjoint_of else piece.node
+    return () if v.op.family == "leaf" else v.scope
 
 
 def _likeness(piece: Piece) -> tuple[Any, ...]:
     v = piece.node
     return v.op, v.type, len(v.inputs), piece.is_entry, bool(piece.adjoint_of)
+
+
+def _direct(edges: list[Edge]) -> list[Edge]:
+    """Between stretches of a graph: the edges that do not follow from longer ways."""
+    import networkx
+
+    graph = networkx.DiGraph((e.tail, e.head) for e in edges)
+    if not networkx.is_directed_acyclic_graph(graph):
+        return edges
+    kept = networkx.transitive_reduction(graph).edges
+    return [e for e in edges if (e.tail, e.head) in kept]
 
 
 def _renumber(group: Group, members: Sequence[int]) -> None:

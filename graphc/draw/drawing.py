@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import ArgumentError
 from .build import Builder
+from .html import page
 from .layout import Layout, dot_text, lay_out, run
 from .picture import Picture
 from .subject import VIEWS, Subject
@@ -40,6 +41,11 @@ class Drawing:
     def dot(self) -> str:
         """A text in the DOT language; needs no Graphviz."""
         return dot_text(self.picture)
+
+    @functools.cached_property
+    def html(self) -> str:
+        """One self-contained page: pan, zoom, search, fold and unfold, backprop step by step."""
+        return page(self._builder, self.picture, self.layout)
 
     @property
     def png(self) -> bytes:

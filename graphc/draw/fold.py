@@ -66,7 +66,7 @@ def _by_scope(
     pieces: Pieces, singles: list[Group], most: int, is_open: frozenset[str]
 ) -> list[Group]:
     """Every scope is a group; then scopes are opened from the outside while there is room."""
-    scopes = _with_leaves(pieces)
+    scopes = pieces.scopes
     tree: dict[tuple[str, ...], list[int]] = {}
     for i, path in enumerate(scopes):
         for depth in range(1, len(path) + 1):
@@ -102,18 +102,20 @@ def _is_open(path: tuple[str, ...], names: frozenset[str]) -> bool:
     return path[-1] in names or "/".join(path) in names
 
 
-def _with_leaves(pieces: Pieces) -> list[tuple[str, ...]]:
+def with_leaves(
+    inputs: Sequence[Sequence[int]], scopes: Sequence[tuple[str, ...]], halves: Sequence[bool]
+) -> list[tuple[str, ...]]:
     """Scopes, where a leaf that one scope alone uses belongs to it."""
     users: dict[int, set[tuple[str, ...]]] = {}
-    for i, inputs in enumerate(pieces.inputs):
-        for x in inputs:
-            if not pieces.inputs[x] and not pieces.scopes[x] and not pieces.halves[i]:
-                users.setdefault(x, set()).add(pieces.scopes[i])
-    scopes = list(pieces.scopes)
+    for i, operands in enumerate(inputs):
+        for x in operands:
+            if not inputs[x] and not scopes[x] and not halves[i]:
+                users.setdefault(x, set()).add(scopes[i])
+    found = list(scopes)
     for x, paths in users.items():
         if len(paths) == 1:
-            (scopes[x],) = paths
-    return scopes
+            (found[x],) = paths
+    return found
 
 
 # -- repeated structure -----------------------------------------------------------------------

@@ -5,11 +5,12 @@ The layout sees sizes only, never text, so it does not depend on the fonts of a 
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import subprocess
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import GraphcError
@@ -19,6 +20,8 @@ from .text import printable, short, width
 
 # Deeper scopes are drawn as part of the one at this depth.
 _DEEPEST = 6
+# So many boxes of a scope are tied to those of the next.
+_TIES = 8
 # Graphviz keeps global state.
 _one_at_a_time = threading.Lock()
 
@@ -87,14 +90,40 @@ def dot_text(picture: Picture, for_layout: bool = False) -> str:
     drawn |= {e.head for e in picture.edges if e.kind == "value"}
     for edge in picture.edges:
         _add_edge(graph, edge, edge.tail in drawn, for_layout)
-    for box in picture.boxes:
-        if box.beside:
-            with graph.subgraph() as row:
-                row.attr(rank="same")
-                row.node(box.beside)
-                row.node(box.id)
-            graph.edge(box.beside, box.id, style="invis", weight="2")
+    for upper, lower in _stacked(picture):
+        graph.edge(upper, lower, style="invis", weight="0")
     return str(graph.source)
+
+
+def _stacked(picture: Picture) -> Iterator[tuple[str, str]]:
+    """Pairs of boxes that keep a scope below the scopes whose values it takes."""
+    part = {box.id: box.part[:1] for box in picture.boxes}
+    below: dict[tuple[str, ...], dict[tuple[str, ...], None]] = {}
+    has_lower, has_upper = set(), set()
+    for edge in picture.edges:
+        one, other = part[edge.tail], part[edge.head]
+        if one == other and edge.kind != "reuse":
+            upper, lower = (edge.tail, edge.head)[:: 1 if edge.kind == "value" else -1]
+            has_lower.add(upper)
+            has_upper.add(lower)
+        elif one and other and edge.kind == "value":
+            below.setdefault(one, {})[other] = None
+    members: dict[tuple[str, ...], list[str]] = {}
+    for box in picture.boxes:
+        members.setdefault(part[box.id], []).append(box.id)
+    for one, others in below.items():
+        lowest = [b for b in members[one] if b not in has_lower]
+        for other in others:
+            if one not in below.get(other, {}):
+                highest = [b for b in members[other] if b not in has_upper]
+                yield from itertools.product(lowest[:_TIES], highest[:_TIES])
+
+
+def _add_row(into: Any, box: Box) -> None:
+    """A gradient stands to the right of its forward node."""
+    with into.subgraph() as row:
+        row.attr(rank="same")
+        row.edge(box.beside, box.id, style="invis", weight="2")
 
 
 def _add_boxes(graph: Any, picture: Picture, for_layout: bool) -> None:
@@ -106,17 +135,27 @@ def _add_boxes(graph: Any, picture: Picture, for_layout: bool) -> None:
             tree.setdefault(path[:depth], [])
         tree[path].append(box)
     numbers = {path: k for k, path in enumerate(tree)}
+    part_of = {box.id: box.part[:_DEEPEST] for box in picture.boxes}
+    inside: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+    for path in tree:
+        inside.setdefault(path[:-1], []).append(path)
 
     def add(into: Any, path: tuple[str, ...]) -> None:
         for box in tree[path]:
             _add_box(into, box, for_layout)
-        for inner in tree:
-            if inner[:-1] == path and inner:
+        for box in tree[path]:
+            if box.beside and part_of.get(box.beside) == path:
+                _add_row(into, box)
+        for inner in inside.get(path, ()):
+            if inner:
                 with into.subgraph(name=f"cluster_{numbers[inner]}") as part:
                     part.attr(**_frame_attributes(inner[-1], for_layout))
                     add(part, inner)
 
     add(graph, ())
+    for box in picture.boxes:
+        if box.beside and part_of[box.id] != part_of.get(box.beside):
+            _add_row(graph, box)
 
 
 def _frame_attributes(name: str, for_layout: bool) -> dict[str, str]:

@@ -98,7 +98,8 @@ class Subject:
     def _name_adjoints(self) -> None:
         """In a table every gradient is ∇v, also where the node itself does not know."""
         for step in self.table.steps if self.table else ():
-            if step.node in self.names and self.is_gradient(step.gradient):
+            is_number = is_written_inside(step.gradient)
+            if step.node in self.names and self.is_gradient(step.gradient) and not is_number:
                 self.names.setdefault(
                     step.gradient, Term("gradient", "", (self.names[step.node],))
                 )

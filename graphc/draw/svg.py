@@ -80,8 +80,8 @@ def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
     yield f'<g id="{prefix}{box.id}" class="{" ".join(classes)}">'
     yield f"<title>{escape(chr(10).join(box.facts))}</title>"
     if box.folded > 1:
-        for off in (6, 3):
-            yield _outline("round", x + off, y - off, w, h)
+        for off in (6, 3):  # a stack, on the side where no arrow arrives
+            yield _outline("round", x + off, y - off if box.is_gradient else y + off, w, h)
     yield _outline(SHAPES[box.kind].outline, x, y, w, h)
     if box.is_output:
         inner = _outline(SHAPES[box.kind].outline, x, y, w - 6, h - 6)

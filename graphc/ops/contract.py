@@ -378,7 +378,10 @@ def dot(x1: Any, x2: Any) -> Node:
     a, b = lift([x1, x2], "dot")
     if not a.ndim or not b.ndim:
         return multiply(a, b)
-    return tensordot(a, b, ((a.ndim - 1,), (b.ndim - 1 if b.ndim == 1 else b.ndim - 2,)))
+    j, k = a.ndim - 1, max(b.ndim - 2, 0)
+    if a.shape[j] != b.shape[k]:
+        raise ShapeError(f"dot needs equal sizes, and {a.shape[j]} is not {b.shape[k]}")
+    return tensordot(a, b, ((j,), (k,)))
 
 
 @spelling

@@ -207,9 +207,26 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
     return onto(times(g, built), node.inputs[i])
 
 
-power = elementwise(
+_power = elementwise(
     "power", lambda x, y: x**y, numpy="x0 ** x1", bprop=_power_bprop, between=(0.5, 2.0)
 )
+
+
+@spelling
+def power(x1: Any, x2: Any) -> Node:
+    """x1 raised to x2.
+
+    >>> import graphc as gc
+    >>> float(gc.evaluate(gc.power(gc.constant(2.0), 3), {}))
+    8.0
+    """
+    base, exponent = lift([x1, x2], "power")
+    are_integers = base.dtype.kind in "biu" and exponent.dtype.kind in "biu"
+    if are_integers and exponent.op.name == "constant":
+        if (exponent.attrs["value"].array < 0).any():
+            raise DTypeError("integers have no negative powers: convert the base with gc.astype")
+    return _power(base, exponent)
+
 
 # -- exponentials and their kin ---------------------------------------------------------------
 

@@ -28,8 +28,13 @@ def sum_to(x: Node, shape: object) -> Node:
 
 
 def _broadcast_type(x: TensorType, shape: Shape) -> TensorType:
-    if shapes.broadcast(x.shape, shape) != shape:
-        raise ShapeError(f"{shapes.show(x.shape)} does not broadcast to {shapes.show(shape)}")
+    sentence = f"{shapes.show(x.shape)} does not broadcast to {shapes.show(shape)}"
+    try:
+        fits = shapes.broadcast(x.shape, shape) == shape
+    except ShapeError as error:
+        raise ShapeError(f"{sentence}: {error.sentence}") from None
+    if not fits:
+        raise ShapeError(sentence)
     return x.with_shape(shape)
 
 
@@ -405,7 +410,7 @@ def expand_dims(x: Any, axis: int = 0) -> Node:
     f64[n, 1]
     """
     (value,) = lift([x], "expand_dims")
-    at = as_axis(axis, value.ndim + 1)
+    at = as_axis(axis, value.ndim + 1, "result")
     return _getitem(value, index=(_WHOLE,) * at + (None,) + (_WHOLE,) * (value.ndim - at))
 
 

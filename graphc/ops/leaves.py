@@ -156,12 +156,18 @@ def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
     if any(isinstance(leaf, Node) for leaf in forms.leaves(value)):
         raise ArgumentError("a list of nodes is no tensor by itself: join them with gc.stack")
     try:
-        array = np.asarray(value, dtype=None if dtype is None else as_dtype(dtype))
+        array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"constant cannot make an array of {value!r}: {error}") from None
-    if array.dtype == object:
+    if array.dtype.kind not in "biufc":
         raise DTypeError(f"constant cannot make an array of numbers of {value!r}")
-    return _constant(value=Value(array.astype(as_dtype(array.dtype))))
+    wanted = as_dtype(array.dtype if dtype is None else dtype)
+    with np.errstate(all="ignore"):
+        taken = array.astype(wanted)
+    is_rounded = wanted.kind == "f" and array.dtype.kind in "biuf"  # as every float is
+    if not is_rounded and not np.array_equal(taken, array):
+        raise DTypeError(f"{value} does not fit in {wanted}")
+    return _constant(value=Value(taken))
 
 
 @spelling

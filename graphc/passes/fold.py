@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..evaluate import interpret
 from ..ir import FUNCTIONS, Graph, Node
 from ..shapes import symbols
-from .log import Log
+
+if TYPE_CHECKING:
+    from .log import Log
 
 
 def fold(graph: Graph, log: Log) -> Graph:
     """Replace operations on constants by constants, where that makes nothing larger."""
-    folded = graph.rewritten(_folded)
+    folded = graph.rewritten(folded_node)
     log.add("fold", folded)
     return folded
 
 
-def _folded(v: Node) -> Node:
+def folded_node(v: Node) -> Node:
     """op(constants) = constant"""
-    if not v.inputs or any(x.op.name != "constant" for x in v.inputs) or symbols(v.shape):
+    for x in v.inputs:
+        if x.op.name != "constant":
+            return v
+    if not v.inputs or symbols(v.shape):
         return v
     if v.size > max(x.size for x in v.inputs):
         return v

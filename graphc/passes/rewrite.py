@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import InvalidGraph
 from ..ir import FUNCTIONS, Graph, Node, _again, ancestors, building_for
+from .fold import folded_node
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
 _ROUNDS = 12
@@ -30,7 +31,7 @@ class Rule:
     is_strict: bool
     hides: bool
     signs: bool
-    asks_for_uses: bool = field(default=False)
+    asks: bool = False
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class Rule:
         self, node: Node, is_alone: Callable[[Node], bool] = lambda v: True
     ) -> Node | None:
         """The right side for a node, or None where the rule does not apply."""
-        return self.rewrite(node, is_alone) if self.asks_for_uses else self.rewrite(node)
+        return self.rewrite(node, is_alone) if self.asks else self.rewrite(node)
 
     def __repr__(self) -> str:
         return f"Rule({self.name})"
@@ -93,9 +94,10 @@ def rewritten(
         for head in one.heads:
             by_head.setdefault(head, []).append(one)
     fired: list[Rewrite] = []
+    settled: dict[Node, Situation] = {}
     for _ in range(rounds):
         before = graph
-        graph = _Round(graph, by_head, fired).result()
+        graph = _Round(graph, by_head, fired, settled).result()
         if graph is before:
             break
     return graph, fired
@@ -134,13 +136,26 @@ def _is_nonzero(v: Node) -> bool:
     return v.op.name == "constant" and not v.ndim and bool(v.attrs["value"].array != 0)
 
 
+# All that a rule can see of a node beside the node: whether a test may look at it, whether the sign
+# of its zeros is seen, and how many consumers its inputs have.
+Situation = tuple[bool, bool, list[int]]
+
+
 class _Round:
-    """One walk over a graph."""
+    """One walk over a graph.
+
+    What no rule changed before is looked at again in a new situation only: a change anywhere below
+    a node makes it another node.
+    """
 
     def __init__(
-        self, graph: Graph, by_head: Mapping[str, Sequence[Rule]], fired: list[Rewrite]
+        self,
+        graph: Graph,
+        by_head: Mapping[str, Sequence[Rule]],
+        fired: list[Rewrite],
+        settled: dict[Node, Situation],
     ) -> None:
-        self.graph, self.by_head, self.fired = graph, by_head, fired
+        self.graph, self.by_head, self.fired, self.settled = graph, by_head, fired, settled
         self.observed, self.signs = observed(graph), sign_is_seen(graph)
         self.uses: Counter[Node] = Counter(graph.outputs)
         for v in graph.nodes:
@@ -152,14 +167,15 @@ class _Round:
         changed = False
         with building_for(self.graph.outputs[0]) as belonging_to:
             for old in self.graph.nodes:
-                inputs = tuple([new[x] for x in old.inputs])
-                node = old if inputs == old.inputs else _again(old, inputs)
-                if node.op.name in self.by_head:
+                node = old
+                if old.inputs:
+                    inputs = tuple([new[x] for x in old.inputs])
+                    node = old if inputs == old.inputs else _again(old, inputs)
                     belonging_to(node)
                     node = self._simplest(node, old)
+                    changed |= node is not old
                 new[old] = node
                 self.new_uses[node] += self.uses[old]
-                changed |= node is not old
         if not changed:
             return self.graph
         return Graph([new[v] for v in self.graph.outputs], self.graph.parameters)
@@ -169,12 +185,16 @@ class _Round:
         return v.op.family != "leaf" and self.new_uses[v] <= 1
 
     def _simplest(self, node: Node, old: Node) -> Node:
-        is_observed, sign_is_seen = old in self.observed, old in self.signs
+        observed, signs = old in self.observed, old in self.signs
+        situation = observed, signs, [self.new_uses[x] for x in node.inputs]
+        if self.settled.get(node) == situation:
+            return node
         for _ in range(_FIRINGS):
+            node = folded_node(node)
             for one in self.by_head.get(node.op.name, ()):
-                if (is_observed and one.hides) or (sign_is_seen and one.signs):
+                if (observed and one.hides) or (signs and one.signs):
                     continue
-                found = one(node, self.is_alone)
+                found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
                 found = None if found is None else fitted(found, node)
                 if found is not None and found is not node:
                     adopt(found, node)
@@ -183,6 +203,8 @@ class _Round:
                     break
             else:
                 break
+        situation = observed, signs, [self.new_uses[x] for x in node.inputs]
+        self.settled[node] = situation
         return node
 
 

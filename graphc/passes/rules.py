@@ -29,6 +29,8 @@ class _Functions:
     """`f.exp(x)` builds a node by the name of a public function."""
 
     def __getattr__(self, name: str) -> Callable[..., Node]:
+        if name not in FUNCTIONS:
+            raise AttributeError(name)
         return FUNCTIONS[name]
 
 
@@ -51,6 +53,9 @@ _EXACT = tuple(
     or name.startswith(("is", "equal", "not_", "less", "greater", "logical"))
 )  # fmt: skip
 _ROUNDED = tuple(name for name in _ELEMENTWISE if name not in _EXACT)
+# A sum of more terms than this is taken as it is.
+_MOST_TERMS = 64
+
 _WHOLE = layout.Span(None, None, 1)
 
 
@@ -186,11 +191,16 @@ def slice_of_pad(n: Node) -> Node | None:
 @rule("add", signs=True)
 def places_that_tile(n: Node) -> Node | None:
     """place(x, 0:k) + place(y, k:n) + ... = concat(x, y, ...)"""
-    terms = [n]
-    while any(t.op is op.add for t in terms) and len(terms) <= 64:
-        terms = [s for t in terms for s in (t.inputs if t.op is op.add else (t,))]
-    if any(t.op is not op.place or t.shape != n.shape for t in terms):
-        return None
+    terms: list[Node] = []
+    waiting = [n]
+    while waiting:
+        t = waiting.pop()
+        if t.op is op.add and len(terms) + len(waiting) < _MOST_TERMS:
+            waiting.extend(t.inputs)
+        elif t.op is op.place and t.shape == n.shape:
+            terms.append(t)
+        else:
+            return None
     for axis in range(n.ndim):
         spans = [_only_span(t.attrs["index"], axis) for t in terms]
         if any(s is None or s.step != 1 for s in spans):
@@ -768,6 +778,12 @@ def _is_small(s: Node, n: Node) -> bool:
 
 # -- choices ----------------------------------------------------------------------------------
 
+@rule("stop_gradient", strict=True)
+def stopped(n: Node) -> Node | None:
+    """stop_gradient(x) = x: no gradient is taken any more"""
+    return n.inputs[0]
+
+
 @rule("where", strict=True)
 def choice_of_equals(n: Node) -> Node | None:
     """where(c, x, x) = x"""
@@ -1100,10 +1116,12 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
 
 def _is_shifted(x: Node) -> bool:
     """Whether x is already less its largest element, as gc.softmax writes it."""
-    match x:
-        case Node(op.subtract, (_, Node(op.where, (Node(op.isfinite), Node(op.max), _)))):
-            return True
-    return False
+    if x.op is not op.subtract:
+        return False
+    top = x.inputs[1]
+    while top.op in (op.reshape, op.broadcast_to):
+        top = top.inputs[0]
+    return top.op is op.where and top.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
 
 
 @rule("log")

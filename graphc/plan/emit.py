@@ -71,7 +71,7 @@ def emit(graph: Graph, form: Any, name: str) -> Program:
 
 
 class _Writer:
-    """Writes a program: one function, then the constants and helpers that it uses."""
+    """Writes a program: one function, then the helpers and constants that it uses."""
 
     def __init__(self, graph: Graph, form: Any, name: str) -> None:
         self.graph, self.form = graph, form
@@ -153,6 +153,12 @@ class _Writer:
                 f"    raise {self._use('wrong_shape')}"
                 f"({v.name!r}, {shape}, {wanted}, {texts!r}, {reasons!r})"
             )
+
+        for d in shapes.doubtful(v.shape for v in self.graph.nodes):
+            size = self._dims(shapes.source(d))
+            reason = shapes.reason(d, sources)
+            yield f"if {size} < 0:"
+            yield f"    raise {self._use('no_size')}({shapes.show(d)!r}, {size}, {reason!r})"
 
     def _dims(self, text: str) -> str:
         return _OPERAND.sub(lambda m: self._dim(m[2]), text)
@@ -258,12 +264,12 @@ class _Writer:
         ]
 
     def _tail(self) -> list[str]:
-        """What the function uses: constants, and helpers copied from the runtime."""
+        """What the function uses: helpers from the runtime, then constants, which may call them."""
         used = self.helpers.union(*map(_helpers, self.constants))
-        tail = ["", "", *self.constants] if self.constants else []
+        tail = []
         for name in _closure(used):
             tail += ["", "", inspect.getsource(HELPERS[name]).rstrip()]
-        return tail
+        return [*tail, "", "", *self.constants] if self.constants else tail
 
 
 def _base(v: Node) -> tuple[Node, bool]:

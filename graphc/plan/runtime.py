@@ -23,7 +23,8 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
-        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}"
+        reason = str(error).partition("\n")[0]
+        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {reason}"
         raise BindError(message) from None
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)
@@ -58,6 +59,11 @@ def solve_size(name: str, axis: int, size: int, factor: int, rest: int, text: st
     if remainder or n < 0:
         raise BindError(f"axis {axis} of {name} has size {size}, and no size makes it {text}")
     return n
+
+
+def no_size(text: str, size: int, reason: str) -> BindError:
+    """The error of a size that comes out negative."""
+    return BindError(f"the program needs the size {text}, which is {size}{reason}")
 
 
 def wrong_shape(

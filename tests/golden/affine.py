@@ -42,7 +42,8 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
-        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}"
+        reason = str(error).partition("\n")[0]
+        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {reason}"
         raise BindError(message) from None
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)

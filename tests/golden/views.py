@@ -24,9 +24,6 @@ def views(x):
     return [result_0.copy(), result_1.copy(), [result_2_0.copy(), result_2_1.copy(), x.copy()]]
 
 
-result_2_1 = np.array([[1.0, 2.0], [3.0, 4.0]], np.float64)
-
-
 class BindError(TypeError, ValueError):
     """An argument that does not fit the program."""
 
@@ -39,7 +36,8 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     try:
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
-        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {error}"
+        reason = str(error).partition("\n")[0]
+        message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {reason}"
         raise BindError(message) from None
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)
@@ -86,3 +84,6 @@ def wrong_shape(
         needed += f" = {wanted[axis]}"
     found = f"axis {axis} of {name} has size {shape[axis]}"
     return BindError(f"{found}, and needs {needed}{reasons[axis]}")
+
+
+result_2_1 = np.array([[1.0, 2.0], [3.0, 4.0]], np.float64)

@@ -1,0 +1,101 @@
+"""Text: a graph as an outline in the terminal, folded as its picture is."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .build import Builder
+from .picture import Box, Picture
+from .subject import Subject
+
+if TYPE_CHECKING:
+    from rich.tree import Tree
+
+_STYLES = {"input": "blue", "constant": "dim", "loss": "bold green", "output": "bold green",
+           "gradient": "dark_orange", "operation": ""}  # fmt: skip
+# Deeper than this an outline starts again at the left.
+_DEEPEST = 24
+
+
+class Outline:
+    """Outputs, and below each what it is computed from. What was shown before is only named."""
+
+    def __init__(self, picture: Picture) -> None:
+        self.picture = picture
+
+    def __rich__(self) -> Tree:
+        from rich.tree import Tree
+
+        boxes = {box.id: box for box in self.picture.boxes}
+        inputs: dict[str, list[str]] = {box.id: [] for box in self.picture.boxes}
+        used = set()
+        for edge in self.picture.edges:
+            inputs[edge.head].append(edge.tail)
+            used.add(edge.tail)
+        root = Tree(_text(self.picture.title, "bold"))
+        shown: set[str] = set()
+        tops = [b.id for b in self.picture.boxes if b.is_output or b.id not in used]
+        stack = [(root, id, 0) for id in reversed(tops)]
+        while stack:
+            above, id, depth = stack.pop()
+            box = boxes[id]
+            if id in shown:
+                above.add(_text(f"{box.lines[0]}  (above)", "dim"))
+                continue
+            shown.add(id)
+            branch = above.add(_line(box))
+            if depth == _DEEPEST and inputs[id]:
+                branch.add(_text("…  (continued below)", "dim"))
+                stack[:0] = [(root, x, 0) for x in reversed(inputs[id])]
+                continue
+            stack += [(branch, x, depth + 1) for x in reversed(inputs[id])]
+        return root
+
+    @functools.cached_property
+    def _plain(self) -> str:
+        from rich.console import Console
+
+        file = io.StringIO()
+        Console(file=file, width=400, no_color=True).print(self.__rich__())
+        return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
+
+    def __str__(self) -> str:
+        return self._plain
+
+    __repr__ = __str__
+
+
+def _text(text: str, style: str) -> Any:
+    from rich.text import Text  # never parsed as markup: names are the users'
+
+    return Text(text, style=style)
+
+
+def _line(box: Box) -> Any:
+    line = _text(" ".join(box.lines), _STYLES[box.kind])
+    if box.folded == 1:
+        line.append(f"   {box.facts[1].rpartition(' : ')[2]}", "dim")
+    return line
+
+
+def tree(
+    *what: Any, fold: bool | int | None = None, expand: str | Iterable[str] = ()
+) -> Outline:
+    """What a picture shows, as an outline for the terminal; what folds there folds here.
+
+    >>> import graphc as gc
+    >>> X, w = gc.input("X", ("n", "d")), gc.input("w", ("d",))
+    >>> gc.tree(gc.sum(gc.tanh(X @ w)))
+    sum(tanh(X @ w))
+    └── sum(tanh(X @ w))   f64[]
+        └── tanh(X @ w)   f64[n]
+            └── X @ w   f64[n]
+                ├── X   f64[n, d]
+                └── w   f64[d]
+    """
+    subject = Subject(what)
+    names = [expand] if isinstance(expand, str) else expand
+    return Outline(Builder(subject, "both", fold=fold, expand=names).whole())
