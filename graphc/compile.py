@@ -23,12 +23,14 @@ def compile(
     name: str = "program",
     inputs: Iterable[Node] | None = None,
     simplify: passes.Mode = False,
+    check_facts: bool = False,
 ) -> Function:
     """A NumPy program for a node, or for a list, tuple or dict of nodes.
 
     `inputs` fixes the order of the arguments, which is otherwise that of declaration. With
     `simplify=True` what was finite stays finite and as accurate; with `"strict"` NaN, inf and
-    signed zeros are kept too.
+    signed zeros are kept too. `check_facts=True` has the program refuse arguments that do not lie
+    where their inputs were declared to lie.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
@@ -51,7 +53,7 @@ def compile(
     if inputs is None:
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
-    return Function(name, graph, log, emit(graph, outputs, name), outputs)
+    return Function(name, graph, log, emit(graph, outputs, name, check_facts), outputs)
 
 
 def _with_sizes(graph: Graph) -> Graph:

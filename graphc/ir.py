@@ -269,6 +269,13 @@ def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
     return method
 
 
+# What to write where Python asks a tensor for something that only a value has.
+_INSTEAD = {
+    "truth value": "choose with gc.where(condition, a, b)",
+    "array": "join tensors with gc.stack or gc.concat",
+}
+
+
 def _method(name: str) -> Callable[..., Any]:
     """The method of Node that does what the array method of that name does."""
 
@@ -398,7 +405,7 @@ class Node:
     def _no_value(self, wanted: str) -> NoReturn:
         error = NotConcrete(
             f"{self.label} has no value while the graph is built, so it has no {wanted}: "
-            "choose with gc.where(condition, a, b), or compute with gc.evaluate or gc.compile"
+            f"{_INSTEAD.get(wanted, 'keep it a tensor')}, or compute with gc.evaluate or gc.compile"
         )
         error.locate(operands([self]))
         raise error

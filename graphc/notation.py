@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from . import forms, shapes
@@ -17,10 +17,10 @@ from .errors import ArgumentError
 from .ir import Graph, Node
 
 # Where the NumPy text is not how people write it.
-_WRITTEN = {
+_WRITTEN: dict[str, str | Callable[[Node], str]] = {
     "astype": "x0",
     "broadcast_to": "x0",
-    "permute_dims": "permute_dims(x0)",
+    "permute_dims": lambda v: "x0.T" if _is_transposition(v) else "permute_dims(x0)",
     "sigmoid": "σ(x0)",
     "square": "x0 ** 2",
     "stop_gradient": "stop_gradient(x0)",
@@ -80,7 +80,9 @@ def _term_of(e: ast.expr) -> Term:
         case ast.Attribute(value=inner, attr="T"):
             return Term("transpose", "", (_term_of(inner),))
         case ast.Subscript(value=inner, slice=index):
-            return Term("index", ast.unparse(index).replace("dim_", ""), (_term_of(inner),))
+            where = ast.unparse(index).replace("dim_", "")
+            where = where[1:-1] if isinstance(index, ast.Tuple) and where[0] == "(" else where
+            return Term("index", where, (_term_of(inner),))
         case ast.Call(func=ast.Name(id=word), args=arguments, keywords=[]):
             return Term("call", word, tuple(map(_term_of, arguments)))
     raise NotImplementedError
@@ -95,10 +97,8 @@ def number_text(number: bool | int | float) -> str:
 
 def _pattern(v: Node) -> Term:
     """How an op's value is written in terms of its operands."""
-    if v.op.name in _WRITTEN and not _is_transposition(v):
-        found = _parsed(_WRITTEN[v.op.name])
-    else:
-        found = _parsed(v.op.text(v))
+    written = _WRITTEN.get(v.op.name, v.op.text)
+    found = _parsed(written if isinstance(written, str) else written(v))
     if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):
         if found.kind == "infix" and found.head == "*" and all(x.ndim for x in v.inputs):
             return found._replace(head="⊙")
@@ -110,7 +110,9 @@ def _pattern(v: Node) -> Term:
 
 
 def _is_transposition(v: Node) -> bool:
-    return _parsed(v.op.text(v)) == Term("transpose", "", (Term("operand", "0"),))
+    """Whether a permutation swaps the last two axes, as `mT` does."""
+    *lead, a, b = v.attrs["axes"]
+    return (*lead, b, a) == tuple(range(v.ndim))
 
 
 def _options(v: Node) -> Iterable[Term]:
@@ -293,7 +295,7 @@ def _latex_name(name: str) -> str:
     )  # fmt: skip
     while rest and rest[-1] in _ACCENTS:
         written = rf"\{rest.pop()}{{{written}}}"
-    words = [r if len(r) == 1 else rf"\mathrm{{{r}}}" for r in rest]
+    words = [r if len(r) == 1 or r.isdigit() else rf"\mathrm{{{r}}}" for r in rest]
     below = ",".join([digits] * bool(digits) + words)
     return f"{written}_{{{below}}}" if below else written
 

@@ -188,7 +188,7 @@ def span_length(size: Dim, start: Dim | None, stop: Dim | None, step: int) -> Di
     """How many elements of an axis `start:stop:step` takes, with Python's rules for bounds."""
     low = 0 if step > 0 else -1
     high = size + low
-    # Each bound is kept from leaving the axis at its own end. At the other end nothing is left to take.
+    # Each bound is kept from leaving the axis at its own end; beyond the other nothing is left.
     first, last = (start, stop) if step > 0 else (stop, start)
     left = low if first is None else sp.Max(low, _from_zero(first, size))
     right = high if last is None else sp.Min(high, _from_zero(last, size))

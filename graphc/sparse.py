@@ -1,12 +1,12 @@
-"""Sparse Jacobians and Hessians: the pattern is read off the graph, and columns that never meet share
-one derivative.
+"""Sparse Jacobians and Hessians: the pattern is read off the graph, and columns that never meet
+share one derivative.
 
 Needs scipy, the extra `special`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from .autodiff.backprop import _check, carries
 from .autodiff.batching import placeholder
 from .compile import Function, compile
 from .errors import ArgumentError, MissingInput
-from .evaluate import NAMESPACE, interpret
+from .evaluate import interpret
 from .ir import FUNCTIONS, Graph, Node, topo
 from .shapes import Dim
 
@@ -26,7 +26,8 @@ Sizes = dict[Dim, int]
 
 
 class Sparsity:
-    """Which elements of a Jacobian may differ from 0: as formulas, and as a matrix for given sizes."""
+    """Which elements of a Jacobian may differ from 0: as formulas, and as a matrix for given
+    sizes."""
 
     def __init__(self, v: Node, wrt: Node) -> None:
         _check(v, [wrt])
@@ -151,9 +152,7 @@ def _moved(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
     attrs = {**u.attrs, **({"value": 0} if "value" in u.attrs else {})}
     inputs = [placeholder(y.type.with_dtype(np.int64)) for y in u.inputs]
     moved = u.op(*inputs, **attrs)
-    values = {
-        y: (_numbered(_shape(y, sizes)) + 1) * (k == i) for k, y in enumerate(inputs)
-    }
+    values = {y: (_numbered(_shape(y, sizes)) + 1) * (k == i) for k, y in enumerate(inputs)}
     interpret([moved], values, {f"dim_{s.name}": d for s, d in sizes.items()})
     return _gathered(values[moved] - 1)
 
@@ -273,10 +272,11 @@ def _least_absent(taken: set[int]) -> int:
 
 
 def colour_star(pattern: Pattern) -> Any:
-    """A colour for each row of a symmetric matrix: neighbours differ, and no path of four vertices has
-    two colours. Then every element, or its mirror image, is alone with its colour in its row."""
+    """A colour for each row of a symmetric matrix: neighbours differ, and no path of four vertices
+    has two colours. Then every element, or its mirror image, is alone with its colour in its
+    row."""
     turns = colour_columns(pattern)
-    if len(np.unique(turns)) <= max(3, int(np.diff(pattern.tocsr().indptr).max(initial=1))):
+    if len(np.unique(turns)) <= 3:
         return turns
     rows = pattern.tocsr()
     near = [rows.indices[a:b].tolist() for a, b in zip(rows.indptr, rows.indptr[1:], strict=False)]
@@ -318,7 +318,8 @@ class _Plan(NamedTuple):
 
 
 class SparseFunction:
-    """A derivative as a scipy.sparse matrix. Called like a compiled function, with all its inputs."""
+    """A derivative as a scipy.sparse matrix. Called like a compiled function, with all its
+    inputs."""
 
     def __init__(self, v: Node, wrt: Node, mode: str, is_symmetric: bool) -> None:
         _check(v, [wrt])
@@ -332,7 +333,9 @@ class SparseFunction:
         if mode not in self._programs:
             along = self.wrt if mode == "forward" else self.v
             one = placeholder(along.type)
-            many = FUNCTIONS["input"](name="seeds", type=along.type.with_shape((_COLOURS, *along.shape)))
+            many = FUNCTIONS["input"](
+                name="seeds", type=along.type.with_shape((_COLOURS, *along.shape))
+            )
             derive = jvp if mode == "forward" else vjp
             made = vectorize(derive(self.v, self.wrt, one), {one: many})
             self._programs[mode] = compile(made, name="compressed", inputs=[*self.inputs, many])
@@ -357,8 +360,12 @@ class SparseFunction:
         values = {**dict(zip(names, args, strict=False)), **kwargs}
         missing = [name for name in names if name not in values]
         if missing or len(values) > len(names):
-            raise ArgumentError(f"the inputs are {', '.join(names)}, and {', '.join(values)} were given")
-        return [np.asarray(values[name], x.dtype) for name, x in zip(names, self.inputs, strict=True)]
+            raise ArgumentError(
+                f"the inputs are {', '.join(names)}, and {', '.join(values)} were given"
+            )
+        return [
+            np.asarray(values[name], x.dtype) for name, x in zip(names, self.inputs, strict=True)
+        ]
 
     def _plan(self, values: list[Any]) -> tuple[str, _Plan]:
         key = tuple(a.shape for a in values)
@@ -375,13 +382,18 @@ class SparseFunction:
         if self.is_symmetric:
             pattern = (pattern + pattern.T).tocsr()
             return "forward", self._symmetric(pattern, sizes)
-        modes = ("forward", "reverse") if self.mode == "auto" else (self.mode,)
+        # No fewer colours than elements in the fullest row (of columns), or column (of rows).
+        least = {
+            "forward": int(np.diff(pattern.tocsr().indptr).max(initial=0)),
+            "reverse": int(np.diff(pattern.tocsc().indptr).max(initial=0)),
+        }
+        modes = sorted(least, key=lambda m: least[m]) if self.mode == "auto" else [self.mode]
         best: tuple[str, Any] | None = None
         for mode in modes:
             colours = colour_columns(pattern if mode == "forward" else pattern.T.tocsr())
             if best is None or colours.max(initial=0) < best[1].max(initial=0):
                 best = mode, colours
-            if colours.max(initial=0) + 1 <= np.diff(pattern.tocsr().indptr).max(initial=1):
+            if colours.max(initial=-1) + 1 <= min(least[m] for m in modes[1:] or modes):
                 break
         assert best is not None
         mode, colours = best

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +19,7 @@ from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
 from .autodiff.batching import placeholder
 from .compile import Function, compile
-from .errors import ArgumentError
+from .errors import ArgumentError, NotConcrete
 from .ir import FUNCTIONS, Node, operands, rebuild, topo
 from .ops.leaves import input as declare_input
 from .shapes import TensorType, is_expression
@@ -40,8 +42,8 @@ class Traced(NamedTuple):
 def trace(function: Plain, *specs: Any) -> Traced:
     """What a plain function builds from inputs of some types.
 
-    A spec is a shape (of float64), a type, an array or number to be like, a node, or lists and dicts
-    of specs; other values are handed to the function as they are.
+    A spec is a shape (of float64), a type, an array or number to be like, a node, or lists and
+    dicts of specs; other values are handed to the function as they are.
 
     >>> import numpy as np, graphc as gc
     >>> def loss(w, X):
@@ -52,12 +54,42 @@ def trace(function: Plain, *specs: Any) -> Traced:
     """
     if isinstance(function, Node):
         raise ArgumentError(
-            "trace takes a function and specs of its arguments: the sum of the diagonal of a tensor "
-            "is x.trace()"
+            "trace takes a function and specs of its arguments: the sum of the diagonal of a "
+            "tensor is x.trace()"
         )
     names = _parameters(function, len(specs), {})
     inputs = tuple(_declared(spec, name) for spec, name in zip(specs, names, strict=True))
-    return Traced(inputs, _results(function, function(*inputs)))
+    with _traces():
+        outputs = function(*inputs)
+    return Traced(inputs, _results(function, outputs))
+
+
+class _Tracing(threading.local):
+    """How many functions this thread is tracing, one inside the other."""
+
+    depth = 0
+
+
+_tracing = _Tracing()
+
+
+@contextmanager
+def _traces() -> Iterator[None]:
+    """While a function is traced, what it calls is traced with it, on arrays too."""
+    _tracing.depth += 1
+    try:
+        yield
+    except ValueError as error:
+        if not isinstance(error.__cause__, NotConcrete):
+            raise
+        said = ArgumentError(
+            "a symbolic tensor cannot be written into an array: build the result with np.stack, "
+            "np.concatenate or np.where"
+        )
+        said.where, said.operands = error.__cause__.where, error.__cause__.operands
+        raise said from None
+    finally:
+        _tracing.depth -= 1
 
 
 def _declared(spec: Any, name: str) -> Any:
@@ -95,6 +127,13 @@ def _parameters(function: Plain, count: int, kwargs: Mapping[str, Any]) -> list[
     return [*names, *kwargs]
 
 
+def _as_node(value: Any) -> Any:
+    """An array or a float as a constant; what is part of the program stays what it is."""
+    if isinstance(value, _STATIC) or callable(value):
+        return value
+    return FUNCTIONS["constant"](value)
+
+
 def _results(function: Plain, outputs: Any) -> Any:
     """The form that a function returned, all of it nodes."""
 
@@ -116,7 +155,8 @@ def _results(function: Plain, outputs: Any) -> Any:
 
 
 class Jit:
-    """A plain function with a compiled program for each kind of arguments that it was called with."""
+    """A plain function with a compiled program for each kind of arguments that it was called
+    with."""
 
     def __init__(
         self, function: Plain, dims: Mapping[str, Any] | None = None, maxsize: int = 64
@@ -131,7 +171,7 @@ class Jit:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
             # Arrays alone, like those of the last call, are the common case: nothing is hashed.
-            kind = []
+            kind: list[Any] = []
             for a in args:
                 if type(a) is not _ARRAY:
                     break
@@ -150,6 +190,10 @@ class Jit:
         leaves = forms.leaves([*args, *kwargs.values()])
         if any(isinstance(x, Node) for x in leaves):
             return self.function(*args, **kwargs)  # inside another function that is traced
+        if _tracing.depth:
+            args = tuple(forms.map_leaves(_as_node, a) for a in args)
+            kwargs = {key: forms.map_leaves(_as_node, a) for key, a in kwargs.items()}
+            return self.function(*args, **kwargs)
         values = [x for x in leaves if not isinstance(x, _STATIC) and not callable(x)]
         key = _Key(self, args, kwargs).made
         run = self._programs.get(key)
@@ -176,7 +220,9 @@ class Jit:
         names = _parameters(self.function, len(args), kwargs)
         unknown = [name for name in self.dims if name not in names]
         if unknown:
-            raise ArgumentError(f"dims= names {unknown[0]}, and the arguments are {', '.join(names)}")
+            raise ArgumentError(
+                f"dims= names {unknown[0]}, and the arguments are {', '.join(names)}"
+            )
         given = [*args, *kwargs.values()]
         weak = _weak(forms.leaves(given))
         flat: list[Node] = []
@@ -200,12 +246,15 @@ class Jit:
                 flat.append(declare_input(name, (), weak))
             else:
                 array = np.asarray(value)
-                flat.append(declare_input(name, array.shape if shape is None else shape, array.dtype))
+                flat.append(
+                    declare_input(name, array.shape if shape is None else shape, array.dtype)
+                )
             return flat[-1]
 
         nodes = [one(v, name, self.dims.get(name)) for v, name in zip(given, names, strict=True)]
         named = dict(zip(kwargs, nodes[len(args) :], strict=True))
-        outputs = self.function(*nodes[: len(args)], **named)
+        with _traces():
+            outputs = self.function(*nodes[: len(args)], **named)
         return Traced(flat, _results(self.function, outputs))
 
     def _run_of(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Callable[..., Any]:
@@ -268,9 +317,10 @@ def _is_named_tuple(form: Any) -> bool:
 def jit(function: Plain, *, dims: Mapping[str, Any] | None = None, maxsize: int = 64) -> Jit:
     """A function on arrays that runs as a compiled program: the same results, written once.
 
-    A program is made for the shapes and dtypes of the arguments, and for the values of those that are
-    ints, strings or bools; the last `maxsize` are kept. `dims={"x": ("n", "d")}` leaves the sizes of
-    an argument open, so that one program serves all of them.
+    A program is made for the shapes and dtypes of the arguments, and for the values of those that
+    are ints, strings or bools; the last `maxsize` are kept. `dims={"x": ("n", "d")}` leaves the
+    sizes
+    of an argument open, so that one program serves all of them.
 
     >>> import numpy as np, graphc as gc
     >>> @gc.jit
@@ -326,7 +376,8 @@ def _scalar(value: Any, function: Plain) -> Node:
     if not isinstance(value, Node) or value.shape:
         error = ArgumentError(
             f"a gradient is taken of a scalar, and {_name(function)} returns "
-            f"{value.type if isinstance(value, Node) else 'several values'}: sum it, or use jacobian_fn"
+            f"{value.type if isinstance(value, Node) else 'several values'}: "
+            "sum it, or use jacobian_fn"
         )
         if isinstance(value, Node):
             error.locate(operands([value]))
@@ -380,9 +431,7 @@ def jacobian_fn(
     array([[ 4.,  0.],
            [ 0., 12.]])
     """
-    return _derived(
-        function, argnums, lambda v, x: jacobian(v, x, mode, disconnected=disconnected)
-    )
+    return _derived(function, argnums, lambda v, x: jacobian(v, x, mode, disconnected=disconnected))
 
 
 def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
@@ -399,8 +448,9 @@ def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
 def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
     """A function of one example, applied to many at once; no loop is built.
 
-    `in_axes` is an axis for all arguments, or one for each: an int, None (the same for every example),
-    or a form of them. Inside other traced functions it works on nodes as well as on arrays.
+    `in_axes` is an axis for all arguments, or one for each: an int, None (the same for every
+    example), or a form of them. Inside other traced functions it works on nodes as well as on
+    arrays.
 
     >>> import numpy as np, graphc as gc
     >>> per_example = gc.vmap(gc.grad_fn(lambda w, x: np.tanh(w @ x)), in_axes=(None, 0))

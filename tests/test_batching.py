@@ -17,7 +17,9 @@ EXAMPLES = [
     for k, example in enumerate(op.examples)
     if example.shapes
 ]
-every_example = pytest.mark.parametrize(("op", "k"), EXAMPLES, ids=[f"{o.name}-{k}" for o, k in EXAMPLES])
+every_example = pytest.mark.parametrize(
+    ("op", "k"), EXAMPLES, ids=[f"{o.name}-{k}" for o, k in EXAMPLES]
+)
 BATCH = 3
 
 
@@ -73,7 +75,8 @@ def one_by_one(v, inputs, batches, values, count=BATCH):
 
 @every_example
 def test_a_batch_is_the_stack_of_its_examples(op, k):
-    """Whichever inputs carry the axis, and under any rule: the numbers, shapes and dtypes of a loop."""
+    """Whichever inputs carry the axis, and under any rule: the numbers, shapes and dtypes of a
+    loop."""
     v, inputs, draw = declared(op, k)
     for mask in subsets(inputs):
         batches, values = given(inputs, mask, draw)
@@ -103,7 +106,9 @@ def test_batching_nests(op, k):
             )
             for j in range(BATCH)
         ]  # fmt: skip
-        np.testing.assert_allclose(actual, np.stack(expected), rtol=1e-6 if v.dtype == "f4" else 1e-13)
+        np.testing.assert_allclose(
+            actual, np.stack(expected), rtol=1e-6 if v.dtype == "f4" else 1e-13
+        )
 
 
 @every_example

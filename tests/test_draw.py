@@ -1,4 +1,4 @@
-"""Pictures are sound: they parse, they are safe, nothing overlaps, everything is where it belongs."""
+"""Pictures are sound: they parse, run nothing, overlap nowhere, and say what is so."""
 
 import re
 import subprocess
@@ -40,7 +40,8 @@ def parsed(drawing):
 def texts(drawing):
     """The text lines of a drawing's boxes."""
     boxes = parsed(drawing).iterfind(f".//{SVG}g")
-    return [t.text for b in boxes if "box" in b.get("class", "").split() for t in b.iter(SVG + "text")]
+    boxes = [b for b in boxes if "box" in b.get("class", "").split()]
+    return [t.text for b in boxes for t in b.iter(SVG + "text")]
 
 
 def lines(drawing):
@@ -80,6 +81,9 @@ def test_labels_are_the_users_names_and_mathematics():
     assert {"X", "y", "w", "z = X @ w", "−y * z", "softplus(−y * z)", "w²"} <= set(texts(drawing))
     sigma = gc.sigmoid(gc.input("z", ("n",)))
     assert "sigma = σ(z)" in texts(gc.draw(sigma))
+    A = gc.input("A", ("n", 3, 4))
+    drawing = gc.draw([A[:, 0, 1:], A.mT])
+    assert {"A[:, 0, 1:]", "Aᵀ"} <= set(texts(drawing))
 
 
 def test_edges_bear_sizes():
@@ -200,7 +204,8 @@ def test_heat_follows_the_cost():
     drawing = gc.draw(gc.sum(A @ B), heat="cost", sizes={"n": 1000})
     heat = {box.lines[0]: box.heat for box in drawing.picture.boxes}
     assert heat["A @ B"] == 1.0
-    assert heat["sum(A @ B)"] < 0.1
+    assert 0 < heat["sum(A @ B)"] < 0.7
+    assert heat["A"] is None
     assert "heat4" in drawing.svg
 
 
@@ -221,8 +226,7 @@ def test_compiled_functions_and_their_logs_are_drawn():
     f = gc.compile(gc.sum(gc.stop_gradient(gc.exp(x)) * (gc.constant(2.0) + 3.0)), name="program")
     assert "program" == f.draw().picture.title
     parsed(gc.draw(f.log))
-    first, last = f.log.steps[0].graph, f.log.steps[-1].graph
-    states = {box.state for box in gc.draw.diff(first, last).picture.boxes}
+    states = {box.state for box in gc.draw(f.log).picture.boxes}
     assert {"removed", "added"} <= states
 
 
@@ -324,6 +328,25 @@ def test_without_any_graphviz_the_dot_text_still_works(monkeypatch):
     assert drawing.dot.startswith("digraph")
     with pytest.raises(layout.NoLayoutEngine, match="pip install pygraphviz"):
         _ = drawing.svg
+
+
+def test_dot_on_the_path_is_asked_first_and_a_broken_one_is_passed_over(tmp_path, monkeypatch):
+    """People may have a Graphviz of their own."""
+    program = tmp_path / "dot"
+    program.write_text(
+        f"#!{sys.executable}\n"
+        "import sys, pathlib, pygraphviz\n"
+        "graph = pygraphviz.AGraph(string=sys.stdin.read())\n"
+        "sys.stdout.buffer.write(graph.draw(format=sys.argv[1][2:], prog='dot'))\n"
+        "pathlib.Path(__file__).with_name('asked').touch()\n"
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    z = gc.tanh(gc.input("x", ()))
+    theirs = gc.draw(z).svg
+    assert (tmp_path / "asked").exists()
+    program.write_text(f"#!{sys.executable}\nraise SystemExit(1)\n")
+    assert theirs == gc.draw(z).svg
 
 
 def test_a_picture_is_the_same_under_every_hash_seed():
@@ -438,7 +461,7 @@ def test_what_is_folded_can_be_looked_into():
     loss, _ = network(24)
     page = gc.draw(loss, fold=12).html
     assert 1 < page.count('class="view"') < 10
-    assert "h @ W0" in page
+    assert ">x @ W0<" in page
 
 
 def test_a_wide_graph_is_folded_too():
@@ -467,7 +490,8 @@ def test_a_tree_folds_as_the_picture_does():
     [
         (lambda W, x, b: gc.sigmoid(W @ x + b), r"\sigma\left(W x + b\right)"),
         (lambda W, x, b: W.T @ b, r"W^{\top} b"),
-        (lambda W, x, b: gc.sum(b * (W @ x)), r"\sum\left(b \odot W x\right)"),
+        (lambda W, x, b: gc.stack([W, W]).mT, r"\right)^{\top}"),
+        (lambda W, x, b: gc.sum(b * (W @ x)), r"\sum\left(b \odot \left(W x\right)\right)"),
         (lambda W, x, b: gc.einsum("ij,ij->", W, W), r"\sum_{ij} {W}_{ij} \, {W}_{ij}"),
         (lambda W, x, b: gc.sqrt(b) / 2, r"\frac{\sqrt{b}}{2}"),
         (lambda W, x, b: b - (b - 1), r"b - \left(b - 1\right)"),
@@ -485,7 +509,8 @@ def test_latex_stops_at_names_and_survives_depth_and_sharing():
     """Auxiliary equations keep the text linear in the graph."""
     x = gc.input("x", ())
     y_hat = gc.exp(x)
-    assert r"\sin\left(\hat{y}\right)" == gc.latex(gc.sin(y_hat))
+    told = gc.latex(gc.sin(y_hat))
+    assert r"\sin\left(\hat{y}\right)" == told
     deep = [x]
     for _ in range(60):
         deep.append(gc.sin(deep[-1]) * gc.cos(deep[-1]))

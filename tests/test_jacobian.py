@@ -1,4 +1,5 @@
-"""Jacobians and Hessians: every number, from either side, and the structure that is found on the way."""
+"""Jacobians and Hessians: every number, from either side, and the structure that is found on the
+way."""
 
 import numpy as np
 import pytest
@@ -88,7 +89,8 @@ def test_a_jacobian_is_that_of_the_complex_step(row, mode):
 @every_row
 @pytest.mark.parametrize("mode", ["forward", "reverse"])
 def test_a_jacobian_has_a_jacobian(row, mode):
-    """Second derivatives of a tensor: what structure was found is differentiated like anything else."""
+    """Second derivatives of a tensor: what structure was found is differentiated like anything
+    else."""
     v, wrt, _ = TABLE[row]
     if row == "float32":
         pytest.skip("the step of 1e-200 does not survive float32")
@@ -180,7 +182,9 @@ def test_a_hessian_is_nested_and_symmetric():
         for j in ("x", "b"):
             gradient = gc.grad(z, {"x": x, "b": b}[i])
             expected = complex_step(gradient, {"x": x, "b": b}[j], AT)
-            np.testing.assert_allclose(gc.evaluate(found[i][j], AT), expected, rtol=1e-11, atol=1e-13)
+            np.testing.assert_allclose(
+                gc.evaluate(found[i][j], AT), expected, rtol=1e-11, atol=1e-13
+            )
     cross = gc.evaluate([found["x"]["b"], found["b"]["x"]], AT)
     np.testing.assert_allclose(cross[0], cross[1].T, rtol=1e-12)
 
@@ -213,3 +217,87 @@ def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(gc.GraphcError) as caught:
         gc.jacobian(*arguments)
     assert message == caught.value.sentence
+
+
+# -- random chains ----------------------------------------------------------------------------
+
+
+def grown(seed):
+    """A tensor made from x by a random chain of ops that move, cut, join, sum and multiply."""
+    rng = np.random.default_rng(seed)
+    symbolic = bool(rng.integers(2))
+    shape = tuple(int(d) for d in rng.choice([1, 2, 3], size=rng.integers(1, 3)))
+    start = gc.input("x", tuple("nmk"[i] if symbolic and d > 1 else d for i, d in enumerate(shape)))
+    alive = [start, gc.sin(start)]
+
+    def pick():
+        return alive[int(rng.integers(len(alive)))]
+
+    def axis(v):
+        return int(rng.integers(v.ndim))
+
+    def cut(v):
+        entries = []
+        for d in v.shape:
+            ways = [slice(None), slice(None, None, -1), slice(1, None), slice(None, -1)]
+            ways += [0, -1] if isinstance(d, int) and d > 0 else []
+            some = ways[int(rng.integers(len(ways)))]
+            entries.append(some if rng.random() < 0.5 else slice(None))
+        return v[tuple(entries)]
+
+    def joined(v):
+        k = axis(v)
+        others = [u for u in alive if u.ndim == v.ndim]
+        u = others[int(rng.integers(len(others)))]
+        return gc.concat([v, u if all(a == b for i, (a, b) in enumerate(
+            zip(u.shape, v.shape, strict=True)) if i != k) else v], k)  # fmt: skip
+
+    def combined(v):
+        u = pick()
+        try:
+            return v * u if rng.random() < 0.6 else v + u
+        except gc.ShapeError:
+            return v * gc.sum(u)
+
+    def contracted(v):
+        if v.ndim == 2 and v.shape[0] == v.shape[1]:
+            return gc.einsum(["ii->i", "ii->", "ij,ij->j"][int(rng.integers(2))], v)
+        if v.ndim == 2:
+            return gc.einsum(*[("ij,ij->j", v, v), ("ij,kj->ik", v, v)][int(rng.integers(2))])
+        return gc.einsum("i,j->ij", v, v) if v.ndim == 1 else gc.square(v)
+
+    moves = [
+        gc.sin, gc.square, cut, cut, joined, combined, combined, contracted,
+        lambda v: gc.sum(v, axis=axis(v), keepdims=bool(rng.integers(2))),
+        lambda v: gc.expand_dims(v, int(rng.integers(v.ndim + 1))) if v.ndim < 3 else v,
+        lambda v: gc.transpose(v), lambda v: gc.reshape(v, (-1,)),
+        lambda v: gc.pad(v, 1), lambda v: gc.cumulative_sum(v, axis(v)),
+        lambda v: gc.where(v > 0.1, v, v * v), lambda v: gc.stack([v, gc.cos(v)], axis(v)),
+        lambda v: gc.diagonal_matrix(v) if v.ndim < 3 else v,
+    ]  # fmt: skip
+    for _ in range(int(rng.integers(2, 7))):
+        v = pick() if rng.random() < 0.4 else alive[-1]
+        if v.ndim == 0:
+            continue
+        alive.append(moves[int(rng.integers(len(moves)))](v))
+        alive = [v for v in alive if v.ndim <= 3]
+    return alive[-1], start, {start: rng.normal(size=shape)}
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_chains_have_the_jacobians_of_the_complex_step(seed):
+    """Both sides, and twice: what is tied, cut and put within zeros stays what it is."""
+    v, wrt, at = grown(seed)
+    if gc.evaluate(v, at).size * at[wrt].size ** 2 > 4000:
+        pytest.skip("too large to differentiate numerically at once")
+    expected = complex_step(v, wrt, at)
+    for mode in ("forward", "reverse"):
+        matrix = gc.jacobian(v, wrt, mode, disconnected="zero")
+        np.testing.assert_allclose(gc.evaluate(matrix, at), expected, rtol=1e-11, atol=1e-12)
+        again = gc.jacobian(matrix, wrt, mode, disconnected="zero")
+        np.testing.assert_allclose(
+            gc.evaluate(again, at), complex_step(matrix, wrt, at), rtol=1e-10, atol=1e-11
+        )
+    found = gc.structure(matrix, rows=v.ndim).elements
+    sizes = dict(zip(wrt.shape, at[wrt].shape, strict=True))
+    assert np.count_nonzero(expected) <= (found if isinstance(found, int) else found.subs(sizes))

@@ -1,4 +1,5 @@
-"""Functions as people write them with NumPy: traced, they give the same numbers, and derivatives."""
+"""Functions as people write them with NumPy: traced, they give the same numbers, and
+derivatives."""
 
 import math
 import zlib
@@ -57,9 +58,13 @@ def runge_kutta(f, y, h=0.1):
 def rotation(w):
     t = np.linalg.norm(w)
     k = w / t
-    K = np.stack([
-        np.stack([0 * t, -k[2], k[1]]), np.stack([k[2], 0 * t, -k[0]]), np.stack([-k[1], k[0], 0 * t])
-    ])  # fmt: skip
+    K = np.stack(
+        [
+            np.stack([0 * t, -k[2], k[1]]),
+            np.stack([k[2], 0 * t, -k[0]]),
+            np.stack([-k[1], k[0], 0 * t]),
+        ]
+    )
     return np.eye(3) + np.sin(t) * K + (1 - np.cos(t)) * (K @ K)
 
 
@@ -195,7 +200,8 @@ TABLE = {
     "poisson": (lambda u, t: np.mean(np.exp(u) - t * u), (V4, V4)),
     "divergence": (lambda p, q: np.sum(softmax(p) * np.log(softmax(p) / softmax(q))), (V3, V3)),
     "cosine loss": (
-        lambda a, b: 1 - np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b)), (V3, V3),
+        lambda a, b: 1 - np.dot(a, b) / (np.linalg.norm(a) * np.linalg.norm(b)),
+        (V3, V3),
     ),
     "triplet": (
         lambda a, p, n: np.maximum(np.sum((a - p) ** 2) - np.sum((a - n) ** 2) + 9, 0),
@@ -221,10 +227,14 @@ TABLE = {
     "weighted mean": (lambda x, w: np.average(x, weights=w), (V4, V4), UP),
     "entropy": (lambda x: -np.sum(softmax(x) * np.log(softmax(x))), (V4,)),
     "log-normal density": (
-        lambda x: np.exp(-(np.log(x) ** 2) / 2) / (x * math.sqrt(2 * pi)), (V3,), UP,
+        lambda x: np.exp(-(np.log(x) ** 2) / 2) / (x * math.sqrt(2 * pi)),
+        (V3,),
+        UP,
     ),
     "normal log density": (
-        lambda x, m, s: np.sum(-0.5 * ((x - m) / s) ** 2 - np.log(s)), (V4, S, S), UP,
+        lambda x, m, s: np.sum(-0.5 * ((x - m) / s) ** 2 - np.log(s)),
+        (V4, S, S),
+        UP,
     ),
     "laplace log density": (lambda x, m: -np.sum(np.abs(x - m)), (V4, S)),
     "student log density": (lambda x: -2 * np.sum(np.log(1 + x**2 / 3)), (V4,)),
@@ -235,7 +245,8 @@ TABLE = {
     "autocorrelation": (lambda x: np.sum((x[1:] - x.mean()) * (x[:-1] - x.mean())), (V5,)),
     "moving average": (lambda x: np.convolve(x, np.ones(3) / 3, mode="valid"), (V5,)),
     "exponential smoothing": (
-        lambda x: 0.5 * x[2] + 0.5 * (0.5 * x[1] + 0.5 * x[0]), (V3,),
+        lambda x: 0.5 * x[2] + 0.5 * (0.5 * x[1] + 0.5 * x[0]),
+        (V3,),
     ),
     # distances and kernels
     "euclidean": (lambda a, b: np.linalg.norm(a - b), (V3, V3)),
@@ -252,55 +263,76 @@ TABLE = {
     "rational quadratic": (lambda X: (1 + sq_distances(X, X) / 4) ** -2.0, (M,)),
     "periodic kernel": (lambda x: np.exp(-2 * np.sin(x[:, None] - x[None, :]) ** 2), (V3,)),
     "arc-cosine similarity": (
-        lambda a, b: np.arccos(0.9 * a @ b / np.sqrt((a @ a) * (b @ b))), (V3, V3),
+        lambda a, b: np.arccos(0.9 * a @ b / np.sqrt((a @ a) * (b @ b))),
+        (V3, V3),
     ),
     "haversine": (
-        lambda p, q: 2 * np.arcsin(np.sqrt(
-            np.sin((p[0] - q[0]) / 2) ** 2
-            + np.cos(p[0]) * np.cos(q[0]) * np.sin((p[1] - q[1]) / 2) ** 2
-        )),
-        ((2,), (2,)), (0.1, 1.0),
+        lambda p, q: (
+            2
+            * np.arcsin(
+                np.sqrt(
+                    np.sin((p[0] - q[0]) / 2) ** 2
+                    + np.cos(p[0]) * np.cos(q[0]) * np.sin((p[1] - q[1]) / 2) ** 2
+                )
+            )
+        ),
+        ((2,), (2,)),
+        (0.1, 1.0),
     ),
     # test functions of optimisation
     "rosenbrock": (
-        lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2), (V4,),
+        lambda x: np.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2),
+        (V4,),
     ),
     "himmelblau": (
-        lambda x: (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2, ((2,),),
+        lambda x: (x[0] ** 2 + x[1] - 11) ** 2 + (x[0] + x[1] ** 2 - 7) ** 2,
+        ((2,),),
     ),
     "ackley": (
-        lambda x: -20 * np.exp(-0.2 * np.sqrt(np.mean(x**2)))
-        - np.exp(np.mean(np.cos(2 * pi * x))) + 20 + math.e,
+        lambda x: (
+            -20 * np.exp(-0.2 * np.sqrt(np.mean(x**2)))
+            - np.exp(np.mean(np.cos(2 * pi * x)))
+            + 20
+            + math.e
+        ),
         (V3,),
     ),
     "rastrigin": (lambda x: 10 * x.size + np.sum(x**2 - 10 * np.cos(2 * pi * x)), (V3,)),
     "griewank": (
-        lambda x: np.sum(x**2) / 4000 - np.prod(np.cos(x / np.sqrt(np.arange(1.0, 4.0)))) + 1, (V3,),
+        lambda x: np.sum(x**2) / 4000 - np.prod(np.cos(x / np.sqrt(np.arange(1.0, 4.0)))) + 1,
+        (V3,),
     ),
     "beale": (
-        lambda x: (1.5 - x[0] + x[0] * x[1]) ** 2 + (2.25 - x[0] + x[0] * x[1] ** 2) ** 2, ((2,),),
+        lambda x: (1.5 - x[0] + x[0] * x[1]) ** 2 + (2.25 - x[0] + x[0] * x[1] ** 2) ** 2,
+        ((2,),),
     ),
     "booth": (lambda x: (x[0] + 2 * x[1] - 7) ** 2 + (2 * x[0] + x[1] - 5) ** 2, ((2,),)),
     "sphere": (lambda x: np.sum(x * x), (V4,)),
     "styblinski-tang": (lambda x: 0.5 * np.sum(x**4 - 16 * x**2 + 5 * x), (V4,)),
     "levy": (
-        lambda x: np.sin(pi * x[0]) ** 2 + (x[1] - 1) ** 2 * (1 + np.sin(2 * pi * x[1]) ** 2), ((2,),),
+        lambda x: np.sin(pi * x[0]) ** 2 + (x[1] - 1) ** 2 * (1 + np.sin(2 * pi * x[1]) ** 2),
+        ((2,),),
     ),
     "branin": (
-        lambda x, y: (y - 0.13 * x**2 + 1.6 * x - 6) ** 2 + 9.6 * np.cos(x) + 10, (S, S),
+        lambda x, y: (y - 0.13 * x**2 + 1.6 * x - 6) ** 2 + 9.6 * np.cos(x) + 10,
+        (S, S),
     ),
     "six-hump camel": (
-        lambda x, y: (4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (4 * y**2 - 4) * y**2, (S, S),
+        lambda x, y: (4 - 2.1 * x**2 + x**4 / 3) * x**2 + x * y + (4 * y**2 - 4) * y**2,
+        (S, S),
     ),
     "easom": (
-        lambda x, y: -np.cos(x) * np.cos(y) * np.exp(-((x - pi) ** 2) - (y - pi) ** 2), (S, S),
+        lambda x, y: -np.cos(x) * np.cos(y) * np.exp(-((x - pi) ** 2) - (y - pi) ** 2),
+        (S, S),
     ),
     "michalewicz": (lambda x: -np.sum(np.sin(x) * np.sin(x**2 / pi) ** 4), (V3,)),
     "dixon-price": (
-        lambda x: (x[0] - 1) ** 2 + np.sum(np.arange(2, 5) * (2 * x[1:] ** 2 - x[:-1]) ** 2), (V4,),
+        lambda x: (x[0] - 1) ** 2 + np.sum(np.arange(2, 5) * (2 * x[1:] ** 2 - x[:-1]) ** 2),
+        (V4,),
     ),
     "powell": (
-        lambda x: (x[0] + 10 * x[1]) ** 2 + 5 * (x[2] - x[3]) ** 2 + (x[1] - 2 * x[2]) ** 4, (V4,),
+        lambda x: (x[0] + 10 * x[1]) ** 2 + 5 * (x[2] - x[3]) ** 2 + (x[1] - 2 * x[2]) ** 4,
+        (V4,),
     ),
     # physics and dynamics
     "lotka-volterra step": (lambda y: y + 0.1 * lotka_volterra(y), ((2,),), UP),
@@ -308,17 +340,26 @@ TABLE = {
     "n-body energy": (nbody, (M, (2,)), UP),
     "lennard-jones": (lambda r: np.sum(4 * (r**-12 - r**-6)), (V3,), (0.9, 2.0)),
     "morse": (lambda r: (1 - np.exp(-(r - 1))) ** 2, (V3,)),
-    "pendulum": (lambda y: np.array([1.0, 0.0]) * y[1] - np.array([0.0, 9.8]) * np.sin(y[0]), ((2,),)),
+    "pendulum": (
+        lambda y: np.array([1.0, 0.0]) * y[1] - np.array([0.0, 9.8]) * np.sin(y[0]),
+        ((2,),),
+    ),
     "double pendulum energy": (
-        lambda a, p: (p[0] ** 2 + 2 * p[1] ** 2 - 2 * p[0] * p[1] * np.cos(a[0] - a[1]))
-        / (2 * (1 + np.sin(a[0] - a[1]) ** 2)) - 3 * np.cos(a[0]) - np.cos(a[1]),
+        lambda a, p: (
+            (p[0] ** 2 + 2 * p[1] ** 2 - 2 * p[0] * p[1] * np.cos(a[0] - a[1]))
+            / (2 * (1 + np.sin(a[0] - a[1]) ** 2))
+            - 3 * np.cos(a[0])
+            - np.cos(a[1])
+        ),
         ((2,), (2,)),
     ),
     "kepler": (kepler, (V3, S), (0.1, 0.5)),
-    "leapfrog": (lambda q, p: (q + 0.1 * (p - 0.05 * np.sin(q))), (V3, V3)),
+    "leapfrog": (lambda q, p: q + 0.1 * (p - 0.05 * np.sin(q)), (V3, V3)),
     "van der pol": (lambda y, mu: np.stack([y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]]), ((2,), S)),
     "lorenz": (
-        lambda y: np.stack([10 * (y[1] - y[0]), y[0] * (28 - y[2]) - y[1], y[0] * y[1] - 2.7 * y[2]]),
+        lambda y: np.stack(
+            [10 * (y[1] - y[0]), y[0] * (28 - y[2]) - y[1], y[0] * y[1] - 2.7 * y[2]]
+        ),
         (V3,),
     ),
     "logistic map": (lambda x: 3.7 * (3.7 * x * (1 - x)) * (1 - 3.7 * x * (1 - x)), (V3,)),
@@ -333,7 +374,9 @@ TABLE = {
     # geometry
     "rodrigues rotation": (lambda w, x: rotation(w) @ x, (V3, V3)),
     "spherical": (
-        lambda r, t, p: np.stack([r * np.sin(t) * np.cos(p), r * np.sin(t) * np.sin(p), r * np.cos(t)]),
+        lambda r, t, p: np.stack(
+            [r * np.sin(t) * np.cos(p), r * np.sin(t) * np.sin(p), r * np.cos(t)]
+        ),
         (S, S, S),
     ),
     "polar": (lambda x, y: np.stack([np.hypot(x, y), np.arctan2(y, x)]), (S, S), UP),
@@ -341,7 +384,8 @@ TABLE = {
     "triangle area": (lambda a, b, c: np.linalg.norm(np.cross(b - a, c - a)) / 2, (V3, V3, V3)),
     "tetrahedron volume": (lambda a, b, c: np.dot(a, np.cross(b, c)) / 6, (V3, V3, V3)),
     "polygon area": (
-        lambda p: 0.5 * np.sum(p[:, 0] * np.roll(p[:, 1], -1) - p[:, 1] * np.roll(p[:, 0], -1)), ((4, 2),),
+        lambda p: 0.5 * np.sum(p[:, 0] * np.roll(p[:, 1], -1) - p[:, 1] * np.roll(p[:, 0], -1)),
+        ((4, 2),),
     ),
     "pinhole camera": (lambda X: X[:2] / X[2] * (1 + 0.1 * np.sum((X[:2] / X[2]) ** 2)), (V3,), UP),
     "path length": (lambda p: np.sum(np.linalg.norm(np.diff(p, axis=0), axis=1)), ((4, 2),)),
@@ -350,8 +394,11 @@ TABLE = {
     "spline basis": (cubic_spline, (V5,)),
     "lagrange": (lagrange, (V3, V4)),
     "horner": (lambda x: np.polyval([2.0, -1.0, 0.5, 3.0], x), (V3,)),
-    "chebyshev series": (lambda x: np.sum(np.cos(np.arange(4) * np.arccos(x[:, None])), 1), (V3,),
-        (-0.9, 0.9)),
+    "chebyshev series": (
+        lambda x: np.sum(np.cos(np.arange(4) * np.arccos(x[:, None])), 1),
+        (V3,),
+        (-0.9, 0.9),
+    ),
     "fourier series": (lambda t, a: np.sin(np.outer(t, np.arange(1, 4))) @ a, (V4, V3)),
     "vandermonde fit": (lambda x, c: np.vander(x, 3) @ c, (V4, V3)),
     "trapezoid rule": (lambda y: np.trapezoid(y, dx=0.5), (V5,)),
@@ -374,13 +421,17 @@ TABLE = {
     "commutator": (lambda A, B: A @ B - B @ A, (Q, Q)),
     "rayleigh quotient": (lambda x, A: (x @ (A + A.T) @ x) / (x @ x), (V3, Q)),
     "gram-schmidt": (lambda a, b: b - (a @ b) / (a @ a) * a, (V3, V3)),
-    "power iteration": (lambda A: A @ (A @ np.ones(3)) / np.linalg.norm(A @ (A @ np.ones(3))), (Q,)),
+    "power iteration": (
+        lambda A: A @ (A @ np.ones(3)) / np.linalg.norm(A @ (A @ np.ones(3))),
+        (Q,),
+    ),
     "triangular part": (lambda A: np.tril(A) @ np.triu(A, 1), (Q,)),
     "orthogonality": (lambda A: np.sum((A.T @ A - np.eye(3)) ** 2), (M,)),
     "soft-thresholding": (lambda x: np.sign(x) * np.maximum(np.abs(x) - 0.5, 0), (V5,)),
     # networks
     "softmax regression": (
-        lambda W, X: -np.mean(np.log(softmax(X @ W))[:, 0]), ((3, 2), (4, 3)),
+        lambda W, X: -np.mean(np.log(softmax(X @ W))[:, 0]),
+        ((3, 2), (4, 3)),
     ),
     "two layers": (lambda X, W, v: np.tanh(X @ W) @ v, (M, (3, 4), V4)),
     "attention": (attention, (M, (4, 3), (4, 2))),
@@ -399,13 +450,16 @@ TABLE = {
     "mixture of experts": (lambda x, G, E: softmax(G @ x) @ (E @ x), (V3, (2, 3), (2, 3))),
     "autoencoder": (lambda x, W: np.sum((W.T @ np.tanh(W @ x) - x) ** 2), (V3, M)),
     "graph convolution": (
-        lambda X, W: np.tanh(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1.0]]) @ X @ W), ((3, 2), (2, 2)),
+        lambda X, W: np.tanh(np.array([[1, 1, 0], [1, 1, 1], [0, 1, 1.0]]) @ X @ W),
+        ((3, 2), (2, 2)),
     ),
     "weight decay": (lambda W, b: np.sum(W**2) + 0.0 * np.sum(b), (M, V3)),
     "adam step": (
-        lambda w, g: w - 0.01 * (0.1 * g) / (np.sqrt(0.001 * g**2 / 0.001) + 1e-8), (V3, V3), UP,
+        lambda w, g: w - 0.01 * (0.1 * g) / (np.sqrt(0.001 * g**2 / 0.001) + 1e-8),
+        (V3, V3),
+        UP,
     ),
-}  # fmt: skip
+}
 every_row = pytest.mark.parametrize("row", TABLE)
 
 

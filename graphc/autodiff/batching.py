@@ -1,6 +1,7 @@
 """Batching: a graph for one example becomes the graph for many, with one more axis in front.
 
-No loop is built. What batching does to an op follows from its family; a record may give its own rule.
+No loop is built. What batching does to an op follows from its family; a record may give its own
+rule.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _SHIFTED: dict[str, Callable[[Any, Shape], Any]] = {
 
 
 def aligned(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
-    """Elementwise: the axes in front stand clear of those that broadcasting aligns from the right."""
+    """Elementwise: the axes in front stand clear of those that broadcasting aligns from the
+    right."""
     k = len(lead)
     spread = [
         with_axes(x, k, node.ndim - (x.ndim - k)) if b else x
@@ -44,7 +46,8 @@ def aligned(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: S
 
 
 def shifted(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
-    """Ops along axes: the same op with its axes moved on, every input carrying the axes in front."""
+    """Ops along axes: the same op with its axes moved on, every input carrying the axes in
+    front."""
     full = [
         x if b else FUNCTIONS["broadcast_to"](x, (*lead, *x.shape))
         for x, b in zip(inputs, batched, strict=True)
@@ -137,7 +140,8 @@ def vectorize(outputs: Any, batches: Mapping[Node, Node]) -> Any:
 
 
 def _common_size(batches: Mapping[Node, Node]) -> Dim:
-    """The size of the axis in front, after checking that every batch is one of its node's values."""
+    """The size of the axis in front, after checking that every batch is one of its node's
+    values."""
     if not batches:
         raise ArgumentError("vectorize needs at least one node and its batch: {x: xs}")
     first = next(iter(batches.values()))
@@ -165,9 +169,7 @@ def placeholder(type_: TensorType) -> Node:
     return OPS["input"](name=f"placeholder {next(_fresh)}", type=type_)
 
 
-def mapped(
-    function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0
-) -> Callable[..., Any]:
+def mapped(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
     """A function of nodes, applied to every example along the given axes at once: see `gc.vmap`."""
 
     def over_batches(*args: Any, **kwargs: Any) -> Any:
@@ -195,7 +197,8 @@ def mapped(
 
 
 def _zipped(function: Callable[[Any, Any], Any], form: Any, axes: Any) -> Any:
-    """The form with a function of each leaf and its axis; an axis serves a whole part of the form."""
+    """The form with a function of each leaf and its axis; an axis serves a whole part of the
+    form."""
     if isinstance(axes, dict) and isinstance(form, dict):
         return {key: _zipped(function, part, axes[key]) for key, part in form.items()}
     if isinstance(axes, tuple | list) and isinstance(form, tuple | list):

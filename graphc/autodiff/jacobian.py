@@ -1,7 +1,7 @@
 """Whole Jacobians and Hessians: vjp of the rows of an identity, or jvp of its columns, all at once.
 
-The identity is kept as tied axes (`labelled`), so what is diagonal or a copy of a matrix comes out as
-that, and `structure` reads it off the result.
+The identity is kept as tied axes (`labelled`), so what is diagonal or a copy of a matrix comes out
+as that, and `structure` reads it off the result.
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def jacobian(v: Any, wrt: Any, mode: str = "auto", *, disconnected: str = "raise
 def _jacobians(v: Node, wrt: Any, targets: list[Node], mode: str, when_disconnected: str) -> Any:
     """The Jacobians of one node, in the form of wrt."""
     names = [jacobian_mode(v, x).name if mode == "auto" else mode for x in targets]
-    backwards = list(dict.fromkeys(x for x, m in zip(targets, names, strict=True) if m == "reverse"))
+    backwards = list(
+        dict.fromkeys(x for x, m in zip(targets, names, strict=True) if m == "reverse")
+    )
     found = dict(zip(backwards, _rows(v, backwards), strict=True)) if backwards else {}
     for x, m in zip(targets, names, strict=True):
         if m == "forward" and x not in found:
@@ -143,28 +145,30 @@ KINDS = ("identity", "diagonal", "sparse", "block-diagonal", "low-rank", "dense"
 
 
 class Part(NamedTuple):
-    """One summand of a matrix: what it is, how many of its elements may differ from 0, a bound on its
-    rank where it is low, and the pairs of axes (of a row, of a column) that are tied."""
+    """One summand of a matrix: what it is, how many of its elements may differ from 0, a bound on
+    its rank where it is low, and the pairs of axes (of a row, of a column) that are tied."""
 
     kind: str
     elements: Dim
     rank: Dim | None
     ties: frozenset[tuple[int, int]]
+    is_whole: bool
 
     def __str__(self) -> str:
         return f"{self.kind} (rank {self.rank})" if self.kind == "low-rank" else self.kind
 
 
 class Structure(NamedTuple):
-    """What is known of a Jacobian from its graph: its summands, and bounds as formulas in the sizes."""
+    """What is known of a Jacobian from its graph: its summands, and bounds as formulas in the
+    sizes."""
 
     shape: tuple[Dim, ...]
     parts: tuple[Part, ...]
 
     @property
     def kind(self) -> str:
-        """zero, identity, diagonal, block-diagonal, low-rank, sparse (other zeros that are known) or
-        dense; or a sum of them."""
+        """zero, identity, diagonal, block-diagonal, low-rank, sparse (other zeros that are known)
+        or dense; or a sum of them."""
         if "low-rank" not in (kinds := dict.fromkeys(part.kind for part in self.parts)):
             if self.elements == shapes.size(self.shape) and "sparse" in kinds:
                 return "dense"
@@ -208,7 +212,9 @@ def structure(matrix: Node, rows: int | None = None) -> Structure:
         elif not is_literal(x, 0.0):
             parts.append(_part(x, axes, split))
     parts.sort(key=lambda part: KINDS.index(part.kind))
-    return Structure(matrix.shape, tuple(p for k, p in enumerate(parts) if not _is_covered(k, parts)))
+    return Structure(
+        matrix.shape, tuple(p for k, p in enumerate(parts) if not _is_covered(k, parts))
+    )
 
 
 def _is_covered(k: int, parts: Sequence[Part]) -> bool:
@@ -216,8 +222,9 @@ def _is_covered(k: int, parts: Sequence[Part]) -> bool:
     part, later = parts[k], parts[k + 1 :]
     if part.kind == "low-rank":
         return any(other.kind == "dense" for other in later)
-    covering = [other for other in later if other.rank is None and other.kind != "sparse"]
-    return any(other.ties <= part.ties for other in covering)
+    covering = [other for other in later if other.rank is None and other.is_whole]
+    # Within zeros axes are shifted, and what ties them is no diagonal of the whole.
+    return any(other.ties <= (part.ties if part.is_whole else frozenset()) for other in covering)
 
 
 def _part(x: Node, axes: Sequence[Axis], split: int) -> Part:
@@ -254,7 +261,9 @@ def _part(x: Node, axes: Sequence[Axis], split: int) -> Part:
             names = inner
         elif core.op.name == "broadcast_to":
             names = names[core.ndim - inputs[0].ndim :]
-            names = [a for a, d in zip(names, inputs[0].shape, strict=True) if d == a.size or d != 1]
+            names = [
+                a for a, d in zip(names, inputs[0].shape, strict=True) if d == a.size or d != 1
+            ]
             if len(names) != inputs[0].ndim:
                 break
         elif core.op.name == "negative":
@@ -269,20 +278,17 @@ def _part(x: Node, axes: Sequence[Axis], split: int) -> Part:
     wide = [a for a in distinct if a.size != 1]
     tied = [a for a in wide if a in left and a in right]
     ties = frozenset(
-        (j, k)
-        for j, a in enumerate(left)
-        for k, b in enumerate(right)
-        if a is b and a.size != 1
+        (j, k) for j, a in enumerate(left) for k, b in enumerate(right) if a is b and a.size != 1
     )
     if within and (tied == wide or not tied or any(outer[k] in tied for k in within)):
-        return Part("sparse", elements, None, ties)
+        return Part("sparse", elements, None, ties, not within)
     if wide and tied == wide:
         is_one = is_literal(core, 1.0) and not _is_negated(x)
-        return Part("identity" if is_one else "diagonal", elements, None, ties)
+        return Part("identity" if is_one else "diagonal", elements, None, ties, not within)
     if tied:
-        return Part("block-diagonal", elements, None, ties)
+        return Part("block-diagonal", elements, None, ties, not within)
     rank = _rank(core, names, [a for a in wide if a in left], [a for a in wide if a in right])
-    return Part("dense" if rank is None else "low-rank", elements, rank, ties)
+    return Part("dense" if rank is None else "low-rank", elements, rank, ties, True)
 
 
 def _is_negated(x: Node) -> bool:

@@ -232,7 +232,8 @@ def spread(term: Term, order: Legs) -> Node:
 
 
 def loosened(term: Term, p: int) -> Term:
-    """The same tensor with own axis p neither tied nor within another: its zeros are written down."""
+    """The same tensor with own axis p neither tied nor within another: its zeros are written
+    down."""
     if term.is_loose(p):
         return term
     tie = term.own[p].axis
@@ -262,7 +263,8 @@ def _elementwise(v: Node, parts: Parts) -> Terms:
 
 
 def _stretched(term: Term, v: Node) -> Term:
-    """A term of an operand with the axes of the result: those that broadcasting stretches are new."""
+    """A term of an operand with the axes of the result: those that broadcasting stretches are
+    new."""
     new = v.ndim - len(term.own)
     own = (*legs(fresh(v.shape[:new])), *term.own)
     own = tuple(a if a.size == d else Leg(Axis(d)) for a, d in zip(own, v.shape, strict=True))
@@ -467,7 +469,8 @@ def _restricted(term: Term, p: int, span: Span, size: Dim) -> Term:
 
 
 def _overlap(term: Term, p: int, span: Span, size: Dim) -> Term | None:
-    """The cut of an axis that lies within another: what both spans have in common, if that is known."""
+    """The cut of an axis that lies within another: what both spans have in common, if that is
+    known."""
     leg, tie = term.own[p], term.own[p].axis
     frames = [other.within for other in term.legs if other.axis is tie and other.within]
     if not all(_is_plain(*frame) for frame in [(span, leg.size), *frames]):
@@ -475,7 +478,9 @@ def _overlap(term: Term, p: int, span: Span, size: Dim) -> Term | None:
     first, last = _bounds(span, leg.size)
     start, stop = (0, tie.size) if leg.within is None else _bounds(*leg.within)
     low, high = _larger(first, start), _smaller(last, stop)
-    if low is None or high is None or high - low == 1 or not shapes.is_at_least(high, low):
+    if size == 1 or low is None or high is None or high - low in (0, 1):
+        return None  # an axis of size 1 lies within nothing
+    if not shapes.is_at_least(high, low):
         return None
     new = tie if high - low == tie.size else Axis(as_dim(high - low))
     dense, axes = term.dense, term.axes
@@ -499,7 +504,7 @@ def _overlap(term: Term, p: int, span: Span, size: Dim) -> Term | None:
 
 def _bounds(span: Span, size: Dim) -> tuple[Dim, Dim]:
     """Where a span of step 1 begins and ends, counted from 0."""
-    start = span.start or 0
+    start: Dim = span.start or 0
     is_negative = start.is_negative if shapes.is_expression(start) else start < 0
     start = size + start if is_negative else start
     return start, start + span.length(size)
@@ -548,13 +553,18 @@ def _put(v: Node, term: Term) -> Term:
             p += 1
         else:
             start = e if shapes.is_expression(e) or e >= 0 else as_dim(size + e)
-            own.append(Leg(Axis(1), (Span(start, as_dim(start + 1), 1), size)))
+            within = None if size == 1 else (Span(start, as_dim(start + 1), 1), size)
+            own.append(Leg(Axis(1), within))
     return term._replace(own=tuple(own))
 
 
 def _within(term: Term, p: int, span: Span, size: Dim) -> Term:
     """Own axis p as a part of a longer axis."""
     axis, within = term.own[p]
+    if size == 1:  # it is all of the longer axis, or nothing
+        whole = term.with_own(p, Leg(Axis(1)))
+        zero = FUNCTIONS["zeros"]((), term.dense.dtype)
+        return whole if axis.size == 1 else whole._replace(dense=zero, axes=())
     span = _explicit(span, size)
     if within is not None and _is_plain(span, size) and _is_plain(*within):
         start, stop = (span.start + end for end in _bounds(*within))
@@ -723,9 +733,7 @@ def _batched(v: Node, parts: Parts) -> Terms:
     batch = next(term.batch for terms in parts for term in terms or ())
     lead = tuple(leg.size for leg in batch)
     inputs = [
-        x
-        if terms is None
-        else total(terms, lambda t: t.legs, x.type.with_shape((*lead, *x.shape)))
+        x if terms is None else total(terms, lambda t: t.legs, x.type.with_shape((*lead, *x.shape)))
         for x, terms in zip(v.inputs, parts, strict=True)
     ]
     dense = batch_rule(v)(v, inputs, [terms is not None for terms in parts], lead)

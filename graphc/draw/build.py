@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -59,6 +60,9 @@ class Builder:
                 self.scopes[i] = self.scopes[at[piece.adjoint_of[0]]]
         self.groups: dict[str, Group] = {}
         self._sizes: dict[Node, str] = {}
+        self._flops_of: dict[Any, float] = {}
+        steps = subject.table.steps if subject.table else ()
+        self._step_of = {s.node: k for k, s in enumerate(steps, 1)}
 
     # Pictures
 
@@ -275,22 +279,15 @@ class Builder:
 
     def _history(self, piece: Piece) -> Iterable[str]:
         """Which step of Algorithm 6.6 made a gradient node."""
-        steps = self._steps()
         if piece.adjoint_of:
             by = " and ".join(self._forward(v) for v in piece.adjoint_of[:3])
             yield f"the gradient by {by}"
-            if piece.adjoint_of[0] in steps:
-                yield f"Algorithm 6.6, step {steps[piece.adjoint_of[0]]}"
+            if piece.adjoint_of[0] in self._step_of:
+                yield f"Algorithm 6.6, step {self._step_of[piece.adjoint_of[0]]}"
         elif piece.node.origin is not None:
             consumer = piece.node.origin
             yield f"made by the bprop of {self._forward(consumer)}"
 
-    def _steps(self) -> dict[Node, int]:
-        if not hasattr(self, "_step_of"):
-            table = self.subject.table
-            steps = table.steps if table else ()
-            self._step_of = {s.node: k for k, s in enumerate(steps, 1)}
-        return self._step_of
 
     def _forward(self, v: Node) -> str:
         return short(printable(text(reference(v, self.subject.names))), _NAME)
@@ -326,19 +323,18 @@ class Builder:
     # Heat
 
     def _costs(self, groups: Sequence[Group]) -> list[float | None]:
-        """flops of each group, from 0 to 1 on a logarithmic scale where they spread widely."""
+        """flops of each group, from 0 to 1 on a logarithmic scale; None where there are none."""
         totals = [sum(self._flops(self.pieces[i].node) for i in g.members) for g in groups]
-        most = max(totals, default=0)
-        return [total / most if most else 0.0 for total in totals]
+        most = math.log1p(max(totals, default=0.0))
+        return [math.log1p(total) / most if total else None for total in totals]
 
     def _flops(self, v: Node) -> float:
         key = (v.op, v.type, tuple(x.type for x in v.inputs))
-        cache: dict[Any, float] = self.__dict__.setdefault("_flops_of", {})
-        if key not in cache:
+        if key not in self._flops_of:
             formula = v.op.flops(v)
             sizes = {s: self.sizes.get(s.name, 100) for s in shapes.symbols([formula])}
-            cache[key] = float(shapes.number(formula, sizes))
-        return cache[key]
+            self._flops_of[key] = float(shapes.number(formula, sizes))
+        return self._flops_of[key]
 
     # Steps
 

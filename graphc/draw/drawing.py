@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ArgumentError
+from ..passes import Log
 from .build import Builder
 from .html import page
 from .layout import Layout, dot_text, lay_out, run
@@ -62,7 +63,8 @@ class Drawing:
         suffix = os.path.splitext(os.fspath(path))[1].lower()
         if suffix not in (".svg", ".dot", ".gv", ".html", ".png", ".pdf"):
             raise ArgumentError(
-                f"a drawing is saved as .svg, .dot, .html, .png or .pdf, not {suffix or 'without'}"
+                "a drawing is saved as .svg, .dot, .html, .png or .pdf, by the file's suffix, and "
+                f"{os.fspath(path)!r} has none of them"
             )
         found: str | bytes = getattr(self, {".gv": "dot"}.get(suffix, suffix[1:]))
         with open(path, "wb") as file:
@@ -91,7 +93,7 @@ class _Draw:
         sizes: Mapping[str, int] | None = None,
         title: str | None = None,
     ) -> Drawing:
-        """A drawing of nodes, a graph, a grad_table, a compiled function or its log.
+        """A drawing of nodes, a graph, a grad_table, a compiled function, or what its log tells.
 
         `view` is "forward", "gradient", "both", "pruned" (what Algorithm 6.5 drops stays as ghosts,
         each saying why) or "jacobians" (edges bear local derivatives); by default all that there
@@ -104,8 +106,11 @@ class _Draw:
         >>> x = gc.input("x", ())
         >>> drawing = gc.draw(gc.tanh(x) * x, wrt=x)
         >>> drawing.svg.startswith("<svg"), len(drawing.picture.boxes)
-        (True, 8)
+        (True, 9)
         """
+        match what:
+            case (Log(steps=[first, *_, last]),):
+                return self.diff(first.graph, last.graph, fold=fold, title=title or "The passes")
         subject = Subject(what, wrt, title)
         if view is None:
             has_gradients = any(map(subject.is_gradient, subject.order)) or subject.table

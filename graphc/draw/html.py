@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from html import escape
-from importlib.resources import files
+from pathlib import Path
 
 from .build import Builder
 from .layout import Layout, lay_out
@@ -66,7 +66,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inl
 
 @functools.cache
 def _asset(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def page(builder: Builder, picture: Picture, layout: Layout) -> str:

@@ -5,6 +5,7 @@ The layout sees sizes only, never text, so it does not depend on the fonts of a 
 
 from __future__ import annotations
 
+import graphlib
 import itertools
 import json
 import shutil
@@ -108,15 +109,18 @@ def _stacked(picture: Picture) -> Iterator[tuple[str, str]]:
             has_upper.add(lower)
         elif one and other and edge.kind == "value":
             below.setdefault(one, {})[other] = None
+    try:
+        graphlib.TopologicalSorter(below).prepare()
+    except graphlib.CycleError:
+        return
     members: dict[tuple[str, ...], list[str]] = {}
     for box in picture.boxes:
         members.setdefault(part[box.id], []).append(box.id)
     for one, others in below.items():
         lowest = [b for b in members[one] if b not in has_lower]
         for other in others:
-            if one not in below.get(other, {}):
-                highest = [b for b in members[other] if b not in has_upper]
-                yield from itertools.product(lowest[:_TIES], highest[:_TIES])
+            highest = [b for b in members[other] if b not in has_upper]
+            yield from itertools.product(lowest[:_TIES], highest[:_TIES])
 
 
 def _add_row(into: Any, box: Box) -> None:
@@ -269,7 +273,28 @@ def lay_out(picture: Picture) -> Layout:
         elif "pos" in thing:
             places[name] = Place(*_numbers(thing["pos"]))
     lines = {e["id"]: _line(e) for e in found.get("edges", ()) if "id" in e and "pos" in e}
+    sizes = {box.id: box.size for box in picture.boxes}
+    for edge in picture.edges:
+        if edge.id not in lines:  # Graphviz now and then finds no way between scopes that overlap
+            lines[edge.id] = _straight(edge, places, sizes)
     return Layout(w, h, places, lines, tuple(frames))
+
+
+def _straight(
+    edge: Edge, places: Mapping[str, Place], sizes: Mapping[str, tuple[float, float]]
+) -> Line:
+    """From border to border along the line between the centres."""
+    tail, head = places[edge.tail], places[edge.head]
+    dx, dy = head.x - tail.x, head.y - tail.y
+
+    def border(centre: Place, size: tuple[float, float], sign: float) -> Point:
+        scales = [s / 2 / abs(d) for s, d in zip(size, (dx, dy), strict=True) if d]
+        k = sign * min([*scales, 0.5])
+        return centre.x + k * dx, centre.y + k * dy
+
+    start, tip = border(tail, sizes[edge.tail], 1), border(head, sizes[edge.head], -1)
+    end = (start[0] + 0.9 * (tip[0] - start[0]), start[1] + 0.9 * (tip[1] - start[1]))
+    return Line((start, start, end, end), tip, None)
 
 
 def _frame_names(picture: Picture) -> dict[str, tuple[str, ...]]:

@@ -19,7 +19,7 @@ SHAPES = {
     "operation": Shape("round", "box", ",rounded"),
     "output": Shape("round", "box", ",rounded"),
     "loss": Shape("octagon", "octagon", ""),
-    "gradient": Shape("hexagon", "hexagon", ""),
+    "gradient": Shape("hexagon", "box", ""),
 }
 
 

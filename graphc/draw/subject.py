@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import forms
 from ..autodiff import GradTable, backprop
 from ..errors import ArgumentError
 from ..ir import Graph, Node, topo
 from ..notation import Term, is_written_inside, names_of, reference, text
-from ..passes import Log
 from .text import printable
 
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """A node, or the entry of a grad_table whose gradient is a node that stands elsewhere."""
 
     node: Node
@@ -28,8 +25,7 @@ class Piece:
     ghost: str = ""  # why pruning dropped it
 
 
-@dataclass(frozen=True)
-class Link:
+class Link(NamedTuple):
     """A value that goes from one piece to another, both by position."""
 
     tail: int
@@ -70,8 +66,6 @@ class Subject:
             return [part.z]
         if isinstance(part, Graph):
             return list(part.outputs)
-        if isinstance(part, Log):
-            return list(part.steps[-1].graph.outputs)
         if isinstance(getattr(part, "graph", None), Graph):  # a compiled function
             self.title = self.title or str(getattr(part, "name", ""))
             return list(part.graph.outputs)
@@ -79,7 +73,7 @@ class Subject:
         for v in found:
             if not isinstance(v, Node):
                 raise ArgumentError(
-                    "draw takes nodes, graphs, grad_tables, compiled functions and their logs, "
+                    "draw takes nodes, graphs, grad_tables, compiled functions and logs, "
                     f"not a {type(v).__name__}"
                 )
         return found
@@ -144,6 +138,8 @@ class Subject:
             for x in dict.fromkeys(p.node.inputs)
             if x in at and not (is_written_inside(x) and x not in self.outputs)
         ]
+        if view == "gradient":
+            links = [link for link in links if link.kind != "value"]
         if self.table is not None and view in ("both", "gradient"):
             self._add_entries(adjoints, pieces, links, at)
         return pieces, links

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import math
 from collections.abc import Iterator, Sequence
-from xml.sax.saxutils import escape
 
 from .layout import Layout, Line, Point
 from .picture import FONT_SIZE, KINDS, LINE_HEIGHT, SMALL, STATES, Box, Edge, Picture
@@ -48,6 +48,11 @@ def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = T
     return "\n".join(lines)
 
 
+def escape(text: str) -> str:
+    """Text as it stands between tags."""
+    return html.escape(text, quote=False)
+
+
 def _n(number: float) -> str:
     """At most one decimal: the same digits wherever it is computed."""
     return f"{round(number + 0.0, 1):.1f}".removesuffix(".0").replace("-0", "0", number == 0)
@@ -57,13 +62,10 @@ def _frames(layout: Layout) -> Iterator[str]:
     for frame in sorted(layout.frames, key=lambda f: f.depth):
         (x0, y0), (x1, y1) = frame.low, frame.high
         top = layout.height - y1
-        yield f'<g class="frame" data-name="{escape(frame.name, _QUOTES)}">'
+        yield f'<g class="frame" data-name="{html.escape(frame.name)}">'
         size = f'width="{_n(x1 - x0)}" height="{_n(y1 - y0)}"'
         yield f'<rect x="{_n(x0)}" y="{_n(top)}" {size} rx="8"/>'
         yield f'<text x="{_n(x0 + 8)}" y="{_n(top + 14)}">{escape(frame.name)}</text></g>'
-
-
-_QUOTES = {'"': "&quot;"}
 
 
 def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:

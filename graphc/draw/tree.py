@@ -89,7 +89,7 @@ def tree(
     >>> import graphc as gc
     >>> X, w = gc.input("X", ("n", "d")), gc.input("w", ("d",))
     >>> gc.tree(gc.sum(gc.tanh(X @ w)))
-    sum(tanh(X @ w))
+    sum(tanh(…))
     └── sum(tanh(X @ w))   f64[]
         └── tanh(X @ w)   f64[n]
             └── X @ w   f64[n]

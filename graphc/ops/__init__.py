@@ -2,4 +2,14 @@
 
 from . import as_numpy, chain, contract, elementwise, index, layout, leaves, reduce, scan
 
-__all__ = ["chain", "contract", "elementwise", "index", "layout", "leaves", "reduce", "scan"]
+__all__ = [
+    "as_numpy",
+    "chain",
+    "contract",
+    "elementwise",
+    "index",
+    "layout",
+    "leaves",
+    "reduce",
+    "scan",
+]

@@ -1,7 +1,7 @@
 """NumPy's own names: what `np.f(node)`, `node.f()` and the array API's namespace build.
 
-Every function here has the parameters that NumPy gives it, and comes down to graphc's own. What is not
-here is refused by name, with the nearest that is.
+Every function here has the parameters that NumPy gives it, and comes down to graphc's own. What is
+not here is refused by name, with the nearest that is.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
     name = f"np.{ufunc.__name__}"
     if any(isinstance(out, np.ndarray) for out in kwargs.get("out") or ()):
         raise ArgumentError(
-            f"{name} would write a symbolic tensor into an array: write x = x + y, not x += y, where "
-            "x is an array and y a tensor"
+            f"{name} would write a symbolic tensor into an array: write x = x + y, not x += y, "
+            "where x is an array and y a tensor"
         )
     function = UFUNCS.get(ufunc.__name__)
     if function is None or method == "at":
@@ -121,7 +121,9 @@ def _called(function: Function, name: str, args: Sequence[Any], kwargs: dict[str
         if builtins.any(value is nothing for nothing in _NOTHING) and key not in ("axis", "axes"):
             continue
         if key not in known and key in _REFUSED:
-            if not (key == "where" and value is True or key == "order" and value in ("C", "K", "A")):
+            if not (
+                key == "where" and value is True or key == "order" and value in ("C", "K", "A")
+            ):
                 raise ArgumentError(f"{name} has no {key}= for symbolic tensors: {_REFUSED[key]}")
             continue
         given[key] = value
@@ -171,10 +173,10 @@ def _nearest(name: str) -> str:
 
 def _ufuncs() -> None:
     same = (
-        "add subtract multiply divide negative square sqrt reciprocal power exp expm1 log log1p log2 "
-        "log10 logaddexp sin cos tan sinh cosh tanh hypot sign floor ceil trunc equal not_equal less "
-        "less_equal greater greater_equal logical_and logical_or logical_xor logical_not isfinite "
-        "isinf isnan maximum minimum matmul vecdot"
+        "add subtract multiply divide negative square sqrt reciprocal power exp expm1 log "
+        "log1p log2 log10 logaddexp sin cos tan sinh cosh tanh hypot sign floor ceil trunc "
+        "equal not_equal less less_equal greater greater_equal logical_and logical_or "
+        "logical_xor logical_not isfinite isinf isnan maximum minimum matmul vecdot"
     )
     UFUNCS.update({name: FUNCTIONS[name] for name in same.split()})
     arc = "sin cos tan sinh cosh tanh"
@@ -226,12 +228,12 @@ def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, **al
 
 
 @means(np.ptp)
-def _ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Node:
+def _ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return reduce.max(a, axis, keepdims) - reduce.min(a, axis, keepdims)
 
 
 @means(np.average)
-def _average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Node:
+def _average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
     if weights is None:
         return reduce.mean(a, axis, keepdims)
     (x,), (w,) = lift([a], "average"), lift([weights], "average")
@@ -261,7 +263,7 @@ def _cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: A
 
 
 @means(np.corrcoef)
-def _corrcoef(x: Any, rowvar: bool = True) -> Node:
+def _corrcoef(x: Any, rowvar: bool = True) -> Any:
     square = _cov(x, rowvar=rowvar)
     spread = e.sqrt(contract.diagonal(square))
     return square / spread[:, None] / spread[None, :]
@@ -321,7 +323,9 @@ def _folded(function: Function, arrays: Sequence[Any]) -> Any:
 def _matrix_power(a: Any, n: int) -> Node:
     (x,) = lift([a], "matrix_power")
     if n < 0:
-        raise ArgumentError(f"matrix_power of symbolic tensors takes no negative power, such as {n}")
+        raise ArgumentError(
+            f"matrix_power of symbolic tensors takes no negative power, such as {n}"
+        )
     if n == 0:
         return layout.broadcast_to(leaves.eye(x.shape[-1], dtype=x.dtype), x.shape)
     half = _matrix_power(x, n // 2) if n > 1 else None
@@ -351,7 +355,7 @@ def _cross(a: Any, b: Any, axis: int = -1) -> Node:
 
 
 @means(np.linalg.norm)
-def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Node:
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     (v,) = lift([x], "norm")
     count = 1 if isinstance(axis, int) else len(axis) if axis is not None else v.ndim
     if ord in (None, "fro") or (ord == 2 and count == 1):
@@ -370,16 +374,14 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 
 
 @means(np.linalg.vector_norm)
-def _vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Node:
+def _vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
     (v,) = lift([x], "vector_norm")
     if axis is None and not keepdims:
         v = _flat(v)
     return _norm(v, ord, axis, keepdims)
 
 
-means(np.linalg.matrix_norm)(
-    lambda x, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims)
-)
+means(np.linalg.matrix_norm)(lambda x, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims))
 
 
 @means(np.trace)
@@ -408,7 +410,7 @@ means(np.linalg.trace)(lambda x, offset=0: _trace(x, offset, -2, -1))
 
 
 @means(np.diag)
-def _diag(v: Any, k: int = 0) -> Node:
+def _diag(v: Any, k: int = 0) -> Any:
     (x,) = lift([v], "diag")
     if x.ndim != 1:
         return _diagonal(x, k)
@@ -543,7 +545,9 @@ def _repeat(a: Any, repeats: int, axis: int | None = None) -> Node:
 @means(np.pad)
 def _pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Node:
     if mode != "constant":
-        raise ArgumentError(f"pad of symbolic tensors has no mode={mode!r}; the nearest is 'constant'")
+        raise ArgumentError(
+            f"pad of symbolic tensors has no mode={mode!r}; the nearest is 'constant'"
+        )
     return layout.pad(array, pad_width, constant_values)
 
 
@@ -623,7 +627,7 @@ def _unstack(x: Any, axis: int = 0) -> tuple[Node, ...]:
 
 
 @means(np.append)
-def _append(arr: Any, values: Any, axis: int | None = None) -> Node:
+def _append(arr: Any, values: Any, axis: int | None = None) -> Any:
     return _concatenate([arr, values], axis)
 
 
@@ -741,7 +745,7 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Node:
 
 
 @means(np.correlate)
-def _correlate(a: Any, v: Any, mode: str = "valid") -> Node:
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
     return _convolve(a, layout.flip(v), mode)
 
 
@@ -765,7 +769,7 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Node:
 
 
 @means(np.interp)
-def _interp(x: Any, xp: Any, fp: Any) -> Node:
+def _interp(x: Any, xp: Any, fp: Any) -> Any:
     """A sum of clipped ramps: linear between the points, flat outside."""
     (v,), (at,), (of,) = (lift([a], "interp") for a in (x, xp, fp))
     slopes = _diff(of) / _diff(at)
@@ -778,7 +782,7 @@ def _interp(x: Any, xp: Any, fp: Any) -> Node:
 
 def _no_item(wanted: str) -> Function:
     def refuse(x: Node, *_: Any) -> NoReturn:
-        return x._no_value(wanted)
+        x._no_value(wanted)
 
     return refuse
 
@@ -845,24 +849,26 @@ def _asarray(obj: Any, dtype: Any = None, copy: Any = None, device: Any = None) 
     return leaves.constant(obj, dtype=dtype)
 
 
-def _linspace(start: Any, stop: Any, num: int, dtype: Any = None, endpoint: bool = True) -> Node:
+def _linspace(start: Any, stop: Any, num: int, dtype: Any = None, endpoint: bool = True) -> Any:
     steps = leaves.iota(num, dtype or np.float64)
     return start + steps * ((stop - start) / (num - 1 if endpoint else num))
 
 
 def _arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Node:
-    return leaves.constant(np.arange(start, stop, step, dtype) if stop is not None
-                           else np.arange(start, dtype=dtype))  # fmt: skip
+    first, last = (0, start) if stop is None else (start, stop)
+    made: Any = np.arange(first, last, step)
+    return leaves.constant(made, dtype=dtype)
 
 
 _STANDARD = (
-    "abs acos acosh add all any asin asinh astype atan atan2 atanh broadcast_to ceil clip concat cos "
-    "cosh cumulative_prod cumulative_sum divide equal exp expand_dims expm1 eye flip floor full "
-    "full_like greater greater_equal hypot isfinite isinf isnan less less_equal log log10 log1p log2 "
-    "logaddexp logical_and logical_not logical_or logical_xor matmul matrix_transpose max maximum mean "
-    "min minimum moveaxis multiply negative not_equal ones ones_like permute_dims power prod "
-    "reciprocal reshape round sign sin sinh sqrt square squeeze stack std subtract sum take "
-    "take_along_axis tan tanh tensordot trunc var vecdot where zeros zeros_like"
+    "abs acos acosh add all any asin asinh astype atan atan2 atanh broadcast_to ceil clip "
+    "concat cos cosh cumulative_prod cumulative_sum divide equal exp expand_dims expm1 "
+    "eye flip floor full full_like greater greater_equal hypot isfinite isinf isnan less "
+    "less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or "
+    "logical_xor matmul matrix_transpose max maximum mean min minimum moveaxis multiply "
+    "negative not_equal ones ones_like permute_dims power prod reciprocal reshape round "
+    "sign sin sinh sqrt square squeeze stack std subtract sum take take_along_axis tan "
+    "tanh tensordot trunc var vecdot where zeros zeros_like"
 )
 
 _API: dict[str, Any] = {name: FUNCTIONS[name] for name in _STANDARD.split()}
@@ -885,7 +891,8 @@ _API.update({
     "e": math.e, "pi": math.pi, "inf": math.inf, "nan": math.nan, "newaxis": None,
     "bool": np.dtype(np.bool_),
     **{name: np.dtype(name) for name in (
-        "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64",
+        "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32",
+        "float64",
     )},
     "linalg": Namespace("graphc array API linalg", {
         "matmul": contract.matmul, "vecdot": contract.vecdot, "tensordot": contract.tensordot,

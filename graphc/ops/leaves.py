@@ -77,7 +77,7 @@ def _base64(array: np.ndarray[Any, Any]) -> str:
 
 _input = Op(
     "input",
-    infer=lambda name, type: type,
+    infer=lambda name, type, **facts: type,
     numpy="x0",
     flops=no_flops,
     family="leaf",
@@ -128,17 +128,35 @@ _eye = Op(
 )
 
 
-def input(name: str, shape: object = (), dtype: DTypeLike = np.float64) -> Node:
+def input(
+    name: str,
+    shape: object = (),
+    dtype: DTypeLike = np.float64,
+    *,
+    positive: bool = False,
+    between: tuple[float, float] | None = None,
+) -> Node:
     """A value that the compiled function is given: `input("X", (n, 784))`.
+
+    What is known of its elements can be declared, for simplifying to use: `positive=True`, or
+    `between=(0, 1)` with both ends included. `compile(..., check_facts=True)` checks it in runs.
 
     >>> import graphc as gc
     >>> gc.input("X", ("n", 784))
     <X: f64[n, 784] = input(type=f64[n, 784])>
+    >>> gc.input("p", ("n",), between=(0, 1))
+    <p: f64[n] = input(type=f64[n], between=(0.0, 1.0))>
     """
     if not isinstance(name, str) or not name:
         raise NameClash(f"an input's name must be a string that is not empty, and {name!r} is not")
     plain = str.__str__(name)  # of an enum too: its repr is no Python text
-    return declare(_input(name=plain, type=tensor(shape, dtype)))
+    facts: dict[str, Any] = {"positive": True} if positive else {}
+    if between is not None:
+        low, high = map(float, between)
+        if not low <= high:
+            raise ArgumentError(f"between=(low, high) needs low <= high, and got {between!r}")
+        facts["between"] = (low, high)
+    return declare(_input(name=plain, type=tensor(shape, dtype), **facts))
 
 
 @spelling

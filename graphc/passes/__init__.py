@@ -12,11 +12,12 @@ from .log import Log
 from .prune import prune
 from .rewrite import Rule, rewritten
 from .rules import RULES, STRICT
+from .simplify import simplify
 
 Mode = bool | Literal["strict"]
 Pass = Callable[[Graph, Log], Graph]
 
-__all__ = ["PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "strict_rules"]
+__all__ = ["PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "simplify", "strict_rules"]
 
 
 def rules(graph: Graph, log: Log) -> Graph:
@@ -29,6 +30,11 @@ def strict_rules(graph: Graph, log: Log) -> Graph:
     return _ruled(graph, log, "strict rules", STRICT)
 
 
+def regions(graph: Graph, log: Log) -> Graph:
+    """Elementwise regions through sympy, where that is cheaper and passes the audit."""
+    return simplify(graph, log)
+
+
 def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
     found, fired = rewritten(graph, which)
     log.add(name, found, fired)
@@ -38,15 +44,15 @@ def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {
     False: (prune, fold),
     "strict": (prune, fold, strict_rules),
-    True: (prune, fold, rules),
+    True: (prune, fold, rules, regions, rules),
 }
 
 
-def run(graph: Graph, simplify: Mode = False) -> tuple[Graph, Log]:
+def run(graph: Graph, mode: Mode = False) -> tuple[Graph, Log]:
     """Every pass of the pipeline of a mode, in order."""
-    if simplify not in PIPELINE:
-        raise ArgumentError(f"simplify= is True, False or 'strict', not {simplify!r}")
+    if mode not in PIPELINE:
+        raise ArgumentError(f"simplify= is True, False or 'strict', not {mode!r}")
     log = Log(graph)
-    for step in PIPELINE[simplify]:
+    for step in PIPELINE[mode]:
         graph = step(graph, log)
     return graph, log

@@ -24,7 +24,7 @@ Mode = Literal[True, "strict"]
 # An error may be this many times as large as before, and this many ulp more.
 TIMES, PLUS = 4.0, 4.0
 
-_RANDOM, _EXTREME, _NEIGHBOURS = 24, 48, 12
+_RANDOM, _EXTREME, _NEIGHBOURS, _EXACTLY = 24, 40_000, 12, 40
 
 
 class Verdict(NamedTuple):
@@ -69,13 +69,15 @@ def audit(
     was, now = _run(before, symbols, columns), _run(after, symbols, columns)
     eps = np.finfo(before.dtype)
     worst_before = worst_after = 0.0
-    for k, (a, b) in enumerate(zip(was.tolist(), now.tolist(), strict=True)):
-        if _same(a, b):
-            continue
+    for k in _worst_first(was, now, mode):
+        a, b = float(was[k]), float(now[k])
         point = tuple(float(column[k]) for column in columns)
         if mode == "strict" and not _same_kind(a, b):
             return Verdict(worst_before, worst_after, point, f"{a!r} became {b!r}")
         if math.isfinite(a) and not math.isfinite(b):
+            # On the edge of an overflow or a domain, where rounding decides, it may go either way.
+            if math.inf in _errors_nearby(before, symbols, point, eps):
+                continue
             return Verdict(worst_before, worst_after, point, f"{a!r} became {b!r}")
         if may_extend and not math.isfinite(a):
             continue
@@ -93,23 +95,52 @@ def audit(
         worst_before, worst_after = max(worst_before, error), max(worst_after, new)
         if not new <= TIMES * error + PLUS:
             # At one point the roundings may cancel by luck: what is typical shows nearby.
-            error = max(error, *_errors_nearby(before, symbols, point, eps))
+            nearby = _errors_nearby(before, symbols, point, eps)
+            error = max([error, *(e for e in nearby if math.isfinite(e))])
         if not new <= TIMES * error + PLUS:
             reason = f"{new:.3g} ulp wrong, and {error:.3g} before"
             return Verdict(worst_before, worst_after, point, reason)
     return Verdict(worst_before, worst_after)
 
 
+def _worst_first(was: Any, now: Any, mode: Mode) -> list[int]:
+    """The points at which the two differ by more than is allowed whatever the truth is.
+
+    First those that are finite no more, then by the difference, then those that became finite; of
+    each kind no more than the audit has time for.
+    """
+    with np.errstate(all="ignore"):
+        differ = (was != now) & ~(np.isnan(was) & np.isnan(now))
+        if mode == "strict":
+            differ |= (was == 0) & (now == 0) & (np.signbit(was) != np.signbit(now))
+        finite, still = np.isfinite(was), np.isfinite(now)
+        distance = np.where(was == now, 0, np.abs(was - now) / np.spacing(np.abs(was)))
+        differ &= ~(finite & still & (distance <= PLUS)) | ((was == 0) | (now == 0))
+        by_distance = np.argsort(np.where(differ & finite & still, -distance, 1), kind="stable")
+    lost = np.flatnonzero(differ & finite & ~still)
+    moved = by_distance[: np.count_nonzero(differ & finite & still)]
+    found = np.flatnonzero(differ & ~finite)
+    # Every other of the large number: neighbours in a grid tell the same story.
+    chosen = [part[:: max(1, len(part) // most)][:most] for part, most in (
+        (lost, _EXACTLY), (moved, 2 * _EXACTLY), (found, _EXACTLY),
+    )]  # fmt: skip
+    return [int(k) for part in chosen for k in part]
+
+
 def _errors_nearby(
     v: Node, symbols: Sequence[Node], point: Sequence[float], eps: Any
 ) -> Iterator[float]:
+    """The errors in ulp at points a few roundings away; inf where the value is not finite."""
     rng = np.random.default_rng(0)
     for _ in range(_NEIGHBOURS):
         near = [x * (1 + 64 * float(eps.eps) * rng.uniform(-1, 1)) for x in point]
         columns = [np.array([c], x.dtype) for c, x in zip(near, symbols, strict=True)]
         exact = exactly(v, symbols, [float(c[0]) for c in columns])
         value = float(_run(v, symbols, columns)[0])
-        yield 0.0 if exact is None or not math.isfinite(value) else _ulps(exact, value, eps)
+        if not math.isfinite(value):
+            yield math.inf
+        else:
+            yield 0.0 if exact is None else _ulps(exact, value, eps)
 
 
 def _same(a: float, b: float) -> bool:
@@ -195,6 +226,8 @@ def _apply(u: Node, arguments: list[Any]) -> Any:
     if unknown:
         is_test = not u.type.is_float
         return name == "not_equal" if is_test else None if None in unknown else mpmath.nan
+    if name in _PERIODIC and _is_beyond(arguments[0]):
+        return mpmath.nan
     try:
         value = _meaning(u.op)(*arguments)
     except ZeroDivisionError:
@@ -205,21 +238,15 @@ def _apply(u: Node, arguments: list[Any]) -> Any:
         return None
     if isinstance(value, bool | sp.logic.boolalg.BooleanAtom):
         return bool(value)
-    return _bounded(mpmath.mpf(value))
+    return mpmath.mpf(value)
 
 
-# Numbers beyond 2^20000 count as infinite and their reciprocals as zero: a sine of one would take
-# for ever, and floats ended long before.
-_BEYOND = 20_000
+# The sine of a number beyond 2^5000 would take for ever, and floats ended long before.
+_PERIODIC, _BEYOND = ("sin", "cos", "tan"), 5_000
 
 
-def _bounded(value: Any) -> Any:
-    if not value or not mpmath.isfinite(value):
-        return value
-    exponent = value.exp + value.bc
-    if abs(exponent) <= _BEYOND:
-        return value
-    return mpmath.mpf(0) if exponent < 0 else mpmath.sign(value) * mpmath.inf
+def _is_beyond(value: Any) -> bool:
+    return bool(value and mpmath.isfinite(value) and value.exp + value.bc > _BEYOND)
 
 
 # -- points -----------------------------------------------------------------------------------
@@ -245,15 +272,16 @@ def points(symbols: Sequence[Node], facts: Mapping[Node, Interval]) -> list[Any]
     allowed = []
     for x, kind in zip(symbols, kinds, strict=True):
         low, high = facts.get(x, ANYTHING)
-        inside = [p for p in kind if not (p < low or p > high)]
-        allowed.append(inside or [low, high])
-    grid = list(itertools.islice(itertools.product(*allowed), 4096))
-    if len(symbols) > 1:
+        ends = [end for end in (low, high) if math.isfinite(end)]
+        allowed.append([p for p in kind if not (p < low or p > high)] + ends)
+    grid: Any = itertools.product(*allowed)
+    if math.prod(map(len, allowed)) > _EXTREME:
         picks = [rng.integers(0, len(a), _EXTREME) for a in allowed]
         grid = [
             tuple(a[i] for a, i in zip(allowed, row, strict=True))
             for row in zip(*picks, strict=True)
         ]
+    grid = np.array(list(grid))
     random = []
     for x in symbols:
         low, high = facts.get(x, ANYTHING)
@@ -268,6 +296,6 @@ def points(symbols: Sequence[Node], facts: Mapping[Node, Interval]) -> list[Any]
         random.append(values)
     with np.errstate(over="ignore"):
         return [
-            np.array([*r, *(row[i] for row in grid)], x.dtype)
+            np.concatenate([r, grid[:, i]]).astype(x.dtype)
             for i, (x, r) in enumerate(zip(symbols, random, strict=True))
         ]

@@ -81,6 +81,8 @@ def declared(v: Node) -> Interval:
         low = max(low, float(np.finfo(v.dtype).smallest_subnormal) if v.type.is_float else 1)
     if v.dtype.kind in "bu":
         low = max(low, 0.0)
+    if v.type.is_float:  # 0.3 as a float32 is more than 0.3
+        low, high = v.dtype.type(low), v.dtype.type(high)
     return Interval(float(low), float(high))
 
 

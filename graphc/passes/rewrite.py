@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,13 +21,15 @@ _FIRINGS = 24
 class Rule:
     """An equation between nodes, read from left to right: the docstring states it.
 
-    `heads` are the ops it looks at. A strict rule gives the same bits. One that `hides` may give a
+    `heads` are the ops it looks at, and `over` those of which one input at least must be.
+    A strict rule gives the same bits. One that `hides` may give a
     number where an input that is NaN or inf made the left side NaN; one that changes `signs` may
     give 0 for -0.
     """
 
     rewrite: Callable[..., Node | None]
     heads: tuple[str, ...]
+    over: frozenset[str]
     is_strict: bool
     hides: bool
     signs: bool
@@ -53,7 +55,11 @@ class Rule:
 
 
 def rule(
-    *heads: str, strict: bool = False, hides: bool = False, signs: bool = False
+    *heads: str,
+    over: Iterable[str] = (),
+    strict: bool = False,
+    hides: bool = False,
+    signs: bool = False,
 ) -> Callable[[Callable[..., Node | None]], Rule]:
     """The decorator that makes a rule of a function Node -> Node | None.
 
@@ -63,7 +69,7 @@ def rule(
 
     def made(rewrite: Callable[..., Node | None]) -> Rule:
         asks = len(inspect.signature(rewrite).parameters) > 1
-        return Rule(rewrite, heads, strict, hides, signs or hides, asks)
+        return Rule(rewrite, heads, frozenset(over), strict, hides, signs or hides, asks)
 
     return made
 
@@ -85,19 +91,30 @@ class Rewrite(NamedTuple):
         return f"{self.name}: {self.equation}"
 
 
+class Chosen(dict[tuple[str, ...], tuple[Rule, ...]]):
+    """The rules for an op over some others, found once for each combination."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self.rules = tuple(rules)
+
+    def __missing__(self, names: tuple[str, ...]) -> tuple[Rule, ...]:
+        head, *inputs = names
+        self[names] = found = tuple(
+            r for r in self.rules if head in r.heads and (not r.over or r.over & set(inputs))
+        )
+        return found
+
+
 def rewritten(
     graph: Graph, rules: Iterable[Rule], rounds: int = _ROUNDS
 ) -> tuple[Graph, list[Rewrite]]:
     """The graph with rules applied until none fires, and what fired."""
-    by_head: dict[str, list[Rule]] = {}
-    for one in rules:
-        for head in one.heads:
-            by_head.setdefault(head, []).append(one)
+    chosen = Chosen(rules)
     fired: list[Rewrite] = []
     settled: dict[Node, Situation] = {}
     for _ in range(rounds):
         before = graph
-        graph = _Round(graph, by_head, fired, settled).result()
+        graph = _Round(graph, chosen, fired, settled).result()
         if graph is before:
             break
     return graph, fired
@@ -151,11 +168,11 @@ class _Round:
     def __init__(
         self,
         graph: Graph,
-        by_head: Mapping[str, Sequence[Rule]],
+        chosen: Chosen,
         fired: list[Rewrite],
         settled: dict[Node, Situation],
     ) -> None:
-        self.graph, self.by_head, self.fired, self.settled = graph, by_head, fired, settled
+        self.graph, self.chosen, self.fired, self.settled = graph, chosen, fired, settled
         self.observed, self.signs = observed(graph), sign_is_seen(graph)
         self.uses: Counter[Node] = Counter(graph.outputs)
         for v in graph.nodes:
@@ -191,7 +208,7 @@ class _Round:
             return node
         for _ in range(_FIRINGS):
             node = folded_node(node)
-            for one in self.by_head.get(node.op.name, ()):
+            for one in self.chosen[(node.op.name, *[x.op.name for x in node.inputs])]:
                 if (observed and one.hides) or (signs and one.signs):
                     continue
                 found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)

@@ -53,6 +53,8 @@ _EXACT = tuple(
     or name.startswith(("is", "equal", "not_", "less", "greater", "logical"))
 )  # fmt: skip
 _ROUNDED = tuple(name for name in _ELEMENTWISE if name not in _EXACT)
+LITERAL = ("constant", "broadcast_to")
+
 # A sum of more terms than this is taken as it is.
 _MOST_TERMS = 64
 
@@ -80,7 +82,7 @@ def like(n: Node, value: float) -> Node:
 
 # -- layout -----------------------------------------------------------------------------------
 
-@rule("permute_dims", strict=True)
+@rule("permute_dims", over=("permute_dims",), strict=True)
 def transpose_of_transpose(n: Node) -> Node | None:
     """transpose(transpose(x, p), q) = transpose(x, p[q])"""
     match n:
@@ -104,7 +106,7 @@ def _keeps_all(x: Node, at: layout.Index) -> bool:
     return layout._keeps_all(x.shape, at)
 
 
-@rule("broadcast_to", strict=True)
+@rule("broadcast_to", over=("broadcast_to",), strict=True)
 def broadcast_of_broadcast(n: Node) -> Node | None:
     """broadcast(broadcast(x)) = broadcast(x)"""
     match n:
@@ -113,7 +115,7 @@ def broadcast_of_broadcast(n: Node) -> Node | None:
     return None
 
 
-@rule("reshape", "permute_dims", "getitem", strict=True)
+@rule("reshape", "permute_dims", "getitem", over=("broadcast_to",), strict=True)
 def layout_of_one_number(n: Node) -> Node | None:
     """layout(broadcast(x)) = broadcast(x) for a scalar x"""
     match n:
@@ -122,7 +124,7 @@ def layout_of_one_number(n: Node) -> Node | None:
     return None
 
 
-@rule(*_EXACT, strict=True)
+@rule(*_EXACT, over=("broadcast_to",), strict=True)
 def arithmetic_on_stretched(n: Node) -> Node | None:
     """f(broadcast(x), y) = f(x, y) for arithmetic: it stretches its operands itself"""
     if all(x.op is not op.broadcast_to for x in n.inputs):
@@ -130,13 +132,13 @@ def arithmetic_on_stretched(n: Node) -> Node | None:
     return n.op(*(x.inputs[0] if x.op is op.broadcast_to else x for x in n.inputs), **n.attrs)
 
 
-@rule(*_ROUNDED)
+@rule(*_ROUNDED, over=("broadcast_to",))
 def function_on_stretched(n: Node) -> Node | None:
     """f(broadcast(x)) = broadcast(f(x)): computed once, by a loop that may round otherwise"""
     return arithmetic_on_stretched(n)
 
 
-@rule("getitem", strict=True)
+@rule("getitem", over=("concat",), strict=True)
 def slice_of_concat(n: Node) -> Node | None:
     """concat(x, y, ...)[the part of x] = x"""
     match n:
@@ -166,7 +168,7 @@ def _only_span(at: layout.Index, axis: int) -> layout.Span | None:
     return span if isinstance(span, layout.Span) else None
 
 
-@rule("getitem", strict=True)
+@rule("getitem", over=("place",), strict=True)
 def slice_of_place(n: Node) -> Node | None:
     """place(x, at)[at] = x"""
     match n:
@@ -175,7 +177,7 @@ def slice_of_place(n: Node) -> Node | None:
     return None
 
 
-@rule("getitem", strict=True)
+@rule("getitem", over=("pad",), strict=True)
 def slice_of_pad(n: Node) -> Node | None:
     """pad(x)[the part of x] = x"""
     match n:
@@ -188,7 +190,7 @@ def slice_of_pad(n: Node) -> Node | None:
     return None
 
 
-@rule("add", signs=True)
+@rule("add", over=("add", "place"), signs=True)
 def places_that_tile(n: Node) -> Node | None:
     """place(x, 0:k) + place(y, k:n) + ... = concat(x, y, ...)"""
     terms: list[Node] = []
@@ -238,26 +240,26 @@ def _holds_all(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
 
 # -- ones, zeros and signs --------------------------------------------------------------------
 
-@rule("multiply", strict=True)
+@rule("multiply", over=LITERAL, strict=True)
 def times_one(n: Node) -> Node | None:
     """1 * x = x"""
     return next((x for one, x in sides(n) if is_literal(one, 1)), None)
 
 
-@rule("divide", strict=True)
+@rule("divide", over=LITERAL, strict=True)
 def divided_by_one(n: Node) -> Node | None:
     """x / 1 = x"""
     x, one = n.inputs
     return x if is_literal(one, 1) else None
 
 
-@rule("add", signs=True)
+@rule("add", over=LITERAL, signs=True)
 def plus_zero(n: Node) -> Node | None:
     """x + 0 = x"""
     return next((x for zero, x in sides(n) if is_literal(zero, 0)), None)
 
 
-@rule("add", strict=True)
+@rule("add", over=LITERAL, strict=True)
 def plus_negative_zero(n: Node) -> Node | None:
     """x + (-0) = x"""
     return next((x for zero, x in sides(n) if _is_zero(zero, -1.0)), None)
@@ -268,27 +270,27 @@ def _is_zero(v: Node, sign: float) -> bool:
     return v.type.is_float and value == 0 and math.copysign(1.0, value) == sign
 
 
-@rule("subtract", strict=True)
+@rule("subtract", over=LITERAL, strict=True)
 def minus_zero(n: Node) -> Node | None:
     """x - 0 = x"""
     x, zero = n.inputs
     return x if _is_zero(zero, 1.0) else None
 
 
-@rule("subtract", signs=True)
+@rule("subtract", over=LITERAL, signs=True)
 def zero_minus(n: Node) -> Node | None:
     """0 - x = -x"""
     zero, x = n.inputs
     return f.negative(x) if is_literal(zero, 0) and x.dtype == n.dtype else None
 
 
-@rule("multiply", hides=True)
+@rule("multiply", over=LITERAL, hides=True)
 def times_zero(n: Node) -> Node | None:
     """0 * x = 0"""
     return like(n, 0) if any(is_literal(x, 0) for x in n.inputs) else None
 
 
-@rule("divide", hides=True)
+@rule("divide", over=LITERAL, hides=True)
 def zero_over(n: Node) -> Node | None:
     """0 / x = 0"""
     return like(n, 0) if is_literal(n.inputs[0], 0) else None
@@ -308,7 +310,7 @@ def over_itself(n: Node) -> Node | None:
     return like(n, 1) if x is y else None
 
 
-@rule("negative", strict=True)
+@rule("negative", over=("negative",), strict=True)
 def negative_of_negative(n: Node) -> Node | None:
     """-(-x) = x"""
     match n:
@@ -317,7 +319,7 @@ def negative_of_negative(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", strict=True)
+@rule("multiply", over=("negative",), strict=True)
 def product_of_negatives(n: Node) -> Node | None:
     """(-x) * y = -(x * y), and with a number c: (-x) * c = x * (-c)"""
     for a, b in sides(n):
@@ -332,7 +334,7 @@ def product_of_negatives(n: Node) -> Node | None:
     return None
 
 
-@rule("divide", strict=True)
+@rule("divide", over=("negative",), strict=True)
 def quotient_of_negatives(n: Node) -> Node | None:
     """(-x) / y = -(x / y) = x / (-y), and with a number c: (-x) / c = x / (-c)"""
     match n:
@@ -349,13 +351,15 @@ def quotient_of_negatives(n: Node) -> Node | None:
     return None
 
 
-@rule("negative", strict=True)
+@rule("negative", over=("multiply", "divide"), strict=True)
 def negative_of_product(n: Node, is_alone: Alone) -> Node | None:
     """-(s * X) = (-s) * X, -(s / X) = (-s) / X, -(X / s) = X / (-s) where s is smaller than X"""
     (v,) = n.inputs
     if v.op not in (op.multiply, op.divide) or not is_alone(v) or not n.type.is_float:
         return None
     a, b = v.inputs
+    if number(a) is not None or number(b) is not None:
+        return None
     if a.shape != n.shape and a.dtype == n.dtype:
         return v.op(f.negative(a), b)
     if b.shape != n.shape and b.dtype == n.dtype:
@@ -363,7 +367,7 @@ def negative_of_product(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("negative", strict=True)
+@rule("negative", over=("multiply", "divide"), strict=True)
 def negative_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     """-(c * x) = (-c) * x, -(c / x) = (-c) / x, -(x / c) = x / (-c) for a number c"""
     (v,) = n.inputs
@@ -377,7 +381,7 @@ def negative_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("add", strict=True)
+@rule("add", over=("negative",), strict=True)
 def plus_negative(n: Node) -> Node | None:
     """x + (-y) = x - y"""
     for a, b in sides(n):
@@ -387,7 +391,7 @@ def plus_negative(n: Node) -> Node | None:
     return None
 
 
-@rule("subtract", strict=True)
+@rule("subtract", over=("negative",), strict=True)
 def minus_negative(n: Node) -> Node | None:
     """x - (-y) = x + y"""
     match n:
@@ -396,7 +400,7 @@ def minus_negative(n: Node) -> Node | None:
     return None
 
 
-@rule("negative", signs=True)
+@rule("negative", over=("subtract",), signs=True)
 def negative_of_difference(n: Node, is_alone: Alone) -> Node | None:
     """-(x - y) = y - x"""
     match n:
@@ -416,7 +420,7 @@ def even_of_negative(n: Node) -> Node | None:
 
 # -- powers, roots, exponentials --------------------------------------------------------------
 
-@rule("power", strict=True)
+@rule("power", over=LITERAL, strict=True)
 def power_that_numpy_knows(n: Node) -> Node | None:
     """x^1 = x, and for arrays x^2 = square(x), x^-1 = 1 / x"""
     x, exponent = n.inputs
@@ -430,7 +434,7 @@ def power_that_numpy_knows(n: Node) -> Node | None:
     return None
 
 
-@rule("power")
+@rule("power", over=LITERAL)
 def small_power(n: Node) -> Node | None:
     """x^2 = square(x), x^3 = square(x) * x, x^4 = square(square(x)), x^-1 = 1 / x, x^-2 = ..."""
     x, exponent = n.inputs
@@ -444,13 +448,13 @@ def small_power(n: Node) -> Node | None:
     return squared if k == 2 else f.multiply(squared, x) if k == 3 else f.square(squared)
 
 
-@rule("power")
+@rule("power", over=LITERAL)
 def zeroth_power(n: Node) -> Node | None:
     """x^0 = 1"""
     return like(n, 1) if is_literal(n.inputs[1], 0) else None
 
 
-@rule("power", signs=True)
+@rule("power", over=LITERAL, signs=True)
 def half_power(n: Node) -> Node | None:
     """x^0.5 = sqrt(x) for x >= 0"""
     x, exponent = n.inputs
@@ -498,7 +502,7 @@ def square_of_root(n: Node) -> Node | None:
     return None
 
 
-@rule("log")
+@rule("log", over=("exp",))
 def log_of_exp(n: Node) -> Node | None:
     """log(exp(x)) = x"""
     match n:
@@ -528,7 +532,7 @@ def _exp_of(v: Node | None) -> Node | None:
     return v.inputs[0] if v is not None and v.op is op.exp else None
 
 
-@rule("log", signs=True)
+@rule("log", over=("add",), signs=True)
 def log_of_one_plus(n: Node) -> Node | None:
     """log(1 + x) = log1p(x), log(1 + exp(x)) = softplus(x)"""
     x = _one_plus(n.inputs[0])
@@ -538,14 +542,14 @@ def log_of_one_plus(n: Node) -> Node | None:
     return None if x is None else f.log1p(x)
 
 
-@rule("log1p")
+@rule("log1p", over=("exp",))
 def log1p_of_exp(n: Node) -> Node | None:
     """log1p(exp(x)) = softplus(x)"""
     x = _exp_of(n.inputs[0])
     return None if x is None else f.softplus(x)
 
 
-@rule("log")
+@rule("log", over=("add",))
 def log_of_sum_of_exponentials(n: Node) -> Node | None:
     """log(exp(x) + exp(y)) = logaddexp(x, y)"""
     match n:
@@ -554,7 +558,7 @@ def log_of_sum_of_exponentials(n: Node) -> Node | None:
     return None
 
 
-@rule("log")
+@rule("log", over=("sigmoid",))
 def log_of_sigmoid(n: Node) -> Node | None:
     """log(sigmoid(x)) = -softplus(-x)"""
     match n:
@@ -563,7 +567,7 @@ def log_of_sigmoid(n: Node) -> Node | None:
     return None
 
 
-@rule("subtract", signs=True)
+@rule("subtract", over=("exp",), signs=True)
 def exp_minus_one(n: Node) -> Node | None:
     """exp(x) - 1 = expm1(x)"""
     match n:
@@ -572,17 +576,23 @@ def exp_minus_one(n: Node) -> Node | None:
     return None
 
 
-@rule("reciprocal")
+@rule("reciprocal", over=("add",))
 def reciprocal_of_one_plus_exp(n: Node) -> Node | None:
     """1 / (1 + exp(-x)) = sigmoid(x)"""
     x = _exp_of(_one_plus(n.inputs[0]))
     return None if x is None else f.sigmoid(f.negative(x))
 
 
-@rule("divide")
+@rule("divide", over=("add", "square"))
 def share_of_exponential(n: Node) -> Node | None:
-    """1 / (1 + exp(-x)) = exp(x) / (1 + exp(x)) = sigmoid(x)"""
+    """1 / (1 + exp(-x)) = exp(x) / (1 + exp(x)) = sigmoid(x); over (1 + exp(x))^2, its slope"""
     top, bottom = n.inputs
+    if bottom.op is op.square:
+        exponential = _one_plus(bottom.inputs[0])
+        x = _exp_of(exponential)
+        if x is not None and top is exponential:
+            return f.multiply(f.sigmoid(x), f.sigmoid(f.negative(x)))
+        return None
     exponential = _one_plus(bottom)
     x = _exp_of(exponential)
     if x is None:
@@ -592,7 +602,7 @@ def share_of_exponential(n: Node) -> Node | None:
     return f.sigmoid(f.negative(x)) if is_literal(top, 1) else None
 
 
-@rule("subtract")
+@rule("subtract", over=("sigmoid",))
 def one_minus_sigmoid(n: Node, is_alone: Alone) -> Node | None:
     """1 - sigmoid(x) = sigmoid(-x)"""
     match n:
@@ -602,7 +612,7 @@ def one_minus_sigmoid(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("sqrt")
+@rule("sqrt", over=("add",))
 def root_of_sum_of_squares(n: Node, is_alone: Alone) -> Node | None:
     """sqrt(x^2 + y^2) = hypot(x, y) unless nothing can overflow"""
     match n:
@@ -613,7 +623,7 @@ def root_of_sum_of_squares(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("multiply")
+@rule("multiply", over=("reciprocal", "divide"))
 def times_reciprocal(n: Node) -> Node | None:
     """x * (1 / y) = x / y"""
     for a, b in sides(n):
@@ -625,7 +635,7 @@ def times_reciprocal(n: Node) -> Node | None:
     return None
 
 
-@rule("divide")
+@rule("divide", over=("reciprocal", "divide"))
 def over_reciprocal(n: Node) -> Node | None:
     """x / (1 / y) = x * y"""
     match n:
@@ -634,7 +644,7 @@ def over_reciprocal(n: Node) -> Node | None:
     return None
 
 
-@rule("reciprocal")
+@rule("reciprocal", over=("reciprocal", "divide"))
 def reciprocal_of_quotient(n: Node, is_alone: Alone) -> Node | None:
     """1 / (x / y) = y / x, 1 / (1 / x) = x"""
     match n:
@@ -647,7 +657,7 @@ def reciprocal_of_quotient(n: Node, is_alone: Alone) -> Node | None:
 
 # -- numbers and scalars ----------------------------------------------------------------------
 
-@rule("divide", strict=True)
+@rule("divide", over=LITERAL, strict=True)
 def over_power_of_two(n: Node) -> Node | None:
     """x / 2^k = x * 2^-k"""
     x, c = n.inputs
@@ -673,7 +683,7 @@ def _rounded(exact: Fraction, n: Node) -> Node | None:
     return like(n, value) if _is_normal(value, n) else None
 
 
-@rule("multiply", "divide")
+@rule("multiply", "divide", over=("multiply", "divide"))
 def scaled_twice(n: Node, is_alone: Alone) -> Node | None:
     """a * (b * x) = (a * b) * x, and so with quotients, for numbers a and b"""
     if not n.type.is_float:
@@ -711,7 +721,7 @@ def _factor(v: Node) -> Fraction | None:
     return Fraction(value)
 
 
-@rule("add", "subtract")
+@rule("add", "subtract", over=LITERAL)
 def added_twice(n: Node, is_alone: Alone) -> Node | None:
     """a + (b + x) = (a + b) + x for numbers whose sum is exact"""
     if not n.type.is_float:
@@ -737,7 +747,7 @@ def _summand(v: Node) -> Fraction | None:
     return None if value is None or not math.isfinite(value) else Fraction(value)
 
 
-@rule("multiply")
+@rule("multiply", over=("multiply", "divide"))
 def small_factors_first(n: Node, is_alone: Alone) -> Node | None:
     """s * (t * X) = (s * t) * X where s and t are smaller than X, and in a tame range"""
     if not n.type.is_float:
@@ -755,7 +765,7 @@ def small_factors_first(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("divide")
+@rule("divide", over=("multiply", "divide"))
 def small_divisors_first(n: Node, is_alone: Alone) -> Node | None:
     """(t * X) / s = (t / s) * X, (X / t) / s = X / (t * s) where s and t are smaller, and tame"""
     v, s = n.inputs
@@ -791,7 +801,7 @@ def choice_of_equals(n: Node) -> Node | None:
     return x if x is y else None
 
 
-@rule("where", strict=True)
+@rule("where", over=LITERAL, strict=True)
 def choice_that_is_known(n: Node) -> Node | None:
     """where(True, x, y) = x, where(False, x, y) = y"""
     c, x, y = n.inputs
@@ -799,7 +809,7 @@ def choice_that_is_known(n: Node) -> Node | None:
     return None if known is None else x if known else y
 
 
-@rule("where", strict=True)
+@rule("where", over=("where",), strict=True)
 def choice_in_choice(n: Node) -> Node | None:
     """where(c, where(c, x, y), z) = where(c, x, z)"""
     match n:
@@ -810,7 +820,7 @@ def choice_in_choice(n: Node) -> Node | None:
     return None
 
 
-@rule("where", strict=True)
+@rule("where", over=("logical_not",), strict=True)
 def choice_by_not(n: Node) -> Node | None:
     """where(not c, x, y) = where(c, y, x)"""
     match n:
@@ -819,7 +829,7 @@ def choice_by_not(n: Node) -> Node | None:
     return None
 
 
-@rule("logical_not", strict=True)
+@rule("logical_not", over=("logical_not",), strict=True)
 def not_not(n: Node) -> Node | None:
     """not not p = p"""
     match n:
@@ -828,7 +838,7 @@ def not_not(n: Node) -> Node | None:
     return None
 
 
-@rule("add", signs=True)
+@rule("add", over=("where",), signs=True)
 def sum_of_choices(n: Node, is_alone: Alone) -> Node | None:
     """where(c, x, 0) + where(c, 0, y) = where(c, x, y), and so on by one condition"""
     match n:
@@ -847,7 +857,7 @@ def _sum_unless_zero(a: Node, b: Node) -> Node | None:
 
 # -- reductions -------------------------------------------------------------------------------
 
-@rule("sum", signs=True)
+@rule("sum", over=("broadcast_to",), signs=True)
 def sum_of_stretched(n: Node) -> Node | None:
     """sum(broadcast(x)) = size * sum(x) over the axes that were stretched"""
     match n:
@@ -884,7 +894,7 @@ def reduction_of_single(n: Node) -> Node | None:
     return None
 
 
-@rule("sum", "max", "min", signs=True)
+@rule("sum", "max", "min", over=("sum", "max", "min"), signs=True)
 def reduction_of_reduction(n: Node, is_alone: Alone) -> Node | None:
     """sum(sum(x, axis)) = sum(x), and so with max and min, where all is reduced"""
     (v,) = n.inputs
@@ -893,7 +903,7 @@ def reduction_of_reduction(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("sum", "max", "min", signs=True)
+@rule("sum", "max", "min", over=("permute_dims", "reshape"), signs=True)
 def reduction_of_layout(n: Node) -> Node | None:
     """sum(transpose(x)) = sum(reshape(x)) = sum(x), and so with max and min"""
     (v,) = n.inputs
@@ -903,7 +913,7 @@ def reduction_of_layout(n: Node) -> Node | None:
     return None
 
 
-@rule("sum", signs=True)
+@rule("sum", over=("negative",), signs=True)
 def sum_of_negative(n: Node) -> Node | None:
     """sum(-x) = -sum(x)"""
     match n:
@@ -912,7 +922,7 @@ def sum_of_negative(n: Node) -> Node | None:
     return None
 
 
-@rule("sum", signs=True)
+@rule("sum", over=("multiply", "divide"), signs=True)
 def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     """sum(s * x) = s * sum(x) for a scalar s with |s| >= 1, or where sum(x) cannot overflow"""
     (v,) = n.inputs
@@ -931,7 +941,7 @@ def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("sum", signs=True)
+@rule("sum", over=("multiply", "square"), signs=True)
 def sum_of_products(n: Node, is_alone: Alone) -> Node | None:
     """sum(x * y) = vdot(x, y), sum(x^2) = vdot(x, x)"""
     (v,) = n.inputs
@@ -958,7 +968,7 @@ def _letters(n: Node) -> tuple[list[str], str]:
     return left.split(","), out
 
 
-@rule("einsum")
+@rule("einsum", over=("permute_dims",))
 def contraction_of_transposes(n: Node) -> Node | None:
     """einsum(transpose(x), y) = einsum(x, y) with other letters"""
     if all(x.op is not op.permute_dims for x in n.inputs):
@@ -972,7 +982,7 @@ def contraction_of_transposes(n: Node) -> Node | None:
     return contract.contract(",".join(terms) + "->" + out, operands)
 
 
-@rule("permute_dims")
+@rule("permute_dims", over=("einsum",))
 def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B).T = B.T @ A.T: a matrix product has its result in either order"""
     match n:
@@ -998,7 +1008,7 @@ def operands_in_order(n: Node) -> Node | None:
     return contract.contract(f"{terms[1]},{terms[0]}->{out}", n.inputs[::-1])
 
 
-@rule("einsum", signs=True)
+@rule("einsum", over=("negative",), signs=True)
 def contraction_of_negative(n: Node) -> Node | None:
     """einsum(-x, y) = -einsum(x, y)"""
     if not n.type.is_float or all(x.op is not op.negative for x in n.inputs):
@@ -1008,7 +1018,7 @@ def contraction_of_negative(n: Node) -> Node | None:
     return f.negative(plain) if count % 2 else plain
 
 
-@rule("einsum", hides=True)
+@rule("einsum", over=("eye",), hides=True)
 def product_with_eye(n: Node) -> Node | None:
     """eye @ A = A @ eye = A"""
     terms, out = _letters(n)
@@ -1064,7 +1074,21 @@ def _diagonal(v: Node) -> Node | None:
     return None
 
 
-@rule("einsum", signs=True)
+@rule("sum", over=("einsum",), signs=True)
+def sum_of_diagonal(n: Node, is_alone: Alone) -> Node | None:
+    """sum(einsum(x, y)) = einsum(x, y) with fewer letters in the result"""
+    match n:
+        case Node(op.sum, (Node(op.einsum, xs) as v,), {"axis": axes, "keepdims": False}):
+            terms, out = _letters(v)
+            summed = [out[k] for k in axes]
+            # A letter of one operand alone would be summed there, before the product.
+            if is_alone(v) and v.dtype == n.dtype and all(c in t for c in summed for t in terms):
+                kept = "".join(c for c in out if c not in summed)
+                return contract.contract(",".join(terms) + "->" + kept, xs)
+    return None
+
+
+@rule("einsum", over=("einsum",), signs=True)
 def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     """trace(A @ B) = sum(A * B.T): one contraction of two where the first is not needed itself"""
     match n:
@@ -1082,7 +1106,7 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("einsum", signs=True)
+@rule("einsum", over=("einsum",), signs=True)
 def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B) @ C = A @ (B @ C) where that takes fewer operations, whatever the sizes are"""
     terms, out = _letters(n)
@@ -1124,7 +1148,7 @@ def _is_shifted(x: Node) -> bool:
     return top.op is op.where and top.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
 
 
-@rule("log")
+@rule("log", over=("sum",))
 def log_of_total(n: Node) -> Node | None:
     """log(sum(exp(x))) = logsumexp(x)"""
     match n:
@@ -1133,7 +1157,7 @@ def log_of_total(n: Node) -> Node | None:
     return None
 
 
-@rule("divide", signs=True)
+@rule("divide", over=("exp",), signs=True)
 def naive_softmax(n: Node) -> Node | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
     match n:
@@ -1153,7 +1177,7 @@ def log_of_softmax(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", signs=True)
+@rule("multiply", over=("subtract",), signs=True)
 def gradient_of_softmax(n: Node) -> Node | None:
     """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)"""
     for v, e in sides(n):
@@ -1175,7 +1199,7 @@ def gradient_of_softmax(n: Node) -> Node | None:
 
 # -- scatters: the gradient of a choice by labels ----------------------------------------------
 
-@rule("sum", signs=True)
+@rule("sum", over=("scatter_add_along_axis",), signs=True)
 def sum_of_scatter(n: Node) -> Node | None:
     """sum(scatter_add(0, k, u)) = sum(u) along the axis of k"""
     match n:
@@ -1185,7 +1209,7 @@ def sum_of_scatter(n: Node) -> Node | None:
     return None
 
 
-@rule("negative")
+@rule("negative", over=("scatter_add_along_axis",))
 def scaled_scatter(n: Node, is_alone: Alone) -> Node | None:
     """-scatter_add(0, k, u) = scatter_add(0, k, -u)"""
     match n:
@@ -1195,7 +1219,7 @@ def scaled_scatter(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("add", signs=True)
+@rule("add", over=("scatter_add_along_axis",), signs=True)
 def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
     """x + scatter_add(0, k, u) = scatter_add(x, k, u)"""
     for x, v in sides(n):
@@ -1208,7 +1232,7 @@ def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("subtract", signs=True)
+@rule("subtract", over=("scatter_add_along_axis",), signs=True)
 def minus_scatter(n: Node, is_alone: Alone) -> Node | None:
     """x - scatter_add(0, k, u) = x + scatter_add(0, k, -u)"""
     match n:

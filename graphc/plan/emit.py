@@ -19,6 +19,7 @@ from .. import forms, shapes
 from ..errors import ShapeError, Where
 from ..ir import Graph, Node
 from ..ops.leaves import literal
+from ..passes.facts import ANYTHING, declared
 from . import runtime
 
 HELPERS = {
@@ -64,17 +65,17 @@ class Program(NamedTuple):
     function: str
 
 
-def emit(graph: Graph, form: Any, name: str) -> Program:
+def emit(graph: Graph, form: Any, name: str, check_facts: bool = False) -> Program:
     """The program of a graph, whose outputs are returned in a form."""
-    writer = _Writer(graph, form, name)
+    writer = _Writer(graph, form, name, check_facts)
     return Program(writer.source(), writer.function)
 
 
 class _Writer:
     """Writes a program: one function, then the helpers and constants that it uses."""
 
-    def __init__(self, graph: Graph, form: Any, name: str) -> None:
-        self.graph, self.form = graph, form
+    def __init__(self, graph: Graph, form: Any, name: str, check_facts: bool) -> None:
+        self.graph, self.form, self.check_facts = graph, form, check_facts
         self.identifiers = Identifiers()
         self.function = self.identifiers.take(name)
         self.names: dict[Node, str] = {
@@ -127,6 +128,10 @@ class _Writer:
         for v in parameters:
             x = self.names[v]
             yield f"{x} = {self._use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
+            if self.check_facts and (fact := declared(v)) != ANYTHING and v.dtype != bool:
+                low, high = (literal(bound, v.dtype) for bound in fact)
+                said = "positive" if v.attrs.get("positive") else f"between {low} and {high}"
+                yield f"{self._use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
         for r in self.readings:
             v = parameters[r.input]
             size = f"{self.names[v]}.shape[{r.axis}]"

@@ -78,6 +78,14 @@ def wrong_shape(
     return BindError(f"{found}, and needs {needed}{reasons[axis]}")
 
 
+def check_fact(name: str, array: Any, low: float, high: float, declared: str) -> None:
+    """Refuse an argument that does not lie where its declaration says; NaN lies everywhere."""
+    wrong = (array < low) | (array > high)
+    if np.any(wrong):
+        found = np.asarray(array)[wrong].flat[0]
+        raise BindError(f"{name} was declared {declared}, and holds {found}")
+
+
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     """A constant array from its bytes."""
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)

@@ -1,0 +1,312 @@
+"""Rules: each rewrites what its equation says, and both sides have the same numbers where it counts."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.ir import Graph
+from graphc.passes import run
+from graphc.passes.rewrite import rewritten
+from graphc.passes.rules import RULES, STRICT
+
+EXTREMES = [
+    0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-8, 30.0, -30.0, 700.0, -700.0, 1e300, -1e300, 1e-300,
+    5e-324, -5e-324, 2.2e-308, np.inf, -np.inf, np.nan,
+]  # fmt: skip
+
+x, y = gc.input("x", ("k",)), gc.input("y", ("k",))
+s, t = gc.input("s", ()), gc.input("t", ())
+p = gc.input("p", ("k",), positive=True)
+i = gc.input("i", ("k",), "int64")
+f32 = gc.input("h", ("k",), "float32")
+c, d = x > 0, y > 0
+A, B, C = gc.input("A", ("m", "n")), gc.input("B", ("n", "m")), gc.input("C", ("m", "n"))
+S, T = gc.input("S", ("m", "m")), gc.input("T", ("m", "m"))
+u, v = gc.input("u", ("m",)), gc.input("v", ("n",))
+W = gc.input("W", (2, 3, 4))
+
+# rule: before, after, and whether the strict mode does it too
+ELEMENTWISE = [
+    ("times_one", x * 1.0, x, True),
+    ("times_one", 1 * i, i, True),
+    ("divided_by_one", x / 1, x, True),
+    ("plus_zero", x + 0.0, x, False),
+    ("plus_negative_zero", x + (-0.0), x, True),
+    ("minus_zero", x - 0.0, x, True),
+    ("zero_minus", 0.0 - x, -x, False),
+    ("zero_minus", 0 - i, -i, False),
+    ("negative_of_negative", -(-x), x, True),
+    ("product_of_negatives", (-x) * (-y), x * y, True),
+    ("product_of_negatives", (-x) * y, -(x * y), True),
+    ("product_of_negatives", 3.0 * (-x), x * (-3.0), True),
+    ("quotient_of_negatives", (-x) / y, -(x / y), True),
+    ("quotient_of_negatives", 2.0 / (-x), -2.0 / x, True),
+    ("negative_of_product", -(s * x), (-s) * x, True),
+    ("negative_of_scaled", -(3.0 * x), -3.0 * x, True),
+    ("plus_negative", x + (-y), x - y, True),
+    ("minus_negative", x - (-y), x + y, True),
+    ("negative_of_difference", -(x - y), y - x, False),
+    ("even_of_negative", gc.square(-x), gc.square(x), True),
+    ("even_of_negative", gc.abs(-x), gc.abs(x), True),
+    ("power_that_numpy_knows", x**1, x, True),
+    ("power_that_numpy_knows", x**2, gc.square(x), True),
+    ("power_that_numpy_knows", x**-1, gc.reciprocal(x), True),
+    ("small_power", x**3, gc.square(x) * x, False),
+    ("small_power", i**3, gc.square(i) * i, False),
+    ("small_power", x**4, gc.square(gc.square(x)), False),
+    ("small_power", x**-2, gc.square(gc.reciprocal(x)), False),
+    ("small_power", f32**3, gc.square(f32) * f32, False),
+    ("zeroth_power", x**0, gc.ones_like(x), False),
+    ("half_power", p**0.5, gc.sqrt(p), False),
+    ("product_with_itself", x * x, gc.square(x), True),
+    ("nothing_to_do", gc.abs(gc.square(x)), gc.square(x), False),
+    ("nothing_to_do", gc.relu(gc.exp(x)), gc.exp(x), False),
+    ("nothing_to_do", gc.abs(p), p, False),
+    ("extremum_of_one", gc.maximum(x, x), x, True),
+    ("root_of_square", gc.sqrt(gc.square(x)), gc.abs(x), False),
+    ("root_of_square", gc.sqrt(x * x), gc.abs(x), False),
+    ("square_of_root", gc.sqrt(p) ** 2, p, False),
+    ("log_of_exp", gc.log(gc.exp(x)), x, False),
+    ("exp_of_log", gc.exp(gc.log(p)), p, False),
+    ("log_of_one_plus", gc.log(1 + x), gc.log1p(x), False),
+    ("log_of_one_plus", gc.log(gc.exp(x) + 1), gc.softplus(x), False),
+    ("log_of_one_plus", gc.log(gc.exp(f32) + 1), gc.softplus(f32), False),
+    ("log1p_of_exp", gc.log1p(gc.exp(x)), gc.softplus(x), False),
+    ("log_of_sum_of_exponentials", gc.log(gc.exp(x) + gc.exp(y)), gc.logaddexp(x, y), False),
+    ("log_of_sigmoid", gc.log(gc.sigmoid(x)), -gc.softplus(-x), False),
+    ("exp_minus_one", gc.exp(x) - 1, gc.expm1(x), False),
+    ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
+    ("share_of_exponential", 1 / (1 + gc.exp(-x)), gc.sigmoid(x), False),
+    (
+        "share_of_exponential", gc.exp(-x) / (1 + gc.exp(-x)) ** 2,
+        gc.sigmoid(-x) * gc.sigmoid(x), False,
+    ),
+    ("reciprocal_of_one_plus_exp", gc.reciprocal(1 + gc.exp(-x)), gc.sigmoid(x), False),
+    ("one_minus_sigmoid", 1 - gc.sigmoid(x), gc.sigmoid(-x), False),
+    ("root_of_sum_of_squares", gc.sqrt(x * x + y * y), gc.hypot(x, y), False),
+    ("times_reciprocal", x * (1 / y), x / y, False),
+    ("over_reciprocal", x / gc.reciprocal(y), x * y, False),
+    ("reciprocal_of_quotient", gc.reciprocal(gc.reciprocal(x)), x, False),
+    ("reciprocal_of_quotient", gc.reciprocal(x / y), y / x, False),
+    ("over_power_of_two", x / 8, x * 0.125, True),
+    ("scaled_twice", 0.1 * (2 * x), x * 0.2, False),
+    ("scaled_twice", (3 * x) / 4, x * 0.75, False),
+    ("scaled_twice", 6 / (2 * x), 3 / x, False),
+    ("added_twice", (x + 1) + 2, x + 3.0, False),
+    ("minus_itself", x - x, gc.zeros_like(x), False),
+    ("over_itself", x / x, gc.ones_like(x), False),
+    ("times_zero", 0.0 * x, gc.zeros_like(x), False),
+    ("zero_over", 0.0 / x, gc.zeros_like(x), False),
+    ("choice_of_equals", gc.where(c, y, y), y, True),
+    ("choice_in_choice", gc.where(c, gc.where(c, x, y), s), gc.where(c, x, s), True),
+    ("choice_in_choice", gc.where(c, x, gc.where(c, s, y)), gc.where(c, x, y), True),
+    ("choice_by_not", gc.where(gc.logical_not(c), x, y), gc.where(c, y, x), True),
+    ("not_not", gc.logical_not(gc.logical_not(c)), c, True),
+    ("sum_of_choices", gc.where(c, x, 0.0) + gc.where(c, 0.0, y), gc.where(c, x, y), False),
+    ("cast_of_cast", gc.astype(gc.astype(f32, "float64"), "float32"), f32, True),
+    ("cast_of_cast", gc.astype(gc.astype(c, "int64"), "float64"), gc.astype(c, "float64"), True),
+]
+
+Z = gc.input("Z", ("m", 5))
+M = gc.size("m", "float64")
+labels = gc.input("labels", ("m",), "int64")
+shifted = Z - gc.where(gc.isfinite(gc.max(Z, axis=1, keepdims=True)), gc.max(Z, axis=1, keepdims=True), 0.0)
+TENSOR = [
+    ("transpose_of_transpose", A.T.T, A, True),
+    ("transpose_of_transpose", gc.permute_dims(gc.permute_dims(W, (1, 2, 0)), (1, 0, 2)), gc.permute_dims(W, (2, 1, 0)), True),
+    ("reshape_of_reshape", gc.reshape(gc.reshape(W, (6, 4)), (2, 12)), gc.reshape(W, (2, 12)), True),
+    ("broadcast_of_broadcast", gc.broadcast_to(gc.broadcast_to(s, ("m",)), ("n", "m")), gc.broadcast_to(s, ("n", "m")), True),
+    ("layout_of_one_number", gc.broadcast_to(s, ("m",))[:, None], gc.broadcast_to(s, ("m", 1)), True),
+    ("arithmetic_on_stretched", A + gc.broadcast_to(s, ("m", "n")), A + s, True),
+    ("function_on_stretched", gc.exp(gc.broadcast_to(v, ("m", "n"))), gc.broadcast_to(gc.exp(v), ("m", "n")), False),
+    ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, 3:6], W * 2, True),
+    ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, :3], W, True),
+    ("slice_of_pad", gc.pad(W, ((1, 2), (0, 0), (3, 0)))[1:3, 0:3, 3:7], W, True),
+    ("places_that_tile", gc.grad(gc.sum(gc.exp(W[:, :1])) + gc.sum(gc.sin(W[:, 1:])), W), gc.concat([gc.exp(W[:, :1]), gc.cos(W[:, 1:])], axis=1), False),
+    ("small_factors_first", M * (gc.sqrt(M) * A), (M * gc.sqrt(M)) * A, False),
+    ("sum_of_stretched", gc.sum(gc.broadcast_to(s, ("m",))), s * gc.size("m", "float64"), False),
+    ("sum_of_stretched", gc.sum(gc.broadcast_to(v, ("m", "n")), axis=0), v * gc.size("m", "float64"), False),
+    ("reduction_of_single", gc.sum(A[:, None], axis=1), gc.reshape(A[:, None], A.shape), False),
+    ("reduction_of_reduction", gc.sum(gc.sum(A, axis=0)), gc.sum(A), False),
+    ("reduction_of_reduction", gc.max(gc.max(A, axis=0)), gc.max(A), False),
+    ("reduction_of_layout", gc.sum(A.T), gc.sum(A), False),
+    ("sum_of_negative", gc.sum(-A, axis=0), -gc.sum(A, axis=0), False),
+    ("sum_of_scaled", gc.sum(3.0 * A), gc.sum(A) * 3.0, False),
+    ("sum_of_scaled", gc.sum(0.5 * gc.tanh(A)), gc.sum(gc.tanh(A)) * 0.5, False),
+    ("sum_of_products", gc.sum(A * A), gc.vdot(A, A), False),
+    ("sum_of_products", gc.sum(A * C), gc.vdot(A, C), False),
+    ("contraction_of_transposes", B.T @ v, gc.einsum("ba,b->a", B, v), False),
+    ("transpose_of_contraction", (A @ B).T, gc.einsum("ab,bc->ca", A, B), False),
+    ("contraction_of_negative", (-A) @ v, -(A @ v), False),
+    ("product_with_eye", gc.eye("m") @ A, A, False),
+    ("product_with_eye", A @ gc.eye("n"), A, False),
+    ("product_with_diagonal", (gc.eye("m") * u[:, None]) @ A, A * gc.reshape(u, ("m", 1)), False),
+    ("product_with_diagonal", A @ (gc.eye("n") * v), A * gc.reshape(v, (1, "n")), False),
+    ("contraction_of_contraction", (A @ B).trace(), gc.einsum("ab,ba->", A, B), False),
+    ("cheaper_chain", (S @ T) @ u, S @ (T @ u), False),
+    ("sum_of_diagonal", gc.sum(gc.einsum("aa->a", S)), gc.einsum("aa->", S), False),
+    ("log_of_total", gc.log(gc.sum(gc.exp(Z), axis=1)), gc.logsumexp(Z, axis=1), False),
+    ("naive_softmax", gc.exp(Z) / gc.sum(gc.exp(Z), axis=1, keepdims=True), gc.softmax(Z), False),
+    ("log_of_softmax", gc.log(gc.softmax(Z)), gc.log_softmax(Z), False),
+    ("gradient_of_softmax", gc.vjp(gc.softmax(Z), Z, gc.input("g", ("m", 5))), None, False),
+    ("sum_of_scatter", gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z), None, False),
+    ("plus_scatter", gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z), None, False),
+]  # fmt: skip
+
+
+def fired(node, mode):
+    graph, log = run(Graph([node]), mode)
+    return graph.outputs[0], {r.name for step in log.steps for r in step.rewrites}
+
+
+def canonical(node, mode):
+    """A node as the passes leave it: what both sides of an identity must come to."""
+    return run(Graph([node]), mode)[0].outputs[0]
+
+
+def ids(table):
+    counts = {}
+    return [f"{row[0]}-{counts.setdefault(row[0], itertools.count()).__next__()}" for row in table]
+
+
+def columns(dtype, count):
+    """All pairs of extremes, for two inputs."""
+    given = np.array(EXTREMES)
+    with np.errstate(all="ignore"):
+        pairs = np.array(list(itertools.product(given, given)))
+        if np.dtype(dtype).kind == "i":
+            pairs = np.clip(np.nan_to_num(pairs), -1000, 1000)
+        return pairs.astype(dtype)[:, :count]
+
+
+@pytest.mark.parametrize(("name", "before", "after", "is_strict"), ELEMENTWISE, ids=ids(ELEMENTWISE))
+def test_an_identity_on_every_pair_of_extremes(name, before, after, is_strict):
+    """Negatives, 0, -0, inf, NaN, subnormal, huge: what was finite stays finite and as accurate."""
+    with np.errstate(all="ignore"):
+        values = dict(zip([x, y], columns(np.float64, 2).T, strict=True))
+        values |= {s: -3.25, t: 1e-5, p: np.abs(values[x]) + 5e-324}
+        values |= {i: columns(np.int64, 1)[:, 0], f32: columns(np.float32, 1)[:, 0]}
+    for mode in (True, "strict") if is_strict else (True,):
+        result, names = fired(before, mode)
+        assert name in names or mode is not ("strict" if is_strict else True)
+        assert result is canonical(after, mode)
+        was, now = gc.evaluate([before, result], values)
+        if mode == "strict":
+            np.testing.assert_array_equal(was, now, strict=True)
+            signs = [np.signbit(value) & ~np.isnan(value) for value in (was, now)]
+            np.testing.assert_array_equal(*signs)
+        assert was.dtype == now.dtype and was.shape == now.shape
+        finite = np.isfinite(was)
+        assert np.all(np.isfinite(now[finite]))
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [row[:2] for row in ELEMENTWISE if not row[3]],
+    ids=ids([row for row in ELEMENTWISE if not row[3]]),
+)
+def test_a_rule_that_is_not_strict_does_not_fire_in_strict(name, before):
+    """x + 0 is not x where x is -0."""
+    _, names = fired(before, "strict")
+    assert name not in names
+
+
+@pytest.mark.parametrize(("name", "before", "after", "is_strict"), TENSOR, ids=ids(TENSOR))
+def test_an_identity_of_tensors(name, before, after, is_strict):
+    """The numbers of both sides, against the same sums in longer arithmetic."""
+    rng = np.random.default_rng(0)
+    sizes = {"m": 5, "n": 7, "k": 3}
+    inputs = [node for node in Graph([before]).nodes if node.op.name == "input"]
+    values = {gc.input("sizes", ("m", "n")): np.zeros((5, 7))}
+    for node in inputs:
+        shape = [sizes.get(str(size), size) for size in node.shape]
+        drawn = rng.normal(size=shape) * 3
+        values[node] = rng.integers(0, 5, shape) if node is labels else drawn
+    for mode in (True, "strict") if is_strict else (True,):
+        result, names = fired(before, mode)
+        assert name in names
+        assert after is None or result is canonical(after, mode)
+        was, now = gc.evaluate([before, result], values)
+        np.testing.assert_allclose(now, was, rtol=1e-13, atol=1e-14)
+
+
+def test_there_are_more_than_fifty_identities():
+    """And each rule has one, or is met by a test of its own."""
+    covered = {row[0] for row in (*ELEMENTWISE, *TENSOR)}
+    own = {"choice_that_is_known", "slice_of_place", "small_divisors_first", "operands_in_order", "scaled_scatter", "minus_scatter", "stopped"}
+    assert len(ELEMENTWISE) + len(TENSOR) > 100
+    assert {rule.name for rule in RULES} - covered == own
+
+
+def test_a_known_choice_is_made():
+    """where(True, x, y) is x."""
+    assert fired(gc.where(gc.constant(True), x, y), "strict")[0] is x
+
+
+def test_divisors_are_gathered_on_the_small_side():
+    """(2 * A) / m takes one pass over A."""
+    m = gc.size("m", "float64")
+    before = (gc.sqrt(m) * A) / m
+    result, names = fired(before, True)
+    assert "small_divisors_first" in names
+    assert run(Graph([result]), True)[0].count()["multiply"] == 1
+
+
+def test_a_rewritten_node_keeps_its_line_and_its_name():
+    """Programs, pictures and messages speak of the user's line."""
+    before = (x * 1.0 + (-t)).named("total")
+    result, _ = fired(before, True)
+    assert "total" == result.name
+    assert before.where == result.where
+
+
+def test_each_rewrite_is_in_the_log_with_its_line():
+    """The reader sees how the program came about."""
+    f = gc.compile(gc.sum(x * x) * 1.0, simplify=True)
+    rewrites = f.log.steps[3].rewrites
+    assert [r.name for r in rewrites][-1] == "times_one"
+    assert all(r.place.startswith("test_rules.py:") for r in rewrites)
+    assert "times_one: 1 * x = x   test_rules.py:" in str(f.log)
+
+
+def test_every_strict_rule_is_a_rule_and_every_rule_has_an_equation():
+    """The docstring is what the log shows."""
+    assert set(STRICT) < set(RULES)
+    assert [] == [r.name for r in RULES if "=" not in r.equation and "not not" not in r.equation]
+
+
+def test_rules_that_undo_each_other_end():
+    """The number of rounds is bounded whatever the rules are."""
+    from graphc.passes.rewrite import rule
+
+    @rule("add")
+    def there(n):
+        """x + y = y + x"""
+        return gc.add(n.inputs[1], n.inputs[0])
+
+    graph, rewrites = rewritten(Graph([x + y]), [there])
+    assert graph.outputs[0].op is gc.add
+    assert rewrites
+
+
+@pytest.mark.parametrize(
+    ("test", "expected"),
+    [
+        (lambda z: gc.where(gc.isnan(z * 0.0), 1.0, 2.0), 1.0),
+        (lambda z: gc.where(gc.isnan(z - z), 1.0, 2.0), 1.0),
+        (lambda z: gc.where(gc.equal(z / z, 1.0), 2.0, 1.0), 1.0),
+    ],
+)
+def test_what_a_test_looks_at_keeps_its_nan(test, expected):
+    """`isnan(x - x)` asks whether x is infinite; 0 for x - x would answer another question."""
+    z = gc.input("z", ())
+    assert expected == gc.compile(test(z), simplify=True)(np.inf)
+
+
+def test_the_sign_of_a_zero_that_divides_is_kept():
+    """1 / -(x - y) is -inf where x is y; -(x - y) is -0 there and y - x is 0."""
+    q = gc.input("q", ())
+    f = gc.compile(gc.maximum(1 / -(q - 1.0), 0.0), simplify=True)
+    assert 0.0 == f(1.0)

@@ -1,0 +1,463 @@
+"""Plain functions: traced, compiled on call, differentiated, mapped over examples; and what is
+refused."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.passes.cost import flops
+
+RNG = np.random.default_rng(0)
+A, B, C = RNG.normal(size=(4, 3)), RNG.normal(size=(3,)), RNG.normal(size=(4,))
+
+
+# -- jit --------------------------------------------------------------------------------------
+
+
+def test_a_program_is_made_for_each_kind_of_arguments_and_kept():
+    """The function is called once for each: what it prints, it prints while it is traced."""
+    calls = []
+
+    @gc.jit
+    def f(x, y):
+        calls.append(x.shape)
+        return np.sum(x * y)
+
+    for _ in range(3):
+        assert np.sum(A * B) == pytest.approx(f(A, B))
+    assert np.sum(B * B) == pytest.approx(f(B, B))
+    assert np.sum(A * B) == pytest.approx(f(A, y=B))
+    f(A.astype("f4"), B.astype("f4"))
+    assert [(4, 3), (3,), (4, 3), (4, 3)] == calls
+    assert np.sum(A * B) == pytest.approx(f(A.tolist() and np.asfortranarray(A), B))
+    assert 4 == len(calls)
+
+
+def test_the_programs_kept_are_bounded():
+    """A server that sees every length must not grow without end."""
+    f = gc.jit(lambda x: np.sum(x), maxsize=3)
+    for n in range(1, 20):
+        assert n == f(np.ones(n))
+    assert len(f._programs) <= 6
+
+
+def test_sizes_can_be_left_open():
+    """One program for all lengths; sizes that share a name must agree."""
+    calls = []
+
+    def f(x, w):
+        calls.append(x.shape)
+        return np.tanh(x @ w)
+
+    g = gc.jit(f, dims={"x": ("n", "d"), "w": ("d",)})
+    for n in (2, 5, 9):
+        x = RNG.normal(size=(n, 3))
+        np.testing.assert_allclose(g(x, B), np.tanh(x @ B), rtol=1e-13)
+    assert [gc.dims("n d")] == calls
+    with pytest.raises(gc.BindError, match="axis 0 of w has size 4"):
+        g(A, C)
+
+
+class Pair(NamedTuple):
+    first: object
+    second: object
+
+
+def test_arguments_and_results_may_be_nested():
+    """Tuples, lists, dicts and named tuples of arrays, both ways."""
+
+    def f(parameters, pair):
+        w, (b, c) = parameters["w"], parameters["rest"]
+        return {"z": pair.first @ w + b, "pair": Pair(pair.second * c, [w])}
+
+    given = {"w": B, "rest": (1.5, np.float64(2.0))}, Pair(A, C)
+    expected, actual = f(*given), gc.jit(f)(*given)
+    np.testing.assert_allclose(actual["z"], expected["z"], rtol=1e-14)
+    assert type(actual["pair"]) is Pair
+    np.testing.assert_array_equal(actual["pair"].first, expected["pair"].first)
+    np.testing.assert_array_equal(actual["pair"].second[0], B)
+    assert not np.shares_memory(actual["pair"].second[0], B)
+
+
+def test_ints_strings_and_bools_are_part_of_the_program():
+    """Loops and choices by them are Python's, and are gone in the program."""
+
+    @gc.jit
+    def f(x, n, how="sum", negate=False):
+        for _ in range(n):
+            x = x * 2
+        x = np.sum(x) if how == "sum" else np.mean(x)
+        return -x if negate else x
+
+    assert 8 * B.sum() == pytest.approx(f(B, 3))
+    assert 2 * B.mean() == pytest.approx(f(B, 1, how="mean"))
+    assert -2 * B.sum() == pytest.approx(f(B, 1, negate=True))
+
+
+def test_a_python_float_takes_the_precision_of_the_arrays():
+    """As in NumPy: float32 times 0.1 stays float32. And another number needs no other program."""
+    f = gc.jit(lambda x, by: x * by)
+    assert np.float32 == f(B.astype("f4"), 0.1).dtype
+    assert np.float64 == f(B, 0.1).dtype
+    f(B, 0.2), f(B, 0.3)
+    assert len(f._programs) == 2
+
+
+def test_a_jitted_function_inside_another_is_traced_with_it():
+    """No program calls another: there is one graph."""
+    inner = gc.jit(lambda x: np.tanh(x) * 2)
+    outer = gc.jit(lambda x: np.sum(inner(x) ** 2))
+    assert np.sum((2 * np.tanh(B)) ** 2) == pytest.approx(outer(B))
+    assert "np.tanh" in outer.compiled(B).source
+
+
+def test_the_program_of_a_jitted_function_can_be_read():
+    """It has the names of the function's parameters."""
+
+    def scaled(x, weights):
+        return x * np.sum(weights)
+
+    source = gc.jit(scaled).compiled(B, {"a": C}["a"]).source
+    assert "def scaled(x, weights):" in source
+
+
+# -- derivatives ------------------------------------------------------------------------------
+
+
+def test_the_gradient_has_the_form_of_the_argument():
+    """Parameters are nested as people nest them."""
+
+    def loss(p, x):
+        return np.sum((np.tanh(x @ p["w"]) + p["rest"][0]) ** 2)
+
+    p = {"w": B, "rest": [0.5]}
+    value, slope = gc.value_and_grad(loss)(p, A)
+    h = np.tanh(A @ B)
+    np.testing.assert_allclose(slope["w"], A.T @ (2 * (h + 0.5) * (1 - h**2)), rtol=1e-12)
+    assert 2 * np.sum(h + 0.5) == pytest.approx(slope["rest"][0])
+    assert loss(p, A) == pytest.approx(value)
+
+
+def test_several_arguments_give_a_tuple():
+    """argnums=(0, 2), and counting from the end."""
+    f = gc.grad_fn(lambda a, b, c: np.sum(a * b * c), argnums=(0, -1))
+    for expected, actual in zip((B * B, B * B), f(B, B, B), strict=True):
+        np.testing.assert_allclose(actual, expected)
+
+
+def test_derivatives_of_derivatives():
+    """grad_fn of grad_fn, the Hessian, and the Jacobian of the gradient agree."""
+
+    def f(x):
+        return np.prod(np.sin(x)) + np.sum(x**3)
+
+    H = gc.hessian_fn(f)(B)
+    np.testing.assert_allclose(H, gc.jacobian_fn(gc.grad_fn(f))(B), rtol=1e-12)
+    rows = gc.vmap(lambda v: gc.grad_fn(lambda x: gc.grad_fn(f)(x) @ v)(B + 0 * v))(np.eye(3))
+    np.testing.assert_allclose(H, rows, rtol=1e-12)
+    third = gc.grad_fn(gc.grad_fn(gc.grad_fn(lambda x: x**4)))
+    assert 24 * 0.5 == pytest.approx(third(0.5))
+
+
+def test_only_the_argument_counts_not_the_same_node_elsewhere():
+    """d/dx of x * y by x alone is y, also where y is x."""
+    slope = gc.jit(lambda x: gc.grad_fn(lambda t: t * np.sin(x))(np.sin(x)))
+    assert math.sin(0.7) == pytest.approx(slope(0.7))
+
+
+# -- vmap -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("into", [0, 1, -1])
+@pytest.mark.parametrize("axis", [0, 1, -2])
+def test_any_axis_can_be_mapped_over_and_put_anywhere(axis, into):
+    """in_axes and out_axes, against the loop."""
+
+    def f(x, w):
+        return np.cumsum(x, axis=0) * w + np.max(x)
+
+    xs, w = RNG.normal(size=(2, 3, 2)), RNG.normal(size=(2, 2))
+    w = w if np.moveaxis(xs, axis, 0)[0].shape == (2, 2) else RNG.normal(size=(3, 2))
+    expected = np.stack([f(x, w) for x in np.moveaxis(xs, axis, 0)], axis=into)
+    np.testing.assert_allclose(gc.vmap(f, (axis, None), into)(xs, w), expected, rtol=1e-14)
+
+
+def test_vmap_nests():
+    """All pairs of rows: one map inside another, no loop."""
+    pairs = gc.vmap(lambda x: gc.vmap(lambda y: np.linalg.norm(x - y))(A))(A)
+    expected = np.linalg.norm(A[:, None] - A[None], axis=-1)
+    np.testing.assert_allclose(pairs, expected, rtol=1e-13)
+
+
+def test_vmap_of_nested_arguments():
+    """An axis for each part of the form."""
+
+    def f(p, x):
+        return {"z": p["w"] @ x + p["b"]}
+
+    p = {"w": RNG.normal(size=(5, 3)), "b": 1.0}
+    found = gc.vmap(f, in_axes=({"w": 0, "b": None}, None))(p, B)
+    np.testing.assert_allclose(found["z"], p["w"] @ B + 1.0, rtol=1e-14)
+
+
+def network(p, x, t):
+    h = np.tanh(x @ p["W"] + p["a"])
+    z = h @ p["V"] + p["b"]
+    top = np.max(z)
+    return np.log(np.sum(np.exp(z - top))) + top - z @ t
+
+
+def problem(batch, sizes):
+    n, m, k = sizes
+    p = {
+        "W": 0.1 * RNG.normal(size=(n, m)),
+        "a": np.zeros(m),
+        "V": 0.1 * RNG.normal(size=(m, k)),
+        "b": np.zeros(k),
+    }
+    return p, RNG.normal(size=(batch, n)), np.eye(k)[RNG.integers(0, k, batch)]
+
+
+def test_gradients_of_each_example():
+    """vmap of grad; their mean is the gradient of the mean, by the grad of vmap."""
+    p, X, T = problem(6, (7, 5, 3))
+    each = gc.vmap(gc.grad_fn(network), in_axes=(None, 0, 0))(p, X, T)
+    mean = gc.grad_fn(lambda p, X, T: np.mean(gc.vmap(network, (None, 0, 0))(p, X, T)))(p, X, T)
+    for k in range(6):
+        one = gc.grad_fn(network)(p, X[k], T[k])
+        for key in p:
+            np.testing.assert_allclose(each[key][k], one[key], rtol=1e-11, atol=1e-15)
+    for key in p:
+        np.testing.assert_allclose(each[key].mean(axis=0), mean[key], rtol=1e-10, atol=1e-15)
+
+
+def test_gradients_of_each_example_take_no_more_work_than_three_gradients_of_the_batch():
+    """784-256-10 at batch 64, counted in flops: one outer product for each weight and example."""
+    p, X, T = problem(64, (784, 256, 10))
+    each = gc.vmap(gc.grad_fn(network), in_axes=(None, 0, 0)).compiled(p, X, T)
+    batch = gc.grad_fn(lambda p, X, T: np.mean(gc.vmap(network, (None, 0, 0))(p, X, T)))
+    assert flops(each.graph) <= 3 * flops(batch.compiled(p, X, T).graph)
+    body = each.source.partition("\ndef network(")[2].partition("\ndef ")[0]
+    assert "return" in body and "for " not in body
+
+
+# -- the array API ----------------------------------------------------------------------------
+
+
+def test_a_function_for_the_array_api_is_traced_through_its_namespace():
+    """`xp = x.__array_namespace__()`, as the standard says."""
+
+    def f(x):
+        xp = x.__array_namespace__()
+        y = xp.concat([xp.sum(x, axis=0, keepdims=True), xp.asarray([[1.0, 2.0, 3.0]])], axis=0)
+        z = xp.astype(xp.matmul(y, xp.matrix_transpose(y)), xp.float64)
+        parts = xp.unstack(xp.permute_dims(z, (1, 0)))
+        return xp.stack(parts) + xp.linalg.trace(z) * xp.pi + xp.linalg.vector_norm(x)
+
+    x = gc.input("x", (4, 3))
+    np.testing.assert_allclose(gc.evaluate(f(x), {x: A}), f(A), rtol=1e-13)
+
+
+def test_the_namespace_names_what_it_does_not_have():
+    """With the nearest."""
+    xp = gc.input("x", (3,)).__array_namespace__()
+    with pytest.raises(AttributeError, match="has no cumulativesum; did you mean cumulative_sum"):
+        xp.cumulativesum  # noqa: B018
+    assert "matmul" in dir(xp) and "2023.12" == xp.__array_api_version__
+
+
+# -- NumPy's functions ------------------------------------------------------------------------
+
+M = RNG.uniform(0.5, 2.0, size=(3, 3))
+CALLS = {
+    "amax": lambda x: np.amax(x, axis=1),
+    "any": lambda x: np.any(x > 1, axis=0),
+    "all": lambda x: x.all(),
+    "append": lambda x: np.append(x, x[:1], axis=0),
+    "atleast_3d": lambda x: np.atleast_3d(x[0]),
+    "average": lambda x: np.average(x, axis=0),
+    "array_split": lambda x: np.array_split(x, 2)[1],
+    "around": lambda x: np.around(x, 1),
+    "astype": lambda x: x.astype(np.float32),
+    "block by stacks": lambda x: np.vstack([x, x[0]]),
+    "broadcast_arrays": lambda x: np.broadcast_arrays(x, x[0])[1] * x,
+    "cbrt": lambda x: np.cbrt(x),
+    "clip": lambda x: x.clip(0.7, 1.2),
+    "column_stack": lambda x: np.column_stack([x[0], x]),
+    "copysign": lambda x: np.copysign(x, x - 1),
+    "count_nonzero": lambda x: np.count_nonzero(x > 1),
+    "cumprod": lambda x: np.cumprod(x),
+    "cumsum": lambda x: x.cumsum(axis=1),
+    "deg2rad": lambda x: np.deg2rad(x),
+    "diag": lambda x: np.diag(x),
+    "diag of a vector": lambda x: np.diag(x[0], k=1),
+    "diag below": lambda x: np.diag(x[0], k=-2),
+    "diagonal": lambda x: x.diagonal(1),
+    "diff": lambda x: np.diff(x, n=2, axis=0),
+    "dot": lambda x: x.dot(x[0]),
+    "dstack": lambda x: np.dstack([x, x]),
+    "exp2": lambda x: np.exp2(x),
+    "expand_dims": lambda x: np.expand_dims(x, (0, 2)),
+    "fix": lambda x: np.fix(3 * x),
+    "flip": lambda x: np.flip(x),
+    "fliplr": lambda x: np.fliplr(x),
+    "float_power": lambda x: np.float_power(x, 2),
+    "floor_divide": lambda x: np.floor_divide(x, 0.3),
+    "fmod": lambda x: np.fmod(x, 0.3),
+    "full_like": lambda x: np.full_like(x, 2.0),
+    "gradient": lambda x: np.gradient(x, axis=0),
+    "heaviside": lambda x: np.heaviside(x - 1, 0.5),
+    "hstack": lambda x: np.hstack([x, x]),
+    "hsplit": lambda x: np.hsplit(x, [1])[1],
+    "inner": lambda x: np.inner(x, x),
+    "isclose": lambda x: np.isclose(x, 1.0, atol=0.3),
+    "logaddexp.reduce": lambda x: np.logaddexp.reduce(x, axis=0),
+    "logaddexp2": lambda x: np.logaddexp2(x, 1.0),
+    "linalg.norm 1": lambda x: np.linalg.norm(x[0], 1),
+    "linalg.norm inf": lambda x: np.linalg.norm(x[0], np.inf),
+    "matrix_norm": lambda x: np.linalg.matrix_norm(x),
+    "maximum.reduce": lambda x: np.maximum.reduce(x),
+    "meshgrid": lambda x: np.meshgrid(x[0], x[1, :2])[0],
+    "minimum": lambda x: np.minimum(x, 1.0),
+    "moveaxis": lambda x: np.moveaxis(x[None], 0, 2),
+    "multi_dot": lambda x: np.linalg.multi_dot([x, x, x]),
+    "multiply.outer": lambda x: np.multiply.outer(x, x[0]),
+    "nan_to_num": lambda x: np.nan_to_num(x / (x - x)),
+    "outer": lambda x: np.outer(x, x[0]),
+    "pad": lambda x: np.pad(x, ((1, 0), (0, 2)), constant_values=3.0),
+    "ptp": lambda x: np.ptp(x, axis=1),
+    "ravel": lambda x: x.ravel(),
+    "remainder": lambda x: np.remainder(-x, 0.3),
+    "repeat": lambda x: x.repeat(2, axis=0),
+    "reshape": lambda x: x.reshape(9, -1),
+    "roll": lambda x: np.roll(x, (1, -1), axis=(0, 1)),
+    "roll flat": lambda x: np.roll(x, 2),
+    "rot90": lambda x: np.rot90(x),
+    "select": lambda x: np.select([x < 0.8, x < 1.5], [x, x**2], 9.0),
+    "sign": lambda x: np.sign(x - 1),
+    "squeeze": lambda x: x[None].squeeze(),
+    "std": lambda x: x.std(axis=0, ddof=1),
+    "sum of dtype": lambda x: np.sum(x, dtype=np.float32),
+    "swapaxes": lambda x: x.swapaxes(0, 1),
+    "take": lambda x: x.take([0, 5, 8]),
+    "take rows": lambda x: np.take(x, np.array([2, 0]), axis=0),
+    "tile": lambda x: np.tile(x, (2, 1, 2)),
+    "trace": lambda x: x.trace(),
+    "transpose": lambda x: x[None].transpose(1, 2, 0),
+    "tril": lambda x: np.tril(x, -1),
+    "triu": lambda x: np.triu(x),
+    "unstack": lambda x: np.unstack(x)[1],
+    "vecdot": lambda x: np.vecdot(x, x),
+    "vsplit": lambda x: np.vsplit(x, 3)[2],
+    "where of ints": lambda x: np.where(np.array([1, 0, 2]), x, 0.0),
+    "zeros_like": lambda x: np.zeros_like(x),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_numpy_function_of_a_node_is_that_of_the_array(call):
+    """Shape, dtype and numbers."""
+    x = gc.input("x", (3, 3))
+    with np.errstate(all="ignore"):
+        expected = np.asarray(CALLS[call](M))
+    actual = np.asarray(gc.evaluate(CALLS[call](x), {x: M}))
+    np.testing.assert_allclose(actual, expected, rtol=2e-6 if expected.dtype == "f4" else 1e-13)
+    assert (expected.shape, expected.dtype) == (actual.shape, actual.dtype)
+
+
+# -- what is refused --------------------------------------------------------------------------
+
+
+def written_into(x):
+    out = np.zeros(3)
+    out[0] = x[0]
+    return out
+
+
+def added_into(x):
+    total = np.zeros(3)
+    total += x
+    return total
+
+
+def assigned(x):
+    x[0] = 1.0
+    return x
+
+
+REFUSED = {
+    "if": (lambda x: 1.0 if x[0] > 0 else 2.0, "it has no truth value: choose with gc.where"),
+    "while": (lambda x: [0 for _ in iter(lambda: bool(np.sum(x) > 1), False)], "no truth value"),
+    "float": (lambda x: float(x[0]), "it has no float value: "),
+    "math": (lambda x: math.exp(x[0]), "it has no float value: "),
+    "item": (lambda x: np.sum(x).item(), "it has no item: "),
+    "int": (lambda x: int(x[0]), "it has no int value: "),
+    "range": (lambda x: list(range(x[0])), "it has no integer value: "),
+    "an array of nodes": (lambda x: np.array([x[0], x[1]]), "it has no array: "),
+    "assigned into": (assigned, "x cannot be assigned into: build a new tensor with gc.where"),
+    "written into an array": (written_into, "build the result with np.stack"),
+    "added into an array": (added_into, "np.add would write a symbolic tensor into an array"),
+    "fill": (lambda x: x.fill(1.0), "x.fill() would change a tensor, and none can be"),
+    "a mask": (
+        lambda x: x[x > 0],
+        "a mask selects a number of elements that only its values decide",
+    ),
+    "where alone": (lambda x: np.where(x > 0), "write np.where(condition, a, b)"),
+    "out=": (lambda x: np.sum(x, out=np.zeros(())), "np.sum has no out= for symbolic tensors"),
+    "sort": (lambda x: np.sort(x), "np.sort has no form for symbolic tensors"),
+    "argmax": (lambda x: np.argmax(x), "the nearest that has one is np.max"),
+    "median": (lambda x: np.median(x), "the nearest that has one is np.mean"),
+    "linalg.solve": (lambda x: np.linalg.solve(np.eye(3), x), "np.linalg.solve has no form"),
+    "fft": (lambda x: np.fft.fft(x), "np.fft.fft has no form for symbolic tensors"),
+    "nancumsum": (lambda x: np.nancumsum(x), "the nearest that has one is np.cumsum"),
+    "nextafter": (lambda x: np.nextafter(x, 1.0), "np.nextafter has no form for symbolic tensors"),
+    "add.at": (lambda x: np.add.at(x, [0], 1.0), "np.add has no form for symbolic tensors"),
+    "a wrong argument": (lambda x: np.sum(x, axes=0), "unexpected keyword argument 'axes'"),
+    "None": (lambda x: None, "a result of it is None"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_graph_cannot_hold_is_refused_at_the_users_line(case):
+    """With what was asked, and what to write instead."""
+    function, message = REFUSED[case]
+    with pytest.raises((gc.GraphcError, TypeError)) as caught:
+        gc.jit(function)(np.array([1.0, 2.0, 3.0]))
+    assert message in str(caught.value)
+    if isinstance(caught.value, gc.GraphcError) and case != "None":
+        assert "test_trace.py" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: gc.grad_fn(lambda x: x * 2)(B), "returns f64[3]: sum it, or use jacobian_fn"),
+        (lambda: gc.grad_fn(lambda n: n * 1.0)(3), "an argument of program is 3"),
+        (
+            lambda: gc.grad_fn(lambda x: x, argnums=2)(1.0),
+            "argnums= is 2, and 1 arguments were given",
+        ),
+        (
+            lambda: gc.vmap(lambda x, y: x, (0,))(B, B),
+            "in_axes names 1 arguments, and 2 were given",
+        ),
+        (lambda: gc.vmap(lambda x, y: x + y)(B, C), "batches need one size, and 3 is not 4"),
+        (
+            lambda: gc.jit(lambda x: x, dims={"z": ("n",)})(B),
+            "dims= names z, and the arguments are x",
+        ),
+        (
+            lambda: gc.trace(gc.input("x", (2, 2))),
+            "the sum of the diagonal of a tensor is x.trace()",
+        ),
+        (lambda: gc.jit(3.0), "jit takes a function, not a float"),
+    ],
+)
+def test_wrong_arguments_are_refused(call, message):
+    """With what was needed and what came."""
+    with pytest.raises(gc.GraphcError) as caught:
+        call()
+    assert message in caught.value.sentence
