@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import itertools
+import linecache
 import os
+import weakref
 from collections.abc import Iterable
 from typing import Any
 
@@ -77,6 +80,9 @@ def _dims(v: Node) -> tuple[Dim, ...]:
     return (v.attrs["dim"],) if "dim" in v.attrs else ()
 
 
+_programs = itertools.count(1)
+
+
 class Function:
     """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`)."""
 
@@ -84,7 +90,11 @@ class Function:
         self.name, self.graph, self.log, self.source = name, graph, log, program.source
         self._names = tuple(str(v.name) for v in graph.parameters)
         namespace: dict[str, Any] = {"__name__": f"graphc.programs.{name}"}
-        exec(builtins.compile(self.source, f"<graphc {name!r}>", "exec"), namespace)
+        file = f"<graphc {name!r} {next(_programs)}>"
+        exec(builtins.compile(self.source, file, "exec"), namespace)
+        # A traceback through the program shows its lines, as long as the function lives.
+        linecache.cache[file] = (len(self.source), None, self.source.splitlines(True), file)
+        weakref.finalize(self, linecache.cache.pop, file, None)
         self._run = namespace[program.function]
         # The program is standalone, so its errors are its own; here they become graphc's.
         self._misfit = namespace.get("BindError", BindError)

@@ -49,7 +49,8 @@ class Where(NamedTuple):
     def assigned_name(self) -> str | None:
         """`z` when the instruction's value is stored at once in a variable: `z = X @ w`."""
         name = _stores(self.code).get(self.offset)
-        return None if name is None or name.startswith("_") else name
+        is_name = name is not None and name.isidentifier() and not name.startswith("_")
+        return name if is_name else None
 
     def underlined(self) -> list[str]:
         """The user's line, and below it a row of carets under the exact expression."""
@@ -95,7 +96,8 @@ def _stores(code: CodeType) -> dict[int, str]:
     for step, following in itertools.pairwise(steps):
         if following.opname.startswith("STORE_") and isinstance(following.argval, str | tuple):
             if following.opname not in ("STORE_ATTR", "STORE_SUBSCR", "STORE_SLICE"):
-                name = following.argval if isinstance(following.argval, str) else following.argval[0]
+                value = following.argval
+                name = value if isinstance(value, str) else value[0]
                 # A frame that made a call stands at the last of the instruction's cache entries.
                 stores.update(dict.fromkeys(range(step.offset, following.offset, 2), name))
     return stores

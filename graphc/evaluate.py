@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ NAMESPACE = {
     "np": np,
     **{name: f for name, f in vars(runtime).items() if inspect.isfunction(f)},
 }
-OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
 
 
 def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
@@ -51,7 +49,9 @@ def interpret(
 ) -> None:
     """Add to `values` the value of every node of an order that has none yet."""
     for v in order:
-        if v not in values:
+        if v.op.name == "constant" and v not in values:
+            values[v] = v.attrs["value"].array[()]
+        elif v not in values:
             names: dict[str, Any] = {f"x{i}": values[x] for i, x in enumerate(v.inputs)}
             try:
                 values[v] = eval(_code(text(v)), NAMESPACE, {**names, **sizes})

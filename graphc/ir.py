@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -135,8 +136,7 @@ class Op:
         except TypeError as error:
             raise ArgumentError(f"{self.name} cannot take this: {error}") from None
         if found is not None:
-            if _building.scope and not found.scope:
-                object.__setattr__(found, "scope", _building.scope)
+            found._meet()
             return found
         try:
             result = self.infer(*[x.type for x in nodes], **attrs)
@@ -315,7 +315,7 @@ class Node:
         put = object.__setattr__
         put(node, "op", op)
         put(node, "inputs", inputs)
-        put(node, "attrs", attrs)
+        put(node, "attrs", MappingProxyType(attrs))
         put(node, "type", type_)
         put(node, "where", _building.where or caller())
         put(node, "scope", _building.scope)
@@ -324,11 +324,24 @@ class Node:
         put(node, "given_name", None)
         return node
 
+    def _meet(self) -> None:
+        """Note that this node, which exists already, is asked for once more."""
+        if _building.scope and not self.scope:
+            object.__setattr__(self, "scope", _building.scope)
+        if self.origin is not None and _building.where is None:
+            # What a gradient built first, the user writes now: it is the user's from here on.
+            object.__setattr__(self, "origin", None)
+            object.__setattr__(self, "adjoint_of", None)
+            object.__setattr__(self, "where", caller())
+
     def __init__(self) -> None:
         raise ArgumentError("nodes are made by gc.input, gc.constant and operations on them")
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise ArgumentError(f"a node is immutable: its {name} cannot be set")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise ArgumentError(f"a node is immutable: its {name} cannot be deleted")
 
     def __copy__(self) -> Node:
         return self
@@ -695,7 +708,7 @@ class Graph:
             for v, times in Counter(self.parameters).items():
                 if v.op.name != "input" or times > 1:
                     reason = f"{v.label} twice" if times > 1 else f"{v.label}, which is computed"
-                    error = ArgumentError(f"inputs lists what gc.input made, each once, not {reason}")
+                    error = ArgumentError(f"inputs are what gc.input made, each once, not {reason}")
                     error.locate(operands([v]))
                     raise error
             self._refuse_shared_names(self.parameters)

@@ -17,12 +17,11 @@ import numpy as np
 import sympy as sp
 from numpy.typing import DTypeLike
 
-from .errors import DTypeError, ShapeError, not_the_users
+from .errors import DTypeError, IndexingError, ShapeError, not_the_users
 
 # In `n * x` Python asks the dim first, in `np.sum(x)` NumPy: they stand between us and the user.
 not_the_users(sp.__file__)
 not_the_users(np.__file__)
-not_the_users(np.__file__)  # and NumPy in `np.sum(x)`
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
 Shape: TypeAlias = tuple[Dim, ...]
@@ -136,6 +135,17 @@ def ratio(whole: Dim, part: Dim) -> Dim | None:
 
 
 @functools.lru_cache(maxsize=4096)
+def is_outside(index: Dim, size: Dim) -> bool:
+    """Whether an index lies beyond an axis whatever the symbols are."""
+    return _is_proved(index - size) or _is_proved(-index - size - 1)
+
+
+def _is_proved(value: Dim) -> bool:
+    """Whether value >= 0 is certain."""
+    return value >= 0 if isinstance(value, int) else bool(value.is_nonnegative)
+
+
+@functools.lru_cache(maxsize=4096)
 def is_less(a: Dim, b: Dim) -> bool:
     """Whether a < b whatever the symbols are; False where that is not proved.
 
@@ -202,10 +212,20 @@ def _from_zero(bound: Dim, size: Dim) -> Dim:
 
 
 def as_bound(value: Dim) -> Dim:
-    """The canonical form of a slice's bound, which unlike a size may be negative."""
-    if isinstance(value, sp.Expr):
-        return -as_dim(-value) if value.is_negative else as_dim(value)
-    return int(value)
+    """The canonical form of a slice's bound, which unlike a size may be negative.
+
+    Python counts a negative bound from the end, so its sign must be known now.
+    """
+    if not isinstance(value, sp.Expr):
+        return int(value)
+    if value.is_negative:
+        return -as_dim(-value)
+    if not value.is_nonnegative:
+        raise IndexingError(
+            f"the bound {value} may come out negative, where Python counts from the end: "
+            f"say sympy.Max(0, {value})"
+        )
+    return as_dim(value)
 
 
 def as_axis(axis: object, rank: int, of: str = "tensor") -> int:
@@ -258,23 +278,29 @@ def _dim_source(value: Dim) -> str:
             return f"-{_factor(rest)}"
         return " * ".join(map(_factor, value.as_ordered_factors()))
     if value.is_Pow and parts[1].is_Integer and parts[1] > 0:
-        return f"{_factor(parts[0])} ** {parts[1]}"
+        return f"{_operand(parts[0])} ** {parts[1]}"
     if isinstance(value, sp.floor):
         numerator, denominator = sp.fraction(sp.together(parts[0]))
-        return f"(({_dim_source(numerator)}) // {_factor(denominator)})"
+        return f"({_operand(numerator)} // {_operand(denominator)})"
     if isinstance(value, sp.ceiling):
         return f"(-{_dim_source(sp.floor(-parts[0]))})"
     if isinstance(value, sp.Max | sp.Min):
         inner = ", ".join(_dim_source(p) for p in sorted(parts, key=sp.default_sort_key))
         return f"{'max' if isinstance(value, sp.Max) else 'min'}({inner})"
     if isinstance(value, sp.Mod):
-        return f"({_factor(parts[0])} % {_factor(parts[1])})"
+        return f"({_operand(parts[0])} % {_operand(parts[1])})"
     raise ShapeError(f"the size {value} cannot be computed by a program")
 
 
 def _factor(value: Dim) -> str:
     text = _dim_source(value)
     return f"({text})" if value.is_Add or text.startswith("-") else text
+
+
+def _operand(value: Dim) -> str:
+    """A text that binds tighter than any operator."""
+    text = _dim_source(value)
+    return f"({text})" if value.is_Add or value.is_Mul or value.is_Pow or text[0] == "-" else text
 
 
 def symbols(values: Iterable[Dim]) -> list[Dim]:

@@ -407,7 +407,8 @@ def _where_bprop(node: Node, i: int, g: Node) -> Node:
     """The branch that is not taken contributes exactly 0."""
     condition = node.inputs[0]
     if g.op.name == "where" and g.inputs[0] is condition:
-        g = g.inputs[i]  # the same choice was made already
+        # The same choice was made already: its branch, at the type of the whole.
+        g = astype(FUNCTIONS["broadcast_to"](g.inputs[i], node.shape), g.dtype)
     if is_literal(g, 0.0):
         return FUNCTIONS["zeros_like"](node.inputs[i])  # type: ignore[no-any-return]
     return onto(guarded(condition if i == 1 else logical_not(condition), g), node.inputs[i])
@@ -456,11 +457,7 @@ def clip(x: Any, min: Any = None, max: Any = None) -> Node:
         min = -np.inf if value.type.is_float else int(limits(value.dtype).min)
     if max is None:
         max = np.inf if value.type.is_float else int(limits(value.dtype).max)
-    return _clip(*lift([value, _plain(min), _plain(max)], "clip"))
-
-
-def _plain(bound: Any) -> Any:
-    return float(bound) if isinstance(bound, np.floating) else bound
+    return _clip(*lift([value, min, max], "clip"))
 
 
 def _complex_cast(n: Node) -> str:

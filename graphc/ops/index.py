@@ -237,5 +237,5 @@ def one_hot(indices: Any, num_classes: object, dtype: DTypeLike = np.float64) ->
     """
     (where,) = lift([indices], "one_hot")
     _integers(where.type, "one_hot")
-    classes = iota(as_dim(num_classes), where.dtype)
+    classes = iota(as_dim(num_classes), np.uint64 if where.dtype.kind == "u" else np.int64)
     return astype(equal(expand_dims(where, where.ndim), classes), dtype)

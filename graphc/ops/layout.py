@@ -12,6 +12,7 @@ from .. import shapes
 from ..errors import ArgumentError, IndexingError, ShapeError
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
 from ..shapes import Dim, Shape, TensorType, as_axes, as_axis, as_dim, as_shape
+from .leaves import Value, constant, literal
 
 # -- broadcasting -----------------------------------------------------------------------------
 
@@ -282,11 +283,10 @@ def _indexed_shape(shape: Shape, index: Index) -> Shape:
             continue
         if isinstance(entry, Span):
             taken.append(entry.length(shape[axis]))
-        elif isinstance(entry, int) and isinstance(shape[axis], int):
-            if not -shape[axis] <= entry < shape[axis]:
-                raise IndexingError(
-                    f"index {entry} is out of range for axis {axis} of size {shape[axis]}"
-                )
+        elif shapes.is_outside(entry, shape[axis]):
+            raise IndexingError(
+                f"index {entry} is out of range for axis {axis} of size {shape[axis]}"
+            )
         axis += 1
     return tuple(taken)
 
@@ -540,14 +540,15 @@ _pad = Op(
         as_dim(a + d + b) for (a, b), d in zip(widths, x.shape, strict=True)
     ),
     numpy=lambda n: "np.pad(x0, ({},), constant_values={})".format(
-        ", ".join(map(shapes.source, n.attrs["widths"])), n.attrs["value"]
+        ", ".join(map(shapes.source, n.attrs["widths"])),
+        literal(n.attrs["value"].array[()], n.dtype),
     ),
     bprop=_pad_bprop,
     flops=no_flops,
     family="pad",
     examples=(
-        example([3], widths=((1, 2),), value=0.0),
-        example([2, "n"], widths=((0, 1), (2, 0)), value=1.5),
+        example([3], widths=((1, 2),), value=Value(np.float64(0.0))),
+        example([2, "n"], widths=((0, 1), (2, 0)), value=Value(np.float64(-np.inf))),
     ),
 )
 
@@ -568,5 +569,5 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Node:
     if len(pad_width) != value.ndim:
         raise ShapeError(f"pad needs one pair for each of {value.ndim} axes, not {len(pad_width)}")
     widths = tuple((as_dim(before), as_dim(after)) for before, after in pad_width)
-    margin = value.dtype.type(constant_values).item()
-    return _pad(value, widths=widths, value=margin)
+    margin = constant(constant_values, dtype=value.dtype).attrs["value"]
+    return _pad(value, widths=widths, value=margin) if widths else value

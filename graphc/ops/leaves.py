@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -226,7 +227,7 @@ def eye(
     """
     rows = as_dim(n_rows)
     columns = rows if n_cols is None else as_dim(n_cols)
-    return _eye(rows=rows, columns=columns, k=int(k), dtype=as_dtype(dtype))
+    return _eye(rows=rows, columns=columns, k=operator.index(k), dtype=as_dtype(dtype))
 
 
 @spelling

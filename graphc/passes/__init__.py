@@ -44,7 +44,7 @@ def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {
     False: (prune, fold),
     "strict": (prune, fold, strict_rules),
-    True: (prune, fold, rules, regions, rules),
+    True: (prune, fold, rules),
 }
 
 

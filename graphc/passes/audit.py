@@ -22,7 +22,7 @@ from .facts import ANYTHING, Interval
 Mode = Literal[True, "strict"]
 
 # An error may be this many times as large as before, and this many ulp more.
-TIMES, PLUS = 4.0, 4.0
+TIMES, PLUS = 4.0, 6.0
 
 _RANDOM, _EXTREME, _NEIGHBOURS, _EXACTLY = 24, 40_000, 12, 40
 

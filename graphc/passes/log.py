@@ -27,7 +27,7 @@ class Log:
     >>> x = gc.input("x", ("n",))
     >>> f = gc.compile(gc.sum(x**2), simplify=True)
     >>> [step.name for step in f.log.steps]
-    ['as written', 'prune', 'fold', 'rules', 'simplify', 'rules']
+    ['as written', 'prune', 'fold', 'rules']
     >>> [rewrite.name for rewrite in f.log.steps[3].rewrites]
     ['small_power', 'sum_of_products']
     """

@@ -184,7 +184,7 @@ class _Writer:
                 continue
             if v.op.name == "constant":
                 if v.ndim:
-                    self.constants.append(f"{self._name(v)} = {self._text(v)}")
+                    self._write_constant(v)
                 continue
             place = self._place(v)
             if place and place != self.place:
@@ -192,6 +192,13 @@ class _Writer:
                 yield f"# {place}"
             text = self._text(v)
             yield f"{self._name(v)} = {text}"
+
+    def _write_constant(self, v: Node) -> None:
+        # Its text holds foreign bytes: it is written as it is, and never looked through or kept.
+        text = v.op.text(v)
+        if text.startswith("from_bytes("):
+            self._use("from_bytes")
+        self.constants.append(f"{self._name(v)} = {text}")
 
     def _text(self, v: Node) -> str:
         """The NumPy text of a node, with the program's names for its operands and sizes."""
@@ -261,8 +268,8 @@ class _Writer:
             "",
             "from __future__ import annotations",
             "",
-            *(["import base64"] if any("from_bytes" in line for line in self.constants) else []),
-            *(["from typing import Any", ""] if self.helpers or self.constants else []),
+            *(["import base64"] if "from_bytes" in self.helpers else []),
+            *(["from typing import Any", ""] if self.helpers else []),
             "import numpy as np",
             "",
             "",
@@ -270,18 +277,18 @@ class _Writer:
 
     def _tail(self) -> list[str]:
         """What the function uses: helpers from the runtime, then constants, which may call them."""
-        used = self.helpers.union(*map(_helpers, self.constants))
         tail = []
-        for name in _closure(used):
+        for name in _closure(self.helpers):
             tail += ["", "", inspect.getsource(HELPERS[name]).rstrip()]
         return [*tail, "", "", *self.constants] if self.constants else tail
 
 
 def _base(v: Node) -> tuple[Node, bool]:
-    """Whose memory a value lies in, and whether that is nobody else's and as large as the value."""
+    """Whose memory a value lies in, and whether that is nobody else's and the value all of it."""
     is_fresh = True
     while v.op.view:
-        is_fresh &= v.type.size == v.inputs[0].type.size
+        # What NumPy broadcasts is read-only, even where nothing repeats.
+        is_fresh &= v.type.size == v.inputs[0].type.size and v.op.name != "broadcast_to"
         v = v.inputs[0]
     return v, is_fresh and v.op.name not in ("input", "constant")
 

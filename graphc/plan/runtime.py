@@ -21,11 +21,16 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     if isinstance(value, np.ma.MaskedArray):
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
     try:
+        if isinstance(value, int) and np.dtype(dtype).kind == "f":
+            value = float(value)  # Python's integers have no bound, and its floats nearly none
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {reason}"
         raise BindError(message) from None
+    if array.dtype.kind not in "biufc":
+        kind = type(value).__name__
+        raise BindError(f"{name} needs {np.dtype(dtype)}, and this {kind} holds no numbers")
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)
     if array.dtype != dtype:
@@ -93,6 +98,7 @@ def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
 
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
+    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
 
