@@ -10,7 +10,7 @@ import functools
 import itertools
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -619,15 +619,18 @@ def declaration(node: Node) -> int:
 
 # -- walks ------------------------------------------------------------------------------------
 
-def topo(outputs: Iterable[Node]) -> list[Node]:
-    """Every ancestor of the outputs and they themselves, inputs before consumers."""
+def topo(outputs: Iterable[Node], beyond: Container[Node] = ()) -> list[Node]:
+    """Every ancestor of the outputs and they themselves, inputs before consumers.
+
+    The walk does not enter what lies `beyond`.
+    """
     done: dict[Node, None] = {}
     opened: set[Node] = set()
     for output in outputs:
         stack = [output]
         while stack:
             node = stack.pop()
-            if node in done:
+            if node in done or node in beyond:
                 continue
             if node in opened:  # its inputs are done
                 done[node] = None

@@ -19,6 +19,7 @@ from .compile import Function, compile
 from .errors import ArgumentError, MissingInput
 from .evaluate import interpret
 from .ir import FUNCTIONS, Graph, Node, topo
+from .ops.leaves import Value
 from .shapes import Dim
 
 Pattern = Any  # scipy.sparse.csr_array of ones
@@ -149,7 +150,7 @@ def _broadcast(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
 
 def _moved(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
     """Layout moves elements: the op itself, on the numbers of its elements, tells which."""
-    attrs = {**u.attrs, **({"value": 0} if "value" in u.attrs else {})}
+    attrs = {**u.attrs, **({"value": Value(np.int64(0))} if "value" in u.attrs else {})}
     inputs = [placeholder(y.type.with_dtype(np.int64)) for y in u.inputs]
     moved = u.op(*inputs, **attrs)
     values = {y: (_numbered(_shape(y, sizes)) + 1) * (k == i) for k, y in enumerate(inputs)}

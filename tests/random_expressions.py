@@ -18,7 +18,11 @@ FLOATS = [
 UNARY = [op for op in FLOATS if len(op.examples[0].shapes) == 1]
 BINARY = [op for op in FLOATS if len(op.examples[0].shapes) == 2]
 ARITHMETIC = [gc.add, gc.subtract, gc.multiply, gc.divide]
-TESTS = [op for op in (*UNARY, *BINARY) if op(*[gc.constant(1.0)] * len(op.examples[0].shapes)).dtype == bool]
+TESTS = [
+    op
+    for op in (*UNARY, *BINARY)
+    if op(*[gc.constant(1.0)] * len(op.examples[0].shapes)).dtype == bool
+]
 UNARY = [op for op in UNARY if op not in TESTS]
 BINARY = [op for op in BINARY if op not in TESTS]
 
@@ -63,7 +67,7 @@ def expression(seed, inputs, depth=12):
 
 
 def tensor_graph(seed, inputs, steps=14):
-    """A graph of layout, contraction, reduction and arithmetic on some matrices, vectors, scalars."""
+    """A graph of layout, contraction, reduction and arithmetic on some vectors, matrices."""
     rng = np.random.default_rng(seed)
     made = list(inputs)
 

@@ -27,8 +27,12 @@ FALSE = {
     "overflows": (x * (x / y), x * x / y, [x, y]),
     "underflows": (x / y / y, x / (y * y), [x, y]),
     "is another function": (gc.sin(x), gc.cos(x), [x]),
-    "differs at one point": (gc.exp(gc.abs(x)), gc.where(gc.equal(x, 0.0), 2.0, gc.exp(gc.abs(x))), [x]),
-}  # fmt: skip
+    "differs at one point": (
+        gc.exp(gc.abs(x)),
+        gc.where(gc.equal(x, 0.0), 2.0, gc.exp(gc.abs(x))),
+        [x],
+    ),
+}
 
 
 @pytest.mark.parametrize("name", TRUE)
@@ -76,6 +80,7 @@ def test_intervals_come_from_declarations_and_operations():
 
 
 # -- regions ----------------------------------------------------------------------------------
+
 
 def after_regions(node):
     log = Log(Graph([node]))

@@ -80,8 +80,10 @@ ELEMENTWISE = [
     ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
     ("share_of_exponential", 1 / (1 + gc.exp(-x)), gc.sigmoid(x), False),
     (
-        "share_of_exponential", gc.exp(-x) / (1 + gc.exp(-x)) ** 2,
-        gc.sigmoid(-x) * gc.sigmoid(x), False,
+        "share_of_exponential",
+        gc.exp(-x) / (1 + gc.exp(-x)) ** 2,
+        gc.sigmoid(-x) * gc.sigmoid(x),
+        False,
     ),
     ("reciprocal_of_one_plus_exp", gc.reciprocal(1 + gc.exp(-x)), gc.sigmoid(x), False),
     ("one_minus_sigmoid", 1 - gc.sigmoid(x), gc.sigmoid(-x), False),
@@ -114,19 +116,54 @@ M = gc.size("m", "float64")
 labels = gc.input("labels", ("m",), "int64")
 TENSOR = [
     ("transpose_of_transpose", A.T.T, A, True),
-    ("transpose_of_transpose", gc.permute_dims(gc.permute_dims(W, (1, 2, 0)), (1, 0, 2)), gc.permute_dims(W, (2, 1, 0)), True),
-    ("reshape_of_reshape", gc.reshape(gc.reshape(W, (6, 4)), (2, 12)), gc.reshape(W, (2, 12)), True),
-    ("broadcast_of_broadcast", gc.broadcast_to(gc.broadcast_to(s, ("m",)), ("n", "m")), gc.broadcast_to(s, ("n", "m")), True),
-    ("layout_of_one_number", gc.broadcast_to(s, ("m",))[:, None], gc.broadcast_to(s, ("m", 1)), True),
+    (
+        "transpose_of_transpose",
+        gc.permute_dims(gc.permute_dims(W, (1, 2, 0)), (1, 0, 2)),
+        gc.permute_dims(W, (2, 1, 0)),
+        True,
+    ),
+    (
+        "reshape_of_reshape",
+        gc.reshape(gc.reshape(W, (6, 4)), (2, 12)),
+        gc.reshape(W, (2, 12)),
+        True,
+    ),
+    (
+        "broadcast_of_broadcast",
+        gc.broadcast_to(gc.broadcast_to(s, ("m",)), ("n", "m")),
+        gc.broadcast_to(s, ("n", "m")),
+        True,
+    ),
+    (
+        "layout_of_one_number",
+        gc.broadcast_to(s, ("m",))[:, None],
+        gc.broadcast_to(s, ("m", 1)),
+        True,
+    ),
     ("arithmetic_on_stretched", A + gc.broadcast_to(s, ("m", "n")), A + s, True),
-    ("function_on_stretched", gc.exp(gc.broadcast_to(v, ("m", "n"))), gc.broadcast_to(gc.exp(v), ("m", "n")), False),
+    (
+        "function_on_stretched",
+        gc.exp(gc.broadcast_to(v, ("m", "n"))),
+        gc.broadcast_to(gc.exp(v), ("m", "n")),
+        False,
+    ),
     ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, 3:6], W * 2, True),
     ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, :3], W, True),
     ("slice_of_pad", gc.pad(W, ((1, 2), (0, 0), (3, 0)))[1:3, 0:3, 3:7], W, True),
-    ("places_that_tile", gc.grad(gc.sum(gc.exp(W[:, :1])) + gc.sum(gc.sin(W[:, 1:])), W), gc.concat([gc.exp(W[:, :1]), gc.cos(W[:, 1:])], axis=1), False),
+    (
+        "places_that_tile",
+        gc.grad(gc.sum(gc.exp(W[:, :1])) + gc.sum(gc.sin(W[:, 1:])), W),
+        gc.concat([gc.exp(W[:, :1]), gc.cos(W[:, 1:])], axis=1),
+        False,
+    ),
     ("small_factors_first", M * (gc.sqrt(M) * A), (M * gc.sqrt(M)) * A, False),
     ("sum_of_stretched", gc.sum(gc.broadcast_to(s, ("m",))), s * gc.size("m", "float64"), False),
-    ("sum_of_stretched", gc.sum(gc.broadcast_to(v, ("m", "n")), axis=0), v * gc.size("m", "float64"), False),
+    (
+        "sum_of_stretched",
+        gc.sum(gc.broadcast_to(v, ("m", "n")), axis=0),
+        v * gc.size("m", "float64"),
+        False,
+    ),
     ("reduction_of_single", gc.sum(A[:, None], axis=1), gc.reshape(A[:, None], A.shape), False),
     ("reduction_of_reduction", gc.sum(gc.sum(A, axis=0)), gc.sum(A), False),
     ("reduction_of_reduction", gc.max(gc.max(A, axis=0)), gc.max(A), False),
@@ -150,9 +187,19 @@ TENSOR = [
     ("naive_softmax", gc.exp(Z) / gc.sum(gc.exp(Z), axis=1, keepdims=True), gc.softmax(Z), False),
     ("log_of_softmax", gc.log(gc.softmax(Z)), gc.log_softmax(Z), False),
     ("gradient_of_softmax", gc.vjp(gc.softmax(Z), Z, gc.input("g", ("m", 5))), None, False),
-    ("sum_of_scatter", gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z), None, False),
-    ("plus_scatter", gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z), None, False),
-]  # fmt: skip
+    (
+        "sum_of_scatter",
+        gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z),
+        None,
+        False,
+    ),
+    (
+        "plus_scatter",
+        gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z),
+        None,
+        False,
+    ),
+]
 
 
 def fired(node, mode):
@@ -180,7 +227,9 @@ def columns(dtype, count):
         return pairs.astype(dtype)[:, :count]
 
 
-@pytest.mark.parametrize(("name", "before", "after", "is_strict"), ELEMENTWISE, ids=ids(ELEMENTWISE))
+@pytest.mark.parametrize(
+    ("name", "before", "after", "is_strict"), ELEMENTWISE, ids=ids(ELEMENTWISE)
+)
 def test_an_identity_on_every_pair_of_extremes(name, before, after, is_strict):
     """Negatives, 0, -0, inf, NaN, subnormal, huge: what was finite stays finite and as accurate."""
     with np.errstate(all="ignore"):
@@ -234,7 +283,15 @@ def test_an_identity_of_tensors(name, before, after, is_strict):
 def test_there_are_more_than_fifty_identities():
     """And each rule has one, or is met by a test of its own."""
     covered = {row[0] for row in (*ELEMENTWISE, *TENSOR)}
-    own = {"choice_that_is_known", "slice_of_place", "small_divisors_first", "operands_in_order", "scaled_scatter", "minus_scatter", "stopped"}
+    own = {
+        "choice_that_is_known",
+        "slice_of_place",
+        "small_divisors_first",
+        "operands_in_order",
+        "scaled_scatter",
+        "minus_scatter",
+        "stopped",
+    }
     assert len(ELEMENTWISE) + len(TENSOR) > 100
     assert {rule.name for rule in RULES} - covered == own
 

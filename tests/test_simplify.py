@@ -28,6 +28,7 @@ def simplified(node, mode):
 
 # -- expressions ------------------------------------------------------------------------------
 
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("first", range(0, 1000, 100))
 def test_a_random_expression_keeps_the_promise(first, mode):
@@ -199,10 +200,18 @@ def test_the_gradient_of_the_simplified_is_the_simplified_gradient(mode):
             continue
         simple = run(Graph([z], INPUTS), mode)[0].outputs[0]
         one = run(Graph(gc.grad(z, targets, disconnected="zero"), INPUTS), mode)[0].outputs
-        two = gc.grad(simple, targets, disconnected="zero") if not simple.op.name == "constant" else one
-        values = {v: np.asarray(value)[()] for v, value in zip(INPUTS, drawn_finite(seed), strict=True)}
+        two = (
+            gc.grad(simple, targets, disconnected="zero")
+            if not simple.op.name == "constant"
+            else one
+        )
+        values = {
+            v: np.asarray(value)[()] for v, value in zip(INPUTS, drawn_finite(seed), strict=True)
+        }
         for a, b in zip(numbers(one, values), numbers(two, values), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9 * max(1, np.max(np.abs(a), initial=0)))
+            np.testing.assert_allclose(
+                a, b, rtol=1e-9, atol=1e-9 * max(1, np.max(np.abs(a), initial=0))
+            )
 
 
 def drawn_finite(seed):
@@ -223,6 +232,7 @@ def test_simplifying_twice_changes_nothing(mode):
 
 
 # -- the pipeline -----------------------------------------------------------------------------
+
 
 def network():
     size = gc.dim("n")
@@ -300,6 +310,7 @@ def test_a_deep_chain_is_simplified_in_rounds_that_do_not_grow():
 
 # -- facts ------------------------------------------------------------------------------------
 
+
 def test_declared_facts_are_used():
     """sqrt(p)^2 is p where p is known to be positive, and nowhere else."""
     p = gc.input("p", ("k",), positive=True)
@@ -336,6 +347,7 @@ def test_an_empty_interval_is_refused():
 
 
 # -- beside the textbook ----------------------------------------------------------------------
+
 
 def textbook():
     """The same network with its gradient by hand, as one writes it in NumPy."""

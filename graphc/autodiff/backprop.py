@@ -5,7 +5,7 @@ The gradients are nodes built on top of the graph; nothing is interpreted and no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import forms
@@ -76,23 +76,37 @@ def carries(v: Node, i: int) -> bool:
     return v.op.bprop is not cuts_path and v.type.is_float and v.inputs[i].type.is_float
 
 
-def pruned(z: Node, targets: Iterable[Node]) -> list[Node]:
+def pruned(z: Node, targets: Iterable[Node], beyond: Container[Node] = ()) -> list[Node]:
     """Algorithm 6.5's G': the ancestors of z that descend from the targets, in order."""
-    order = topo([z])
+    order = topo([z], beyond)
     reached = set(targets)
     for v in order:
         if v not in reached and any(x in reached and carries(v, i) for i, x in enumerate(v.inputs)):
             reached.add(v)
     # A node that descends from a target still has no gradient if all its ways to z are cut.
-    useful = {z} & reached
-    for v in reversed(order):
-        if v in useful:
-            useful.update(x for i, x in enumerate(v.inputs) if x in reached and carries(v, i))
+    useful = carrying([v for v in order if v in reached], {z} & reached)
     return [v for v in order if v in useful]
 
 
-def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> GradTable:
+def carrying(order: Sequence[Node], outputs: Iterable[Node]) -> set[Node]:
+    """What has a way to some outputs, within an order, along which gradients pass."""
+    within, found = set(order), set(outputs)
+    for v in reversed(order):
+        if v in found:
+            found.update(x for i, x in enumerate(v.inputs) if x in within and carries(v, i))
+    return found
+
+
+def backprop(
+    z: Node,
+    targets: Iterable[Node],
+    seed: Node | None = None,
+    *,
+    beyond: Container[Node] = (),
+) -> GradTable:
     """Algorithms 6.5 and 6.6: the table of gradients of z, for the targets and all between.
+
+    What is known not to depend on a target may be named as lying `beyond`: it is not walked.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ())
@@ -110,7 +124,7 @@ def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> Grad
             ),
             z,
         )
-    kept = pruned(z, targets)
+    kept = pruned(z, targets, beyond)
     uses: dict[Node, list[tuple[Node, int]]] = {v: [] for v in kept}
     for c in kept:
         for i, x in enumerate(c.inputs):
@@ -125,7 +139,7 @@ def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> Grad
             contributions = []
             for c, i in uses[v]:
                 belonging_to(c)
-                contributions.append(Contribution(c, i, _contribution(c, i, table[c])))
+                contributions.append(Contribution(c, i, contribution(c, i, table[c])))
             belonging_to(v)
             shares = [c.gradient for c in contributions]
             if v is z:
@@ -137,7 +151,7 @@ def backprop(z: Node, targets: Iterable[Node], seed: Node | None = None) -> Grad
     return GradTable(z, targets, tuple(kept), steps)
 
 
-def _contribution(c: Node, i: int, g: Node) -> Node:
+def contribution(c: Node, i: int, g: Node) -> Node:
     """The book's op.bprop(inputs, X, G), checked: a gradient has the type of its node."""
     if c.op.bprop is None:
         raise _about(NotDifferentiable(f"{c.op.name} has no bprop, and {c.label} needs one"), c)

@@ -2,47 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from .. import forms
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, OPS, Node, building_for, topo
-from .backprop import _check, backprop, carries, disconnected, grad, like
-
-_cotangent = OPS["input"]
+from .backprop import (
+    _check,
+    backprop,
+    carries,
+    carrying,
+    contribution,
+    disconnected,
+    grad,
+    like,
+)
 
 
 def forward(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> dict[Node, Node]:
-    """The tangents of everything that some outputs are computed from, where they are not zero."""
+    """The tangents of all that has a way to some outputs, where they are not zero."""
     table = dict(tangents)
     order = topo(outputs)
+    known, useful = set(order), carrying(order, outputs)
     with building_for(order[-1]) as belonging_to:
         for v in order:
-            if v in table:
+            if v in table or v not in useful:
                 continue
             given = [table.get(x) if carries(v, i) else None for i, x in enumerate(v.inputs)]
             if any(t is not None for t in given):
                 belonging_to(v)
-                tangent = (v.op.jvp or _derived)(v, given)
+                tangent = v.op.jvp(v, given) if v.op.jvp else _derived(v, given, known)
                 if tangent is not None:
                     table[v] = tangent
     return table
 
 
-def _derived(v: Node, tangents: Sequence[Node | None]) -> Node | None:
+def _derived(
+    v: Node, tangents: Sequence[Node | None], known: Container[Node]
+) -> Node | None:
     """The tangent from bprop alone.
 
     With u a fresh cotangent, bprop_i(u) = J_i^T u is linear in u, so its own vjp by u is J_i t_i.
+    Nothing known before u depends on it: the walk back to u ends there.
     """
-    u = _cotangent(name="a cotangent", type=v.type)
+    # The token makes it an input like no other, whatever others are called.
+    u = OPS["input"](name="a cotangent", type=v.type, token=object())
     total: Node | None = None
     for i, t in enumerate(tangents):
         if t is None:
             continue
-        assert v.op.bprop is not None
-        pulled = v.op.bprop(v, i, u)
-        table = backprop(pulled, [u], seed=t)
+        table = backprop(contribution(v, i, u), [u], seed=t, beyond=known)
         if u in table:
             total = table[u] if total is None else OPS["add"](total, table[u])
     return total

@@ -29,30 +29,45 @@ def times(g: Node, d: Node) -> Node:
     """
     f = FUNCTIONS
     shape = f["broadcast_shape"](g, d)
-    if g.op.name == "broadcast_to" and f["broadcast_shape"](g.inputs[0], d) == shape:
-        g = g.inputs[0]  # the product stretches it anyhow
+    g, d, conditions, is_negative = _bare(g, d)
     if is_literal(d, 0.0) or is_literal(g, 0.0):
-        product = f["zeros"](shape, dtype=g.dtype)
-    elif is_literal(d, 1.0):
+        return f["zeros"](shape, dtype=g.dtype)  # type: ignore[no-any-return]
+    if is_literal(d, 1.0):
         product = g
     elif is_literal(g, 1.0) and d.dtype == g.dtype:
         product = d
     elif is_literal(d, -1.0):
-        product = f["negative"](g)
+        product, is_negative = g, not is_negative
     else:
         product = _product(g, d)
+    product = f["negative"](product) if is_negative else product
+    product = guarded(_all(conditions), product) if conditions else product
     return product if product.shape == shape else f["broadcast_to"](product, shape)  # type: ignore[no-any-return]
 
 
+def _bare(g: Node, d: Node) -> tuple[Node, Node, list[Node], bool]:
+    """g and d without the choices that they hang on and d's signs: +-g * d where all hold, else 0.
+
+    What stretches g goes too where the product stretches it anyhow.
+    """
+    spread = FUNCTIONS["broadcast_shape"]
+    conditions, is_negative = dict[Node, None](), False
+    while True:
+        if g.op.name == "broadcast_to" and spread(g.inputs[0], d) == spread(g, d):
+            g = g.inputs[0]
+        elif (choice := _choice(g)) is not None:
+            conditions[choice[0]], g = None, choice[1]
+        elif (choice := _choice(d)) is not None:
+            conditions[choice[0]], d = None, choice[1]
+        elif d.op.name == "negative":
+            is_negative, d = not is_negative, d.inputs[0]
+        else:
+            return g, d, list(conditions), is_negative
+
+
 def _product(g: Node, d: Node) -> Node:
-    """g * d where every branch was taken that either of them hangs on, 0 elsewhere."""
+    """g * d, 0 where a branch was not taken that g hangs on further in."""
     f = FUNCTIONS
-    conditions, inner = _unwrapped(g)
-    factors, local = _unwrapped(d)
-    if conditions or factors:
-        return guarded(_all([*conditions, *factors]), times(inner, local))
-    if d.op.name == "negative":
-        return f["negative"](times(g, d.inputs[0]))  # type: ignore[no-any-return]
     is_division = d.op.name == "reciprocal"
     product: Node = f["divide"](g, d.inputs[0]) if is_division else f["multiply"](g, d)
     # What divides may be infinite at an ordinary point: there no guard is too dear.

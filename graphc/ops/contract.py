@@ -256,19 +256,22 @@ def einsum(subscripts: str, *operands: Any) -> Node:
     terms = left.split(",")
     if not all(c in string.ascii_letters + ",.->" for c in text):
         raise ArgumentError(f"einsum's subscripts are letters, commas and ->, not {subscripts!r}")
-    if "." in text:
-        terms, out = _without_ellipsis(terms, out if arrow else None, values)
-    elif not arrow:
-        out = _implied(terms)
     if len(terms) != len(values):
         raise ArgumentError(f"einsum names {len(terms)} operands, and was given {len(values)}")
-    for term, v in zip(terms, values, strict=True):
-        if len(term) != v.ndim:
+    named = [t.replace("...", "") for t in terms]
+    for term, letters, v in zip(terms, named, values, strict=True):
+        if len(letters) > v.ndim or (len(letters) < v.ndim and letters == term):
             raise ShapeError(
-                f"einsum's {term!r} names {len(term)} axes, and {v.label} has {v.ndim}"
+                f"einsum's {term!r} names {len(letters)} axes, and {v.label} has {v.ndim}"
             )
-    if len(set(out)) < len(out) or not set(out) <= set("".join(terms)):
+    wanted = out.replace("...", "") if arrow else _implied(named)
+    if len(set(wanted)) < len(wanted) or not set(wanted) <= set("".join(named)):
         raise ArgumentError(f"einsum's result {out!r} must name letters of the operands, each once")
+    if "." in text:
+        out = out if arrow else "..." + wanted
+        terms, values, out = _without_ellipsis(terms, values, out)
+    else:
+        out = wanted
     _sizes(terms, [v.type for v in values])  # an error here speaks of the user's own letters
     return contract(",".join(terms) + "->" + out, values)
 
@@ -280,21 +283,27 @@ def _implied(terms: Sequence[str]) -> str:
 
 
 def _without_ellipsis(
-    terms: list[str], out: str | None, values: Sequence[Node]
-) -> tuple[list[str], str]:
-    """Letters in place of each ellipsis, counted from the right."""
-    named = [t.replace("...", "") for t in terms]
-    spare = [c for c in string.ascii_letters if c not in "".join(named) + (out or "")]
-    widths = [v.ndim - len(t) for v, t in zip(values, named, strict=False)]
-    most = max((w for w, t in zip(widths, terms, strict=False) if "..." in t), default=0)
-    letters = "".join(spare[:most])
-    filled = [
-        t.replace("...", letters[most - w :] if w > 0 else "")
-        for t, w in zip(terms, widths, strict=False)
-    ]
-    if out is None:
-        return filled, letters + _implied(named)
-    return filled, out.replace("...", letters)
+    terms: Sequence[str], values: Sequence[Node], out: str
+) -> tuple[list[str], tuple[Node, ...], str]:
+    """Letters in place of each ellipsis, counted from the right, and operands without the axes of
+    a literal size 1 that others stretch."""
+    sizes = []
+    for term, v in zip(terms, values, strict=True):
+        before, dots, after = term.partition("...")
+        sizes.append(v.shape[len(before) : v.ndim - len(after)] if dots else ())
+    try:
+        common = shapes.broadcast(*sizes)
+    except ShapeError as error:
+        sentence = f"einsum needs axes under ... that broadcast, and {error.sentence}"
+        raise ShapeError(sentence) from None
+    used = set("".join(terms))
+    letters = "".join([c for c in string.ascii_letters if c not in used][: len(common)])
+    filled, kept = [], []
+    for term, v, own in zip(terms, values, sizes, strict=True):
+        v, under = _dropped(v, own, common, letters, at=term.find("..."))
+        filled.append(term.replace("...", under))
+        kept.append(v)
+    return filled, tuple(kept), out.replace("...", letters)
 
 
 @spelling
@@ -331,11 +340,14 @@ def _matched_batches(a: Node, b: Node) -> tuple[tuple[Node, str], tuple[Node, st
     return (a, left), (b, right), letters
 
 
-def _dropped(x: Node, sizes: Shape, common: Shape, letters: str) -> tuple[Node, str]:
+def _dropped(
+    x: Node, sizes: Shape, common: Shape, letters: str, at: int = 0
+) -> tuple[Node, str]:
+    """x without those of its axes from `at` on that others stretch, and letters for the rest."""
     offset = len(common) - len(sizes)
     single = tuple(k for k, d in enumerate(sizes) if d != common[k + offset])
     kept = "".join(letters[k + offset] for k in range(len(sizes)) if k not in single)
-    return (squeeze(x, single) if single else x), kept
+    return (squeeze(x, tuple(at + k for k in single)) if single else x), kept
 
 
 @spelling
@@ -355,10 +367,12 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Node:
     first, second = ([k] if isinstance(k, int) else list(k) for k in axes)
     if len(first) != len(second):
         raise ShapeError(f"tensordot pairs axes, and {len(first)} is not {len(second)}")
+    first, second = [as_axis(j, a.ndim) for j in first], [as_axis(k, b.ndim) for k in second]
+    if len(set(first)) < len(first) or len(set(second)) < len(second):
+        raise ShapeError(f"tensordot pairs an axis once, not {first} with {second}")
     letters_a = list(string.ascii_letters[: a.ndim])
     letters_b = list(string.ascii_letters[a.ndim : a.ndim + b.ndim])
     for j, k in zip(first, second, strict=True):
-        j, k = as_axis(j, a.ndim), as_axis(k, b.ndim)
         if a.shape[j] != b.shape[k]:
             raise ShapeError(f"tensordot needs equal sizes, and {a.shape[j]} is not {b.shape[k]}")
         letters_b[k] = letters_a[j]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -200,6 +201,8 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Node:
     moved, places = ([as_axis(k, value.ndim) for k in axes] for axes in ends)
     if len(moved) != len(places):
         raise ShapeError(f"moveaxis needs a place for each axis, and got {source}, {destination}")
+    if any(len(set(axes)) < len(axes) for axes in (moved, places)):
+        raise ShapeError(f"moveaxis names an axis and a place once, not {source}, {destination}")
     order = [k for k in range(value.ndim) if k not in moved]
     for place, axis in sorted(zip(places, moved, strict=True)):
         order.insert(place, axis)
@@ -462,11 +465,22 @@ def _concat_type(*types: TensorType, axis: int) -> TensorType:
     return TensorType((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
 
 
+# For a join, where each part begins and the last one ends: summed once for all its parts.
+_joints: WeakKeyDictionary[Node, list[Dim]] = WeakKeyDictionary()
+
+
+def _bounds(node: Node, i: int) -> Span:
+    """What part i of a join takes of its axis."""
+    joints = _joints.get(node)
+    if joints is None:
+        joints = _joints[node] = [0]
+        for v in node.inputs:
+            joints.append(as_dim(joints[-1] + v.shape[node.attrs["axis"]]))
+    return Span(joints[i], joints[i + 1], 1)
+
+
 def _concat_bprop(node: Node, i: int, g: Node) -> Node:
-    axis = node.attrs["axis"]
-    start = as_dim(sum(v.shape[axis] for v in node.inputs[:i]))
-    stop = as_dim(start + node.inputs[i].shape[axis])
-    span = Span(start, stop, 1)
+    axis, span = node.attrs["axis"], _bounds(node, i)
     part = _getitem(g, index=tuple(span if k == axis else _WHOLE for k in range(g.ndim)))
     return reshape(FUNCTIONS["astype"](part, node.inputs[i].dtype), node.inputs[i].shape)
 

@@ -144,9 +144,9 @@ def input(
 
     >>> import graphc as gc
     >>> gc.input("X", ("n", 784))
-    <X: f64[n, 784] = input(type=f64[n, 784])>
+    <X: f64[n, 784] = input>
     >>> gc.input("p", ("n",), between=(0, 1))
-    <p: f64[n] = input(type=f64[n], between=(0.0, 1.0))>
+    <p: f64[n] = input>
     """
     if not isinstance(name, str) or not name:
         raise NameClash(f"an input's name must be a string that is not empty, and {name!r} is not")

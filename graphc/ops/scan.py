@@ -10,7 +10,7 @@ from ..errors import ShapeError
 from ..ir import Node, Op, example, lift, size_of_result, spelling
 from ..shapes import Shape, TensorType, as_axis
 from .chain import times, where_any
-from .elementwise import multiply
+from .elementwise import multiply, onto
 from .layout import flip, getitem, pad
 
 _EXAMPLES = (
@@ -52,7 +52,8 @@ def _recurrence_type(a: TensorType, b: TensorType, axis: int) -> TensorType:
 def _recurrence_bprop(node: Node, i: int, g: Node) -> Node:
     axis = node.attrs["axis"]
     shares = _backwards(node.inputs[0], g, axis)
-    return shares if i == 1 else times(shares, _delayed(node, axis, 0.0))
+    share = shares if i == 1 else times(shares, _delayed(node, axis, 0.0))
+    return onto(share, node.inputs[i])
 
 
 linear_recurrence: Op = Op(

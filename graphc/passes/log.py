@@ -29,7 +29,7 @@ class Log:
     >>> [step.name for step in f.log.steps]
     ['as written', 'prune', 'fold', 'rules']
     >>> [rewrite.name for rewrite in f.log.steps[3].rewrites]
-    ['small_power', 'sum_of_products']
+    ['power_that_numpy_knows', 'sum_of_products']
     """
 
     def __init__(self, graph: Graph) -> None:

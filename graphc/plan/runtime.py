@@ -29,8 +29,10 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
         message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {reason}"
         raise BindError(message) from None
     if array.dtype.kind not in "biufc":
-        kind = type(value).__name__
-        raise BindError(f"{name} needs {np.dtype(dtype)}, and this {kind} holds no numbers")
+        reason = f"this {type(value).__name__} holds {array.dtype}, not numbers"
+        if isinstance(value, int):
+            reason = f"{value} does not fit in it"
+        raise BindError(f"{name} needs {np.dtype(dtype)}, and {reason}")
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)
     if array.dtype != dtype:

@@ -40,11 +40,18 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     if isinstance(value, np.ma.MaskedArray):
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
     try:
+        if isinstance(value, int) and np.dtype(dtype).kind == "f":
+            value = float(value)  # Python's integers have no bound, and its floats nearly none
         array = np.asarray(value)
     except (TypeError, ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         message = f"{name} needs {np.dtype(dtype)}, and its value does not convert: {reason}"
         raise BindError(message) from None
+    if array.dtype.kind not in "biufc":
+        reason = f"this {type(value).__name__} holds {array.dtype}, not numbers"
+        if isinstance(value, int):
+            reason = f"{value} does not fit in it"
+        raise BindError(f"{name} needs {np.dtype(dtype)}, and {reason}")
     if array.dtype != dtype and not is_typed:
         array = fitted(name, array, dtype)
     if array.dtype != dtype:

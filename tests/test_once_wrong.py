@@ -1,0 +1,128 @@
+"""What was wrong once and fits no other table: each row is a program and the value it must have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as gc
+
+n, m = gc.dims("n m")
+x, y = gc.input("x", (n,)), gc.input("y", (m,))
+p, c = gc.input("p", (2,)), gc.input("c", (2, 1))
+a, w = gc.input("a"), gc.input("w", (2, 3))
+k = gc.input("k", (2,), dtype="int64")
+
+PLACES = {"x": np.arange(1.0, 4.0), "y": np.arange(24.0), "p": [1.0, 2.0], "c": [[1.0], [-1.0]]}
+PLACES |= {"a": 1.0, "w": np.ones((2, 3)), "k": [1, 2]}
+TABLE = np.random.default_rng(0).normal(size=(784, 2))
+
+
+def chosen(*branches: Any) -> gc.Node:
+    return gc.sum(gc.where(c > 0, *branches) * gc.where(c > 0, 2.0, w))
+
+
+ROWS = {
+    # Constants are written as bytes, and bytes can look like operands.
+    "a large constant": (lambda: gc.ones((784,)) @ gc.constant(TABLE), np.ones(784) @ TABLE),
+    "a choice made twice, of a scalar": (lambda: gc.grad(chosen(a, w), a), 6.0),
+    "a choice made twice": (lambda: gc.grad(chosen(2 * w, a), w), [[4.0] * 3, [1.0] * 3]),
+    "a size over a product": (lambda: gc.ones((m // (2 * n),)) + 0 * gc.sum(x), [1.0] * 4),
+    "a size modulo a product": (lambda: gc.size(m % (7 * n)) + 0 * gc.sum(x), 3.0),
+    "a margin of -inf": (lambda: gc.pad(p, 1, -np.inf), [-np.inf, 1.0, 2.0, -np.inf]),
+    "a scalar without axes to pad": (lambda: gc.pad(a, 1), 1.0),
+    "classes beyond the dtype of the index": (
+        lambda: gc.sum(gc.one_hot(gc.astype(k, "int8"), 300), axis=0)[:4], [0.0, 1.0, 1.0, 0.0],
+    ),
+    "the sigmoid of an unsigned integer": (
+        lambda: gc.sigmoid(gc.astype(k, "uint32")), 1 / (1 + np.exp([-1.0, -2.0])),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=ROWS.keys())
+def test_a_program_that_was_wrong_is_right(row: Any) -> None:
+    """Compiled and interpreted, to the value that NumPy gives."""
+    build, expected = row
+    made = build()
+    f = gc.compile(made, inputs=[x, y, p, c, a, w, k])
+    np.testing.assert_allclose(f(**PLACES), expected, rtol=1e-13)
+    inputs = {v: PLACES[v.name] for v in (x, y, p, c, a, w, k)}
+    np.testing.assert_allclose(gc.evaluate(made, inputs), expected, rtol=1e-13)
+
+
+def test_the_two_zeros_are_two_margins() -> None:
+    """0.0 == -0.0, but a margin of one is not a margin of the other."""
+    positive, negative = gc.pad(p, 1, 0.0), gc.pad(p, 1, -0.0)
+    at = {p: [1.0, 2.0]}
+    assert [False] * 4 == np.signbit(gc.evaluate(positive, at)).tolist()
+    assert [True, False, False, True] == np.signbit(gc.evaluate(negative, at)).tolist()
+
+
+def test_a_margin_that_does_not_fit_is_refused() -> None:
+    """Half of one is no integer: it was 0 in silence."""
+    with pytest.raises(gc.DTypeError, match="0.5 does not fit in int64"):
+        gc.pad(k, 1, 0.5)
+
+
+@pytest.mark.parametrize("bound", [n - 5, 1 - n])
+def test_a_bound_of_unknown_sign_is_refused(bound: Any) -> None:
+    """Python counts a negative bound from the end: the declared shape would not be the real one."""
+    with pytest.raises(gc.IndexingError, match="may come out negative"):
+        x[:bound]
+
+
+@pytest.mark.parametrize("index", [n, n + 3, -n - 1])
+def test_an_index_that_is_out_of_range_for_every_size_is_refused(index: Any) -> None:
+    """x[n] fails whatever n is: that is known when it is written."""
+    with pytest.raises(gc.IndexingError, match="out of range"):
+        x[index]
+
+
+def test_a_broadcast_output_can_be_written() -> None:
+    """What NumPy broadcasts is read-only even where nothing repeats; outputs are fresh arrays."""
+    out = gc.compile(gc.broadcast_to(x + 1, (1, n)))(PLACES["x"])
+    out[0, 0] = 7.0
+    assert [7.0, 3.0, 4.0] == out[0].tolist()
+
+
+def test_what_a_gradient_built_first_is_the_users_when_written() -> None:
+    """The same node: from the line that writes it on, it has that line and that name."""
+    t = gc.tanh(p)
+    slope = gc.grad(gc.sum(t), p)
+    u = 1 - gc.square(t)
+    assert u is slope
+    assert "u" == u.label
+    assert "u = " in gc.compile(u).source
+
+
+def test_constants_are_not_kept_when_a_program_is_dropped() -> None:
+    """Texts are cached, and the text of a constant is as long as its bytes."""
+    from graphc.evaluate import _code
+    from graphc.plan.emit import _template
+
+    z = gc.input("z", (1000,))
+    before = _code.cache_info().currsize, _template.cache_info().currsize
+    for seed in range(3):
+        scaled = gc.sum(z * gc.constant(np.random.default_rng(seed).normal(size=1000)))
+        gc.compile(scaled)(np.ones(1000))
+        gc.evaluate(scaled, {z: np.ones(1000)})
+    after = _code.cache_info().currsize, _template.cache_info().currsize
+    assert all(now - then <= 2 for now, then in zip(after, before, strict=True))
+
+
+def test_an_error_inside_numpy_shows_the_line_of_the_program() -> None:
+    """A traceback through a program shows its text while the function lives."""
+    import linecache
+    import traceback
+
+    f = gc.compile(gc.take(p, gc.input("i", (), dtype="int64")), name="picks")
+    with pytest.raises(IndexError) as caught:
+        f([1.0, 2.0], 7)
+    assert "np.take(p, i, axis=0)" in "".join(traceback.format_exception(caught.value))
+    files = [file for file in linecache.cache if "picks" in file]
+    assert 1 == len(files)
+    del f, caught
+    assert not [file for file in linecache.cache if "picks" in file]
