@@ -42,7 +42,7 @@ def times(g: Node, d: Node) -> Node:
         product = _product(g, d)
     product = f["negative"](product) if is_negative else product
     product = guarded(_all(conditions), product) if conditions else product
-    return product if product.shape == shape else f["broadcast_to"](product, shape)  # type: ignore[no-any-return]
+    return product if product.shape == shape else f["broadcast_to"](product, shape)
 
 
 def _bare(g: Node, d: Node) -> tuple[Node, Node, list[Node], bool]:

@@ -104,7 +104,7 @@ _reshape: Op = Op(
     examples=(
         example([2, 3], shape=(3, 2)),
         example([4], shape=(2, 1, 2)),
-        example(["n", "d"], shape=(as_dim(shapes.dim("n") * shapes.dim("d")),)),
+        example(["n", "d"], shape=as_shape(("d", "n"))),
     ),
 )
 

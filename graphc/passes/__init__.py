@@ -12,12 +12,11 @@ from .log import Log
 from .prune import prune
 from .rewrite import Rule, rewritten
 from .rules import RULES, STRICT
-from .simplify import simplify
 
 Mode = bool | Literal["strict"]
 Pass = Callable[[Graph, Log], Graph]
 
-__all__ = ["PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "simplify", "strict_rules"]
+__all__ = ["PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "strict_rules"]
 
 
 def rules(graph: Graph, log: Log) -> Graph:
@@ -28,11 +27,6 @@ def rules(graph: Graph, log: Log) -> Graph:
 def strict_rules(graph: Graph, log: Log) -> Graph:
     """The structural rewrites that are IEEE for IEEE: the same NaN, inf and signed zeros."""
     return _ruled(graph, log, "strict rules", STRICT)
-
-
-def regions(graph: Graph, log: Log) -> Graph:
-    """Elementwise regions through sympy, where that is cheaper and passes the audit."""
-    return simplify(graph, log)
 
 
 def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
