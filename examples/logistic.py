@@ -25,7 +25,7 @@ print(f.report, end="\n\n")
 
 program = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "logistic.py"
 f.save(program)
-print(f"The program, kept in {program}. Above this function stand the helpers that it uses.\n")
+print(f"The program, kept in {program}. Below this function stand the helpers that it uses.\n")
 print(f.source[f.source.index("@np.errstate") :])
 
 rng = np.random.default_rng(0)

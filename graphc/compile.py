@@ -119,7 +119,8 @@ class Function:
         values = dict(zip(self._names, args, strict=False))
         for key, value in kwargs.items():
             if key not in self._names:
-                close = difflib.get_close_matches(key, self._names, 1)
+                alike = {n.lower(): n for n in self._names}
+                close = [alike[n] for n in difflib.get_close_matches(key.lower(), alike, 1)]
                 hint = f"; did you mean {close[0]}?" if close else ""
                 raise BindError(f"{self.name} has no input {key}: {self._signature}{hint}")
             if key in values:

@@ -328,11 +328,14 @@ class Node:
         """Note that this node, which exists already, is asked for once more."""
         if _building.scope and not self.scope:
             object.__setattr__(self, "scope", _building.scope)
-        if self.origin is not None and _building.where is None:
-            # What a gradient built first, the user writes now: it is the user's from here on.
+        if _building.where is not None:
+            return
+        where = caller()
+        if self.origin is not None or (where is not None and where.assigned_name):
+            # What a gradient built first, or what is given a variable again, is the user's here.
             object.__setattr__(self, "origin", None)
             object.__setattr__(self, "adjoint_of", None)
-            object.__setattr__(self, "where", caller())
+            object.__setattr__(self, "where", where)
 
     def __init__(self) -> None:
         raise ArgumentError("nodes are made by gc.input, gc.constant and operations on them")

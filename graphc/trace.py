@@ -319,8 +319,10 @@ def jit(function: Plain, *, dims: Mapping[str, Any] | None = None, maxsize: int 
 
     A program is made for the shapes and dtypes of the arguments, and for the values of those that
     are ints, strings or bools; the last `maxsize` are kept. `dims={"x": ("n", "d")}` leaves the
-    sizes
-    of an argument open, so that one program serves all of them.
+    sizes of an argument open, so that one program serves all of them.
+
+    What the function reads besides its arguments (a global, a closure, a random number) is read
+    once, when a program is made: pass as an argument what is to change.
 
     >>> import numpy as np, graphc as gc
     >>> @gc.jit

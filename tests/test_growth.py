@@ -63,8 +63,9 @@ def test_a_program_has_a_line_for_each_node():
     """Three-address code: lines grow as nodes do."""
     loss, inputs = chain(200)
     f = gc.compile([loss, *gc.grad(loss, inputs)])
-    code = [line for line in f.source.splitlines() if not line.strip().startswith("#")]
-    assert len(code) <= len(f.graph) + 80
+    function = f.source[f.source.index("def program") : f.source.index("    return ")]
+    code = [line for line in function.splitlines() if not line.strip().startswith("#")]
+    assert len(code) <= len(f.graph) + 20
 
 
 def squares(depth):
@@ -140,12 +141,15 @@ def work(function):
         nonlocal count
         count += 1
 
+    collector.collect()
+    collector.disable()  # what others left behind is not this function's work
     outer = sys.getprofile()
     sys.setprofile(counted)
     try:
         function()
     finally:
         sys.setprofile(outer)
+        collector.enable()
     return count
 
 
@@ -171,7 +175,7 @@ def test_forward_mode_through_ops_without_a_rule_for_it_is_linear(name):
     tangent(10)()
     sizes = [len(gc.Graph([tangent(layers)()])) for layers in (20, 40, 80)]
     assert sizes[2] - sizes[1] == 2 * (sizes[1] - sizes[0])
-    assert work(tangent(320)) <= 4.5 * work(tangent(80))
+    assert work(tangent(400)) <= 4.5 * work(tangent(100))
 
 
 def test_no_tangent_is_built_that_reaches_no_output():

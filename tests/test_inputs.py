@@ -169,8 +169,12 @@ REFUSED = {
     "a generator": ("float64", 1, (i for i in range(2)), numberless("generator", "object")),
     "a Decimal": ("float64", 0, decimal.Decimal("0.1"), numberless("Decimal", "object")),
     "a Fraction": ("float64", 0, fractions.Fraction(1, 3), numberless("Fraction", "object")),
-    "a date": ("float64", 0, np.datetime64("2020-01-01"), numberless("datetime64", "datetime64[D]")),
-    "a span of time": ("float64", 0, np.timedelta64(1, "s"), numberless("timedelta64", "timedelta64[s]")),
+    "a date": (
+        "float64", 0, np.datetime64("2020-01-01"), numberless("datetime64", "datetime64[D]"),
+    ),
+    "a span of time": (
+        "float64", 0, np.timedelta64(1, "s"), numberless("timedelta64", "timedelta64[s]"),
+    ),
     "a record": (
         "float64",
         1,

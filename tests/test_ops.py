@@ -586,7 +586,7 @@ GUARDS = {
     "two-multiplied": (
         lambda x: root(x) * logarithm(x), [-1.0, 0.0, 1.0], [0, 0, 1], [0, 0, 0],
     ),
-    "signs-of-a-factor": (lambda x: x * -(-root(x)), AT, [0, 0, 2.25], [0, 0, 0.5]),
+    "signs-of-a-factor": (lambda x: x * gc.negative(-root(x)), AT, [0, 0, 2.25], [0, 0, 0.5]),
     "signs-within-guards": (
         lambda x: x * -gc.where(x > -2, -root(x), 0), AT, [0, 0, 2.25], [0, 0, 0.5],
     ),

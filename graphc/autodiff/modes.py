@@ -38,9 +38,7 @@ def forward(outputs: Sequence[Node], tangents: Mapping[Node, Node]) -> dict[Node
     return table
 
 
-def _derived(
-    v: Node, tangents: Sequence[Node | None], known: Container[Node]
-) -> Node | None:
+def _derived(v: Node, tangents: Sequence[Node | None], known: Container[Node]) -> Node | None:
     """The tangent from bprop alone.
 
     With u a fresh cotangent, bprop_i(u) = J_i^T u is linear in u, so its own vjp by u is J_i t_i.

@@ -164,7 +164,7 @@ def _nearest(name: str) -> str:
     if name in _INSTEAD:
         return f"; the nearest that has one is {_INSTEAD[name]}"
     covered = [f"np.{_spelled(f)}" for f in TABLE] + [f"np.{f}" for f in UFUNCS]
-    close = difflib.get_close_matches(name, covered, 1, cutoff=0.5)
+    close = difflib.get_close_matches(name, covered, 1, cutoff=0.85)
     return f"; the nearest that has one is {close[0]}" if close else ""
 
 

@@ -340,9 +340,7 @@ def _matched_batches(a: Node, b: Node) -> tuple[tuple[Node, str], tuple[Node, st
     return (a, left), (b, right), letters
 
 
-def _dropped(
-    x: Node, sizes: Shape, common: Shape, letters: str, at: int = 0
-) -> tuple[Node, str]:
+def _dropped(x: Node, sizes: Shape, common: Shape, letters: str, at: int = 0) -> tuple[Node, str]:
     """x without those of its axes from `at` on that others stretch, and letters for the rest."""
     offset = len(common) - len(sizes)
     single = tuple(k for k, d in enumerate(sizes) if d != common[k + offset])
