@@ -166,7 +166,8 @@ _fresh = itertools.count()
 
 def placeholder(type_: TensorType) -> Node:
     """An input that nobody else has: it stands for a value while a graph is transformed."""
-    return OPS["input"](name=f"placeholder {next(_fresh)}", type=type_)
+    # The token makes it an input like no other; the number is for people.
+    return OPS["input"](name=f"placeholder {next(_fresh)}", type=type_, token=object())
 
 
 def mapped(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:

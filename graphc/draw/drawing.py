@@ -112,7 +112,7 @@ class _Draw:
             case (Log(steps=[first, *_, last]),):
                 return self.diff(first.graph, last.graph, fold=fold, title=title or "The passes")
         if not what:
-            raise ArgumentError("draw takes nodes, a graph, a table, a function or a log: nothing came")
+            raise ArgumentError("draw takes nodes, a graph, a table, a function or a log")
         subject = Subject(what, wrt, title)
         if view is None:
             has_gradients = any(map(subject.is_gradient, subject.order)) or subject.table

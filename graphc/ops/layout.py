@@ -562,7 +562,7 @@ _pad = Op(
     family="pad",
     examples=(
         example([3], widths=((1, 2),), value=Value(np.float64(0.0))),
-        example([2, "n"], widths=((0, 1), (2, 0)), value=Value(np.float64(-np.inf))),
+        example([2, "n"], widths=((0, 1), (2, 0)), value=Value(np.float64(1.5))),
     ),
 )
 
