@@ -148,10 +148,10 @@ def input(
     >>> gc.input("p", ("n",), between=(0, 1))
     <p: f64[n] = input>
     """
-    if isinstance(name, tuple | list | int):
-        raise ArgumentError(f"an input has its name first: gc.input('x', {name!r})")
     if not isinstance(name, str) or not name:
-        raise NameClash(f"an input's name must be a string that is not empty, and {name!r} is not")
+        raise NameClash(
+            f"an input's name comes first and is a string that is not empty, and {name!r} is not"
+        )
     plain = str.__str__(name)  # of an enum too: its repr is no Python text
     facts: dict[str, Any] = {"positive": True} if positive else {}
     if between is not None:
