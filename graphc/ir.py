@@ -185,6 +185,8 @@ def operands(nodes: Iterable[Node]) -> list[Operand]:
 
 # -- Node -------------------------------------------------------------------------------------
 
+_NO_ATTRS: Attrs = MappingProxyType({})
+
 # One table for the process. It holds nodes weakly: dropping a graph forgets it.
 _interned: WeakValueDictionary[Any, Node] = WeakValueDictionary()
 _interning = threading.Lock()
@@ -315,7 +317,7 @@ class Node:
         put = object.__setattr__
         put(node, "op", op)
         put(node, "inputs", inputs)
-        put(node, "attrs", MappingProxyType(attrs))
+        put(node, "attrs", MappingProxyType(attrs) if attrs else _NO_ATTRS)
         put(node, "type", type_)
         put(node, "where", _building.where or caller())
         put(node, "scope", _building.scope)

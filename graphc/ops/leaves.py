@@ -149,9 +149,7 @@ def input(
     <p: f64[n] = input>
     """
     if not isinstance(name, str) or not name:
-        raise NameClash(
-            f"an input's name comes first and is a string that is not empty, and {name!r} is not"
-        )
+        raise NameClash(f"an input's name must be a string that is not empty, and {name!r} is not")
     plain = str.__str__(name)  # of an enum too: its repr is no Python text
     facts: dict[str, Any] = {"positive": True} if positive else {}
     if between is not None:
