@@ -493,3 +493,139 @@ def test_an_op_without_a_derivative_is_named_in_both_modes(derive):
     y = underived(x)
     with pytest.raises(gc.NotDifferentiable, match="^underived has no bprop, and"):
         derive(gc.sin(y), x, 1.0)
+
+
+def cotangent_by_name(dtype, other):
+    """What forward mode must not take for its own."""
+    x = gc.input("a cotangent", (3,), dtype)
+    return gc.cumulative_prod(x), {x: [2.0, 3.0, 5.0]}, [2, 6, 30]
+
+
+def recurrence(dtype, other):
+    """r[k] = a[k] * r[k - 1] + b[k]."""
+    a, b = gc.input("a", (3,), dtype), gc.input("b", (3,), other)
+    v = gc.OPS["linear_recurrence"](a, b, axis=0)
+    return v, {a: [1.0, 2.0, 3.0], b: [4.0, 5.0, 6.0]}, [4, 13, 45]
+
+
+def stopped(dtype, other):
+    """Behind the stop, an op that has no derivative at all."""
+    x = gc.input("x", (2,), dtype)
+    underived = gc.OPS.get("underived") or gc.Op("underived", infer=lambda t: t, numpy="np.sin(x0)")
+    try:
+        return gc.stop_gradient(underived(x)) * x, {x: [0.5, 1.0]}, [0.5, 1] * np.sin([0.5, 1])
+    finally:
+        del gc.OPS["underived"]
+
+
+def einsum(subscripts, *shapes):
+    """The same as NumPy's, on counted elements."""
+
+    def build(dtype, other):
+        given = [np.arange(1.0, 1 + np.prod(s)).reshape(s) for s in shapes]
+        inputs = [gc.input(f"x{i}", s, dtype) for i, s in enumerate(shapes)]
+        values = dict(zip(inputs, given, strict=True))
+        return gc.einsum(subscripts, *inputs), values, np.einsum(subscripts, *given)
+
+    return build
+
+
+# What was wrong once, for as long as it stands here never again.
+FOUND = {
+    "an input called as forward mode calls its own": cotangent_by_name,
+    "a recurrence of two dtypes": recurrence,
+    "an op without a derivative behind a stop": stopped,
+    "an ellipsis that stretches a 1": einsum("...a,...b->...ab", (1, 2), (3, 2)),
+    "an ellipsis that stretches on both sides": einsum("...,...", (3, 1), (2, 1, 4)),
+    "an ellipsis between letters": einsum("a...b,...->...ba", (2, 1, 3), (4, 5)),
+    "an ellipsis after a letter": einsum("a...,b...->ab...", (2, 1, 4), (3, 5, 1)),
+    "an ellipsis over 1 alone": einsum("i...,i...->...", (2, 1), (2, 1)),
+}
+
+
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64")])
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_once_stays_right(name, dtypes):
+    """The value, the compiled program, and both modes of differentiation against each other."""
+    v, given, want = FOUND[name](*dtypes)
+    values = {x: np.asarray(value, x.dtype) for x, value in given.items()}
+    inputs = list(values)
+    cotangent = np.cos(np.arange(np.size(want))).reshape(np.shape(want))
+    tangents = [np.sin(1 + np.arange(a.size)).reshape(a.shape) for a in values.values()]
+    pulled, pushed = gc.vjp(v, inputs, cotangent), gc.jvp(v, inputs, tangents)
+    assert [x.type for x in inputs] == [g.type for g in pulled] and v.type == pushed.type
+    outputs = [v, *pulled, pushed]
+    got = gc.evaluate(outputs, values)
+    assert_same_bits(got, gc.compile(outputs, inputs=inputs)(*values.values()))
+    value, *reverse, forward = got
+    np.testing.assert_allclose(value, want, rtol=1e-6)
+    product = sum(np.vdot(t, g) for t, g in zip(tangents, reverse, strict=True))
+    assert product == pytest.approx(np.vdot(cotangent, forward), rel=1e-5)
+
+
+def cotangent_by_name(dtype, other):
+    """What forward mode must not take for its own."""
+    x = gc.input("a cotangent", (3,), dtype)
+    return gc.cumulative_prod(x), {x: [2.0, 3.0, 5.0]}, [2, 6, 30]
+
+
+def recurrence(dtype, other):
+    """r[k] = a[k] * r[k - 1] + b[k]."""
+    a, b = gc.input("a", (3,), dtype), gc.input("b", (3,), other)
+    v = gc.OPS["linear_recurrence"](a, b, axis=0)
+    return v, {a: [1.0, 2.0, 3.0], b: [4.0, 5.0, 6.0]}, [4, 13, 45]
+
+
+def stopped(dtype, other):
+    """Behind the stop, an op that has no derivative at all."""
+    x = gc.input("x", (2,), dtype)
+    underived = gc.OPS.get("underived") or gc.Op("underived", infer=lambda t: t, numpy="np.sin(x0)")
+    try:
+        return gc.stop_gradient(underived(x)) * x, {x: [0.5, 1.0]}, [0.5, 1] * np.sin([0.5, 1])
+    finally:
+        del gc.OPS["underived"]
+
+
+def einsum(subscripts, *shapes):
+    """The same as NumPy's, on counted elements."""
+
+    def build(dtype, other):
+        given = [np.arange(1.0, 1 + np.prod(s)).reshape(s) for s in shapes]
+        inputs = [gc.input(f"x{i}", s, dtype) for i, s in enumerate(shapes)]
+        values = dict(zip(inputs, given, strict=True))
+        return gc.einsum(subscripts, *inputs), values, np.einsum(subscripts, *given)
+
+    return build
+
+
+# What was wrong once, for as long as it stands here never again.
+FOUND = {
+    "an input called as forward mode calls its own": cotangent_by_name,
+    "a recurrence of two dtypes": recurrence,
+    "an op without a derivative behind a stop": stopped,
+    "an ellipsis that stretches a 1": einsum("...a,...b->...ab", (1, 2), (3, 2)),
+    "an ellipsis that stretches on both sides": einsum("...,...", (3, 1), (2, 1, 4)),
+    "an ellipsis between letters": einsum("a...b,...->...ba", (2, 1, 3), (4, 5)),
+    "an ellipsis after a letter": einsum("a...,b...->ab...", (2, 1, 4), (3, 5, 1)),
+    "an ellipsis over 1 alone": einsum("i...,i...->...", (2, 1), (2, 1)),
+}
+
+
+@pytest.mark.parametrize("dtypes", [("float64", "float64"), ("float32", "float64")])
+@pytest.mark.parametrize("name", FOUND)
+def test_what_was_found_once_stays_right(name, dtypes):
+    """The value, the compiled program, and both modes of differentiation against each other."""
+    v, given, want = FOUND[name](*dtypes)
+    values = {x: np.asarray(value, x.dtype) for x, value in given.items()}
+    inputs = list(values)
+    cotangent = np.cos(np.arange(np.size(want))).reshape(np.shape(want))
+    tangents = [np.sin(1 + np.arange(a.size)).reshape(a.shape) for a in values.values()]
+    pulled, pushed = gc.vjp(v, inputs, cotangent), gc.jvp(v, inputs, tangents)
+    assert [x.type for x in inputs] == [g.type for g in pulled] and v.type == pushed.type
+    outputs = [v, *pulled, pushed]
+    got = gc.evaluate(outputs, values)
+    assert_same_bits(got, gc.compile(outputs, inputs=inputs)(*values.values()))
+    value, *reverse, forward = got
+    np.testing.assert_allclose(value, want, rtol=1e-6)
+    product = sum(np.vdot(t, g) for t, g in zip(tangents, reverse, strict=True))
+    assert product == pytest.approx(np.vdot(cotangent, forward), rel=1e-5)
