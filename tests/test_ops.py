@@ -590,14 +590,6 @@ GUARDS = {
     "signs-within-guards": (
         lambda x: x * -gc.where(x > -2, -root(x), 0), AT, [0, 0, 2.25], [0, 0, 0.5],
     ),
-    "signs-of-a-factor": (lambda x: x * -(-root(x)), AT, [0, 0, 2.25], [0, 0, 0.5]),
-    "signs-within-guards": (
-        lambda x: x * -gc.where(x > -2, -root(x), 0), AT, [0, 0, 2.25], [0, 0, 0.5],
-    ),
-    "signs-of-a-factor": (lambda x: x * -(-root(x)), AT, [0, 0, 2.25], [0, 0, 0.5]),
-    "signs-within-guards": (
-        lambda x: x * -gc.where(x > -2, -root(x), 0), AT, [0, 0, 2.25], [0, 0, 0.5],
-    ),
     "scaled": (lambda x: 3 * root(x) * 2, AT, *np.multiply(6, ROOT)),
     "root-of-log": (lambda x: root(logarithm(x)), [-1.0, 0.0, 1.0], [0] * 3, [0] * 3),
     "exp-of-root": (lambda x: gc.exp(root(x)), [-1.0, 0.0], [0, 0], [0, 0]),
