@@ -537,9 +537,6 @@ def _several(arrays: Sequence[Any], taker: str) -> tuple[Node, ...]:
     return lift(list(arrays), taker)
 
 
-Widths = tuple[tuple[Dim, Dim], ...]
-
-
 def _pad_bprop(node: Node, i: int, g: Node) -> Node:
     spans = (
         Span(before, as_dim(before + d), 1)

@@ -35,9 +35,6 @@ class Value:
     def __repr__(self) -> str:
         return np.array2string(self.array, threshold=8, separator=", ")
 
-    def __lt__(self, other: Value) -> bool:
-        return self._key < other._key
-
 
 @functools.lru_cache(maxsize=256)
 def _number(digits: str) -> Value:

@@ -158,7 +158,6 @@ class _Writer:
                 f"    raise {self._use('wrong_shape')}"
                 f"({v.name!r}, {shape}, {wanted}, {texts!r}, {reasons!r})"
             )
-
         for d in shapes.doubtful(v.shape for v in self.graph.nodes):
             size = self._dims(shapes.source(d))
             reason = shapes.reason(d, sources)
