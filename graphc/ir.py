@@ -671,11 +671,11 @@ def rebuild(
     for node in order:
         if node not in new:
             inputs = tuple([new[x] for x in node.inputs])
-            new[node] = rule(node if inputs == node.inputs else _again(node, inputs))
+            new[node] = rule(node if inputs == node.inputs else with_inputs(node, inputs))
     return new
 
 
-def _again(node: Node, inputs: tuple[Node, ...]) -> Node:
+def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """A node's operation on other inputs, keeping its line and its name."""
     with building_for(node):
         new = node.op(*inputs, **node.attrs)

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import shapes
 from .autodiff import Structure, grad, jacobian, jvp, structure, vectorize, vjp
-from .autodiff.backprop import _check, carries
+from .autodiff.backprop import carries, check_differentiable
 from .autodiff.batching import placeholder
 from .compile import Function, compile
 from .errors import ArgumentError, MissingInput
@@ -31,7 +31,7 @@ class Sparsity:
     sizes."""
 
     def __init__(self, v: Node, wrt: Node) -> None:
-        _check(v, [wrt])
+        check_differentiable(v, [wrt])
         self.v, self.wrt = v, wrt
 
     @property
@@ -323,7 +323,7 @@ class SparseFunction:
     inputs."""
 
     def __init__(self, v: Node, wrt: Node, mode: str, is_symmetric: bool) -> None:
-        _check(v, [wrt])
+        check_differentiable(v, [wrt])
         self.v, self.wrt, self.mode, self.is_symmetric = v, wrt, mode, is_symmetric
         self.inputs = Graph([v, wrt]).parameters
         self._programs: dict[str, Function] = {}

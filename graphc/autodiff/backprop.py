@@ -115,7 +115,7 @@ def backprop(
     ['multiply', 'x']
     """
     targets = listed(targets, "targets")
-    _check(z, targets)
+    check_differentiable(z, targets)
     if seed is None and z.shape:
         raise _about(
             ShapeError(
@@ -228,7 +228,8 @@ def like(v: Node, value: Any, role: str) -> Node:
     return node
 
 
-def _check(z: Node, targets: Sequence[Node]) -> None:
+def check_differentiable(z: Node, targets: Sequence[Node]) -> None:
+    """Refuse what is not a node of floats, and an empty list of targets."""
     for v, role in [(z, "what is differentiated"), *((t, "a target") for t in targets)]:
         if not isinstance(v, Node):
             raise ArgumentError(f"{role} must be a node, and {v!r} is a {type(v).__name__}")

@@ -15,7 +15,7 @@ from ..ir import FUNCTIONS, Node, operands, topo
 from ..ops.chain import is_literal
 from ..ops.layout import Span
 from ..shapes import Dim
-from .backprop import _check, disconnected, grad, vjp
+from .backprop import check_differentiable, disconnected, grad, vjp
 from .batching import placeholder
 from .labelled import Axis, Terms, fresh, identity, push, total
 from .modes import forward
@@ -65,7 +65,7 @@ def jacobian(v: Any, wrt: Any, mode: str = "auto", *, disconnected: str = "raise
         raise ArgumentError(f"disconnected= is 'raise' or 'zero', not {disconnected!r}")
     targets = forms.leaves(wrt)
     for output in forms.leaves(v):
-        _check(output, targets)
+        check_differentiable(output, targets)
     return forms.map_leaves(lambda one: _jacobians(one, wrt, targets, mode, disconnected), v)
 
 

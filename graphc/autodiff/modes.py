@@ -9,10 +9,10 @@ from .. import forms
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, OPS, Node, building_for, topo
 from .backprop import (
-    _check,
     backprop,
     carries,
     carrying,
+    check_differentiable,
     contribution,
     disconnected,
     grad,
@@ -68,7 +68,7 @@ def jvp(v: Any, wrt: Any, tangent: Any) -> Any:
     """
     outputs, targets, given = forms.leaves(v), forms.leaves(wrt), _tangents(wrt, tangent)
     for output in outputs:
-        _check(output, targets)
+        check_differentiable(output, targets)
     seeds = {x: like(x, t, "tangent") for x, t in zip(targets, given, strict=True)}
     table = forward(outputs, seeds)
 

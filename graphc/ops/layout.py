@@ -294,7 +294,7 @@ def _indexed_shape(shape: Shape, index: Index) -> Shape:
     return tuple(taken)
 
 
-def _keeps_all(shape: Shape, index: Index) -> bool:
+def keeps_all(shape: Shape, index: Index) -> bool:
     """Whether indexing only adds and drops axes of size 1."""
     entries = [e for e in index if e is not None]
     return all(
@@ -304,7 +304,7 @@ def _keeps_all(shape: Shape, index: Index) -> bool:
 
 def _getitem_bprop(node: Node, i: int, g: Node) -> Node:
     x, index = node.inputs[0], node.attrs["index"]
-    if _keeps_all(x.shape, index):
+    if keeps_all(x.shape, index):
         return reshape(g, x.shape)
     return place(g, shape=x.shape, index=index)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import InvalidGraph
-from ..ir import FUNCTIONS, Graph, Node, _again, ancestors, building_for
+from ..ir import FUNCTIONS, Graph, Node, ancestors, building_for, with_inputs
 from .fold import folded_node
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
@@ -187,7 +187,7 @@ class _Round:
                 node = old
                 if old.inputs:
                     inputs = tuple([new[x] for x in old.inputs])
-                    node = old if inputs == old.inputs else _again(old, inputs)
+                    node = old if inputs == old.inputs else with_inputs(old, inputs)
                     belonging_to(node)
                     node = self._simplest(node, old)
                     changed |= node is not old

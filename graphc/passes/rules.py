@@ -97,13 +97,9 @@ def reshape_of_reshape(n: Node) -> Node | None:
     match n:
         case Node(op.reshape, (Node(op.reshape, (x,)),)):
             return f.reshape(x, n.shape)
-        case Node(op.reshape, (Node(op.getitem, (x,), {"index": at}),)) if _keeps_all(x, at):
-            return f.reshape(x, n.shape)
+        case Node(op.reshape, (Node(op.getitem, (x,), {"index": at}),)):
+            return f.reshape(x, n.shape) if layout.keeps_all(x.shape, at) else None
     return None
-
-
-def _keeps_all(x: Node, at: layout.Index) -> bool:
-    return layout._keeps_all(x.shape, at)
 
 
 @rule("broadcast_to", over=("broadcast_to",), strict=True)

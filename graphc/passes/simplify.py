@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from ..errors import GraphcError
-from ..ir import OPS, Graph, Node, _again, building_for, topo
+from ..ir import OPS, Graph, Node, building_for, topo, with_inputs
 from ..meaning import recipe
 from ..shapes import tensor
 from .audit import Mode, audit
@@ -71,7 +71,7 @@ def simplify(graph: Graph, log: Log, mode: Mode = True, budget: float = BUDGET) 
     with building_for(graph.outputs[0]) as belonging_to:
         for v in graph.nodes:
             inputs = tuple([new[x] for x in v.inputs])
-            node = v if inputs == v.inputs else _again(v, inputs)
+            node = v if inputs == v.inputs else with_inputs(v, inputs)
             if node is v and near.get(v, _NEAR) < _NEAR and v not in watched and v in roots:
                 if time.perf_counter() > deadline:
                     notes = [f"simplify stopped: its budget of {budget:g} s was spent"]
