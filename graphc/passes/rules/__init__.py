@@ -1,0 +1,32 @@
+"""Structural rules. Each is its equation; `strict=True` marks those that are IEEE for IEEE.
+
+The others keep the promise of `simplify=True`: what was finite stays finite, with an error at most
+four times as large plus a few ulp. Floats only where nothing else is said. Where two rules look at
+one op, the room that is named first here goes first.
+"""
+
+from __future__ import annotations
+
+from ..rewrite import Rule
+from . import (
+    branches,
+    contractions,
+    exponentials,
+    factors,
+    layout,
+    powers,
+    reductions,
+    scatters,
+    signs,
+    softmax,
+)
+
+_ROOMS = (
+    layout, signs, powers, exponentials, factors, branches, reductions, contractions, softmax,
+    scatters,
+)  # fmt: skip
+
+RULES: tuple[Rule, ...] = tuple(
+    v for room in _ROOMS for v in vars(room).values() if isinstance(v, Rule)
+)
+STRICT: tuple[Rule, ...] = tuple(r for r in RULES if r.is_strict)

@@ -1,0 +1,185 @@
+"""Contractions: products of matrices in the cheaper order, and with eye and diagonals."""
+
+from __future__ import annotations
+
+import itertools
+import string
+
+from ... import shapes
+from ...ir import Node
+from ...ops import contract, layout
+from ..rewrite import rule
+from .vocabulary import Alone, f, op, sides
+
+
+def _letters(n: Node) -> tuple[list[str], str]:
+    left, out = n.attrs["subscripts"].split("->")
+    return left.split(","), out
+
+
+@rule("einsum", over=("permute_dims",))
+def contraction_of_transposes(n: Node) -> Node | None:
+    """einsum(transpose(x), y) = einsum(x, y) with other letters"""
+    if all(x.op is not op.permute_dims for x in n.inputs):
+        return None
+    terms, out = _letters(n)
+    operands = list(n.inputs)
+    for i, x in enumerate(operands):
+        if x.op is op.permute_dims:
+            back = layout.inverse(x.attrs["axes"])
+            terms[i], operands[i] = "".join(terms[i][k] for k in back), x.inputs[0]
+    return contract.contract(",".join(terms) + "->" + out, operands)
+
+
+@rule("permute_dims", over=("einsum",))
+def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
+    """(A @ B).T = B.T @ A.T: a matrix product has its result in either order"""
+    match n:
+        case Node(op.permute_dims, (Node(op.einsum, xs) as v,), {"axes": axes}):
+            if not is_alone(v) or n.ndim != 2:
+                return None
+            terms, out = _letters(v)
+            order = "".join(out[k] for k in axes)
+            return contract.contract(",".join(terms) + "->" + order, xs)
+    return None
+
+
+@rule("einsum")
+def operands_in_order(n: Node) -> Node | None:
+    """einsum(x, y) -> letters of y, then of x = einsum(y, x)"""
+    terms, out = _letters(n)
+    if len(terms) != 2 or set(out) & set(terms[0]) & set(terms[1]) or n.ndim < 2:
+        return None
+    right = "".join(c for c in out if c in terms[1])
+    left = "".join(c for c in out if c in terms[0])
+    if not left or not right or out != right + left or max(len(t) for t in terms) < 3:
+        return None
+    return contract.contract(f"{terms[1]},{terms[0]}->{out}", n.inputs[::-1])
+
+
+@rule("einsum", over=("negative",), signs=True)
+def contraction_of_negative(n: Node) -> Node | None:
+    """einsum(-x, y) = -einsum(x, y)"""
+    if not n.type.is_float or all(x.op is not op.negative for x in n.inputs):
+        return None
+    count = sum(x.op is op.negative for x in n.inputs)
+    plain = op.einsum(*(x.inputs[0] if x.op is op.negative else x for x in n.inputs), **n.attrs)
+    return f.negative(plain) if count % 2 else plain
+
+
+@rule("einsum", over=("eye",), hides=True)
+def product_with_eye(n: Node) -> Node | None:
+    """eye @ A = A @ eye = A"""
+    terms, out = _letters(n)
+    if len(terms) != 2 or not n.type.is_float:
+        return None
+    for i in (0, 1):
+        e, a = n.inputs[i], n.inputs[1 - i]
+        if e.op is not op.eye or e.attrs["k"] or e.shape[0] != e.shape[1] or len(set(terms[i])) < 2:
+            continue
+        for summed, kept in itertools.permutations(terms[i]):
+            other = terms[1 - i]
+            if summed in out or kept not in out or kept in other or other.count(summed) != 1:
+                continue
+            if a.dtype == n.dtype and len(set(other)) == len(other):
+                moved = other.replace(summed, kept)
+                return contract.contract(f"{moved}->{out}", [a])
+    return None
+
+
+@rule("einsum", hides=True)
+def product_with_diagonal(n: Node) -> Node | None:
+    """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
+    terms, out = _letters(n)
+    if len(terms) != 2 or not n.type.is_float:
+        return None
+    for i in (0, 1):
+        v, a = n.inputs[i], n.inputs[1 - i]
+        term, other = terms[i], terms[1 - i]
+        d = _diagonal(v)
+        if d is None or len(set(term)) < 2 or len(set(other)) < len(other):
+            continue
+        for summed, kept in itertools.permutations(term):
+            if summed in out or kept not in out or kept in other or summed not in other:
+                continue
+            moved = contract.contract(f"{other.replace(summed, kept)}->{out}", [a])
+            place = out.index(kept)
+            shape = tuple(n.shape[k] if k == place else 1 for k in range(n.ndim))
+            return f.multiply(moved, f.reshape(d, shape))
+    return None
+
+
+def _diagonal(v: Node) -> Node | None:
+    """The d of eye * d, eye * d[:, None] or eye * s."""
+    if v.op is not op.multiply:
+        return None
+    for e, d in sides(v):
+        if e.op is not op.eye or e.attrs["k"] or e.shape != v.shape or e.shape[0] != e.shape[1]:
+            continue
+        if all(size == 1 for size in d.shape):
+            return f.broadcast_to(f.reshape(d, ()), e.shape[:1])
+        if d.shape in ((e.shape[0],), (1, e.shape[0]), (e.shape[0], 1)):
+            return f.reshape(d, e.shape[:1])
+    return None
+
+
+@rule("sum", over=("einsum",), signs=True)
+def sum_of_diagonal(n: Node, is_alone: Alone) -> Node | None:
+    """sum(einsum(x, y)) = einsum(x, y) with fewer letters in the result"""
+    match n:
+        case Node(op.sum, (Node(op.einsum, xs) as v,), {"axis": axes, "keepdims": False}):
+            terms, out = _letters(v)
+            summed = [out[k] for k in axes]
+            # A letter of one operand alone would be summed there, before the product.
+            if is_alone(v) and v.dtype == n.dtype and all(c in t for c in summed for t in terms):
+                kept = "".join(c for c in out if c not in summed)
+                return contract.contract(",".join(terms) + "->" + kept, xs)
+    return None
+
+
+@rule("einsum", over=("einsum",), signs=True)
+def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
+    """trace(A @ B) = sum(A * B.T): one contraction of two where the first is not needed itself"""
+    match n:
+        case Node(op.einsum, (Node(op.einsum, (a, b)) as v,)) if is_alone(v):
+            (outer,), out = _letters(n)
+            (x, y), inner = _letters(v)
+            if len(set(outer)) == len(outer):
+                return None
+            spare = iter(c for c in string.ascii_letters if c not in outer + out)
+            names = dict(zip(inner, outer, strict=True))
+            for c in dict.fromkeys(x + y):
+                names.setdefault(c, next(spare))
+            text = ",".join("".join(names[c] for c in term) for term in (x, y)) + "->" + out
+            return contract.contract(text, [a, b])
+    return None
+
+
+@rule("einsum", over=("einsum",), signs=True)
+def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
+    """(A @ B) @ C = A @ (B @ C) where that takes fewer operations, whatever the sizes are"""
+    terms, out = _letters(n)
+    if len(terms) != 2 or not n.type.is_float:
+        return None
+    for i in (0, 1):
+        v, last = n.inputs[i], n.inputs[1 - i]
+        if v.op is not op.einsum or len(v.inputs) != 2 or not is_alone(v):
+            continue
+        inner, inner_out = _letters(v)
+        spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
+        names = dict(zip(inner_out, terms[i], strict=True))
+        for c in dict.fromkeys("".join(inner)):
+            names.setdefault(c, next(spare))
+        three = [("".join(names[c] for c in t), x) for t, x in zip(inner, v.inputs, strict=True)]
+        written = n.op.flops(n) + v.op.flops(v)
+        for k in (0, 1):
+            (kept, x), (joined, y), other = three[k], three[1 - k], terms[1 - i]
+            if not set(joined) & set(other) or len({x.dtype, y.dtype, last.dtype}) > 1:
+                continue
+            used = set(kept) | set(out)
+            middle = "".join(dict.fromkeys(c for c in joined + other if c in used))
+            first = contract.contract(f"{joined},{other}->{middle}", [y, last])
+            whole = contract.contract(f"{kept},{middle}->{out}", [x, first])
+            if shapes.is_less(whole.op.flops(whole) + first.op.flops(first), written):
+                return whole
+    return None

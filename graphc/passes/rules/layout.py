@@ -1,0 +1,170 @@
+"""Layout: transposes, reshapes, broadcasts, slices of what was put together, double casts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ... import shapes
+from ...ir import Node
+from ...ops import layout
+from ..rewrite import rule
+from .vocabulary import EXACT, ROUNDED, f, op
+
+# A sum of more terms than this is taken as it is.
+_MOST_TERMS = 64
+
+_WHOLE = layout.Span(None, None, 1)
+
+
+@rule("permute_dims", over=("permute_dims",), strict=True)
+def transpose_of_transpose(n: Node) -> Node | None:
+    """transpose(transpose(x, p), q) = transpose(x, p[q])"""
+    match n:
+        case Node(op.permute_dims, (Node(op.permute_dims, (x,), {"axes": p}),), {"axes": q}):
+            return f.permute_dims(x, tuple(p[k] for k in q))
+    return None
+
+
+@rule("reshape", strict=True)
+def reshape_of_reshape(n: Node) -> Node | None:
+    """reshape(reshape(x)) = reshape(x)"""
+    match n:
+        case Node(op.reshape, (Node(op.reshape, (x,)),)):
+            return f.reshape(x, n.shape)
+        case Node(op.reshape, (Node(op.getitem, (x,), {"index": at}),)):
+            return f.reshape(x, n.shape) if layout.keeps_all(x.shape, at) else None
+    return None
+
+
+@rule("broadcast_to", over=("broadcast_to",), strict=True)
+def broadcast_of_broadcast(n: Node) -> Node | None:
+    """broadcast(broadcast(x)) = broadcast(x)"""
+    match n:
+        case Node(op.broadcast_to, (Node(op.broadcast_to, (x,)),)):
+            return f.broadcast_to(x, n.shape)
+    return None
+
+
+@rule("reshape", "permute_dims", "getitem", over=("broadcast_to",), strict=True)
+def layout_of_one_number(n: Node) -> Node | None:
+    """layout(broadcast(x)) = broadcast(x) for a scalar x"""
+    match n:
+        case Node(_, (Node(op.broadcast_to, (Node() as x,)),)) if not x.ndim:
+            return f.broadcast_to(x, n.shape)
+    return None
+
+
+@rule(*EXACT, over=("broadcast_to",), strict=True)
+def arithmetic_on_stretched(n: Node) -> Node | None:
+    """f(broadcast(x), y) = f(x, y) for arithmetic: it stretches its operands itself"""
+    if all(x.op is not op.broadcast_to for x in n.inputs):
+        return None
+    return n.op(*(x.inputs[0] if x.op is op.broadcast_to else x for x in n.inputs), **n.attrs)
+
+
+@rule(*ROUNDED, over=("broadcast_to",))
+def function_on_stretched(n: Node) -> Node | None:
+    """f(broadcast(x)) = broadcast(f(x)): computed once, by a loop that may round otherwise"""
+    return arithmetic_on_stretched(n)
+
+
+@rule("getitem", over=("concat",), strict=True)
+def slice_of_concat(n: Node) -> Node | None:
+    """concat(x, y, ...)[the part of x] = x"""
+    match n:
+        case Node(op.getitem, (Node(op.concat, parts, {"axis": axis}),), {"index": at}):
+            span = _only_span(at, axis)
+            start: Any = 0
+            for x in parts:
+                stop = shapes.as_dim(start + x.shape[axis])
+                if span == layout.Span(start, stop, 1) or (
+                    span is not None and span.step == 1
+                    and (span.start or 0) == start
+                    and (stop if span.stop is not None else n.inputs[0].shape[axis])
+                    == (span.stop if span.stop is not None else stop)
+                ):
+                    return x
+                start = stop
+    return None
+
+
+def _only_span(at: layout.Index, axis: int) -> layout.Span | None:
+    """The slice along one axis, where an index takes the others whole."""
+    if len(at) <= axis or any(not isinstance(e, layout.Span) for e in at):
+        return None
+    if any(e != _WHOLE for k, e in enumerate(at) if k != axis):
+        return None
+    span = at[axis]
+    return span if isinstance(span, layout.Span) else None
+
+
+@rule("getitem", over=("place",), strict=True)
+def slice_of_place(n: Node) -> Node | None:
+    """place(x, at)[at] = x"""
+    match n:
+        case Node(op.getitem, (Node(op.place, (x,), {"index": there}),), {"index": at}):
+            return x if there == at else None
+    return None
+
+
+@rule("getitem", over=("pad",), strict=True)
+def slice_of_pad(n: Node) -> Node | None:
+    """pad(x)[the part of x] = x"""
+    match n:
+        case Node(op.getitem, (Node(op.pad, (x,), {"widths": widths}),), {"index": at}):
+            inside = tuple(
+                layout.Span(before, shapes.as_dim(before + d), 1)
+                for (before, _), d in zip(widths, x.shape, strict=True)
+            )
+            return x if inside == at else None
+    return None
+
+
+@rule("add", over=("add", "place"), signs=True)
+def places_that_tile(n: Node) -> Node | None:
+    """place(x, 0:k) + place(y, k:n) + ... = concat(x, y, ...)"""
+    terms: list[Node] = []
+    waiting = [n]
+    while waiting:
+        t = waiting.pop()
+        if t.op is op.add and len(terms) + len(waiting) < _MOST_TERMS:
+            waiting.extend(t.inputs)
+        elif t.op is op.place and t.shape == n.shape:
+            terms.append(t)
+        else:
+            return None
+    for axis in range(n.ndim):
+        spans = [_only_span(t.attrs["index"], axis) for t in terms]
+        if any(s is None or s.step != 1 for s in spans):
+            continue
+        by_start = {s.start or 0: (s, t) for s, t in zip(spans, terms, strict=True) if s}
+        parts, at = [], shapes.as_dim(0)
+        while at in by_start:
+            span, t = by_start.pop(at)
+            parts.append(t.inputs[0])
+            at = shapes.as_dim(at + t.inputs[0].shape[axis])
+            if (n.shape[axis] if span.stop is None else span.stop) != at:
+                return None
+        if by_start or at != n.shape[axis] or len({p.dtype for p in parts}) > 1:
+            return None
+        return f.concat(parts, axis=axis)
+    return None
+
+
+@rule("astype", strict=True)
+def cast_of_cast(n: Node) -> Node | None:
+    """astype(astype(x, wide), t) = astype(x, t)"""
+    match n:
+        case Node(op.astype, (Node(op.astype, (x,)) as wide,), {"dtype": dtype}):
+            if _holds_all(wide.dtype, x.dtype):
+                return f.astype(x, dtype)
+    return None
+
+
+def _holds_all(wide: np.dtype[Any], narrow: np.dtype[Any]) -> bool:
+    """Whether every value of one dtype is a value of another."""
+    if wide.kind == "f" and narrow.kind in "iu":
+        return narrow.itemsize < wide.itemsize
+    return np.can_cast(narrow, wide, "safe")

@@ -1,0 +1,91 @@
+"""Powers and roots, and what is known to be positive."""
+
+from __future__ import annotations
+
+from ...ir import Node
+from ...ops.chain import is_literal
+from ..facts import interval
+from ..rewrite import rule
+from .vocabulary import LITERAL, f, like, number, op
+
+
+@rule("power", over=LITERAL, strict=True)
+def power_that_numpy_knows(n: Node) -> Node | None:
+    """x^1 = x, and for arrays x^2 = square(x), x^-1 = 1 / x"""
+    x, exponent = n.inputs
+    k = number(exponent)
+    if x.dtype != n.dtype or n.dtype == bool:
+        return None
+    if k == 1:
+        return x
+    if n.ndim and x.shape == n.shape and n.type.is_float:
+        return f.square(x) if k == 2 else f.reciprocal(x) if k == -1 else None
+    return None
+
+
+@rule("power", over=LITERAL)
+def small_power(n: Node) -> Node | None:
+    """x^2 = square(x), x^3 = square(x) * x, x^4 = square(square(x)), x^-1 = 1 / x, x^-2 = ..."""
+    x, exponent = n.inputs
+    k = number(exponent)
+    if k not in (2, 3, 4, -1, -2) or x.dtype != n.dtype or n.dtype == bool:
+        return None
+    if k < 0:
+        inverse = f.reciprocal(x) if n.type.is_float else None
+        return inverse if inverse is None or k == -1 else f.square(inverse)
+    squared = f.square(x)
+    return squared if k == 2 else f.multiply(squared, x) if k == 3 else f.square(squared)
+
+
+@rule("power", over=LITERAL)
+def zeroth_power(n: Node) -> Node | None:
+    """x^0 = 1"""
+    return like(n, 1) if is_literal(n.inputs[1], 0) else None
+
+
+@rule("power", over=LITERAL, signs=True)
+def half_power(n: Node) -> Node | None:
+    """x^0.5 = sqrt(x) for x >= 0"""
+    x, exponent = n.inputs
+    if number(exponent) == 0.5 and x.dtype == n.dtype and interval(x).is_not_negative:
+        return f.sqrt(x)
+    return None
+
+
+@rule("multiply", strict=True)
+def product_with_itself(n: Node) -> Node | None:
+    """x * x = square(x)"""
+    x, y = n.inputs
+    return f.square(x) if x is y and n.type.is_float else None
+
+
+@rule("abs", "relu", signs=True)
+def nothing_to_do(n: Node) -> Node | None:
+    """|x| = x and relu(x) = x for x >= 0"""
+    (x,) = n.inputs
+    return x if interval(x).is_not_negative else None
+
+
+@rule("maximum", "minimum", strict=True)
+def extremum_of_one(n: Node) -> Node | None:
+    """max(x, x) = min(x, x) = x"""
+    x, y = n.inputs
+    return x if x is y else None
+
+
+@rule("sqrt")
+def root_of_square(n: Node) -> Node | None:
+    """sqrt(x^2) = |x|"""
+    match n:
+        case Node(op.sqrt, (Node(op.square, (x,)),)):
+            return f.abs(x)
+    return None
+
+
+@rule("square")
+def square_of_root(n: Node) -> Node | None:
+    """sqrt(x)^2 = x for x >= 0"""
+    match n:
+        case Node(op.square, (Node(op.sqrt, (x,)),)) if interval(x).is_not_negative:
+            return x
+    return None

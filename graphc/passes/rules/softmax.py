@@ -1,0 +1,66 @@
+"""Softmax and its kin: recognised where they are spelled out, and what is over it."""
+
+from __future__ import annotations
+
+from ...ir import Node
+from ..rewrite import rule
+from .vocabulary import f, op, sides
+
+
+def _is_shifted(x: Node) -> bool:
+    """Whether x is already less its largest element, as gc.softmax writes it."""
+    if x.op is not op.subtract:
+        return False
+    top = x.inputs[1]
+    while top.op in (op.reshape, op.broadcast_to):
+        top = top.inputs[0]
+    return top.op is op.where and top.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
+
+
+@rule("log", over=("sum",))
+def log_of_total(n: Node) -> Node | None:
+    """log(sum(exp(x))) = logsumexp(x)"""
+    match n:
+        case Node(op.log, (Node(op.sum, (Node(op.exp, (x,)),), attrs),)) if not _is_shifted(x):
+            return f.logsumexp(x, **attrs)
+    return None
+
+
+@rule("divide", over=("exp",), signs=True)
+def naive_softmax(n: Node) -> Node | None:
+    """exp(x) / sum(exp(x)) = softmax(x)"""
+    match n:
+        case Node(op.divide, (Node(op.exp, (x,)) as e, Node(op.sum, (total,), attrs))):
+            if total is e and attrs["keepdims"] and not _is_shifted(x) and len(attrs["axis"]) == 1:
+                return f.softmax(x, axis=attrs["axis"][0])
+    return None
+
+
+@rule("log")
+def log_of_softmax(n: Node) -> Node | None:
+    """log(softmax(x)) = log_softmax(x)"""
+    match n:
+        case Node(op.log, (Node(op.divide, (Node(op.exp, (x,)) as e, t)),)):
+            if t.op is op.sum and t.inputs[0] is e and t.attrs["keepdims"] and _is_shifted(x):
+                return f.subtract(x, f.log(t))
+    return None
+
+
+@rule("multiply", over=("subtract",), signs=True)
+def gradient_of_softmax(n: Node) -> Node | None:
+    """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)"""
+    for v, e in sides(n):
+        match v:
+            case Node(op.subtract, (Node(op.divide, (g, t)), Node(op.sum, (product,), attrs))):
+                pass
+            case _:
+                continue
+        if e.op is not op.exp or not _is_shifted(e.inputs[0]) or g.shape != n.shape:
+            continue
+        if t is not op.sum(e, **attrs) or product.op not in (op.multiply, op.divide):
+            continue
+        p, divided = f.divide(e, t), f.divide(g, t)
+        known = (f.multiply(g, f.divide(p, t)), f.multiply(divided, p), f.multiply(p, divided))
+        if product in known:
+            return f.multiply(f.subtract(g, op.sum(f.multiply(g, p), **attrs)), p)
+    return None

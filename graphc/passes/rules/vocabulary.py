@@ -1,0 +1,60 @@
+"""The words that rules are written in: ops to match, functions to build with, numbers to read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from ...ir import FUNCTIONS, OPS, Node
+from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
+
+
+class _Functions:
+    """`f.exp(x)` builds a node by the name of a public function."""
+
+    def __getattr__(self, name: str) -> Callable[..., Node]:
+        if name not in FUNCTIONS:
+            raise AttributeError(name)
+        return FUNCTIONS[name]
+
+
+op: Any = SimpleNamespace(**OPS)
+f = _Functions()
+
+Alone = Callable[[Node], bool]
+
+_ELEMENTWISE = tuple(o.name for o in OPS.values() if o.family == "elementwise")
+# What IEEE 754 defines to the last bit, and what only computes with truth values.
+EXACT = tuple(
+    name
+    for name in _ELEMENTWISE
+    if name
+    in (
+        "add", "subtract", "multiply", "divide", "negative", "square", "sqrt", "reciprocal", "abs",
+        "sign", "relu", "maximum", "minimum", "clip", "floor", "ceil", "trunc", "round", "where",
+        "astype", "stop_gradient",
+    )
+    or name.startswith(("is", "equal", "not_", "less", "greater", "logical"))
+)  # fmt: skip
+ROUNDED = tuple(name for name in _ELEMENTWISE if name not in EXACT)
+LITERAL = ("constant", "broadcast_to")
+
+
+def number(v: Node) -> Any:
+    """The one number that a constant holds, broadcast or not; None for anything else."""
+    while v.op is op.broadcast_to:
+        v = v.inputs[0]
+    return v.attrs["value"].array.item() if v.op is op.constant and not v.ndim else None
+
+
+def sides(n: Node) -> Iterable[tuple[Node, Node]]:
+    """The operands of a commutative op, both ways."""
+    a, b = n.inputs
+    return ((a, b), (b, a))
+
+
+def like(n: Node, value: float) -> Node:
+    """A constant of a node's dtype."""
+    made: Node = f.constant(value, dtype=n.dtype)
+    return made
