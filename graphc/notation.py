@@ -305,6 +305,11 @@ def _latex_number(number: str) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa.replace("inf", r"\infty")
 
 
+def term_latex(t: Term) -> str:
+    """A term in LaTeX, for within dollars."""
+    return _latex(t)
+
+
 def _latex(t: Term, level: int = 0) -> str:
     is_fraction = t.kind == "infix" and t.head == "/"
     if _level(t) < level and not (is_fraction and level < _ATOM):

@@ -65,6 +65,22 @@ class GradTable(Mapping[Node, Node]):
     def __len__(self) -> int:
         return len(self._table)
 
+    def left_out(self, order: Iterable[Node]) -> dict[Node, str]:
+        """The nodes of an order that Algorithm 6.5 does not keep, and why each is not kept."""
+        order, kept, above = list(order), set(self.pruned), set(topo([self.z]))
+        many = len(self.targets) > 4
+        names = "any target" if many else ", ".join(t.label for t in self.targets)
+        below = set(self.targets)
+        for v in order:
+            if not below.isdisjoint(v.inputs):
+                below.add(v)
+        return {
+            v: f"not an ancestor of {self.z.label}" if v not in above
+            else f"not a descendant of {names}" if v not in below
+            else f"every path from {names} through it to {self.z.label} is cut"
+            for v in order if v not in kept
+        }  # fmt: skip
+
     def __repr__(self) -> str:
         lines = [f"grad_table of {self.z.label}: {len(self)} gradients"]
         lines += [f"  {v.label} : {v.type}  <-  {g.label}" for v, g in self._table.items()]
@@ -264,12 +280,13 @@ def disconnected(z: Node, target: Node) -> Disconnected:
     x, v = cuts[0]
     sentence = (
         f"no gradient: every path from {target.label} to {z.label} is cut, "
-        f"first where {v.op.name} takes {x.label} ({_why(v, x)})"
+        f"first where {v.op.name} takes {x.label} ({why_cut(v, x)})"
     )
     return _about(Disconnected(sentence), z, target, x, v)  # type: ignore[no-any-return]
 
 
-def _why(v: Node, x: Node) -> str:
+def why_cut(v: Node, x: Node) -> str:
+    """Why no gradient passes from v to its input x."""
     if v.op.name == "stop_gradient":
         return "it stops gradients"
     if not v.type.is_float:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .. import forms
 from ..autodiff import GradTable, backprop
 from ..errors import ArgumentError
-from ..ir import Graph, Node, topo
+from ..ir import Graph, Node
 from ..notation import Term, is_written_inside, names_of, reference, text
 from .text import printable
 
@@ -164,24 +164,8 @@ class Subject:
         """Why Algorithm 6.5 leaves a node out."""
         if self.table is None:
             raise ArgumentError("the pruned view needs a grad_table, or wrt= the targets of one")
-        kept, z = set(self.table.pruned), self.table.z
-        above = set(topo([z]))
-        targets = ", ".join(t.label for t in self.table.targets)
-        below = set(self.table.targets)
-        for v in self.order:
-            if not below.isdisjoint(v.inputs):
-                below.add(v)
-        reasons = {}
-        for v in self.order:
-            if v in kept:
-                continue
-            if v not in above:
-                reasons[v] = f"dropped: not an ancestor of {z.label}"
-            elif v not in below:
-                reasons[v] = f"dropped: not a descendant of {targets}"
-            else:
-                reasons[v] = f"dropped: every path from {targets} through it to {z.label} is cut"
-        return reasons
+        left_out = self.table.left_out(self.order)
+        return {v: f"dropped: {reason}" for v, reason in left_out.items()}
 
     def _add_entries(
         self,
