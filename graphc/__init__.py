@@ -1,5 +1,6 @@
 """graphc: a static compiler for symbolic computation graphs."""
 
+from . import optim
 from .autodiff import (
     GradTable,
     backprop,
@@ -150,6 +151,7 @@ from .ops.reduce import (
     var,
 )
 from .ops.scan import cumulative_prod, cumulative_sum
+from .optim import fit
 from .shapes import TensorType, dim, dims
 from .sparse import sparse_hessian, sparse_jacobian, sparsity
 from .trace import (
@@ -208,6 +210,7 @@ __all__ = [
     "expand_dims",
     "expm1",
     "eye",
+    "fit",
     "flip",
     "floor",
     "full",
@@ -274,6 +277,7 @@ __all__ = [
     "ones_like",
     "Op",
     "OPS",
+    "optim",
     "outer",
     "pad",
     "permute_dims",

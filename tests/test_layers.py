@@ -32,6 +32,7 @@ FLOORS = {
     "check.py": 9,
     "compile.py": 10,  # a compiled function draws itself
     "sparse.py": 11,
+    "optim": 11,
     "trace.py": 11,
     "__init__.py": 12,
 }

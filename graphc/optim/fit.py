@@ -1,0 +1,230 @@
+"""fit: steps of a compiled program over batches, to be stopped and resumed at any time."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..compile import Function, compile
+from ..errors import ArgumentError, BindError, MissingInput
+from ..ir import Graph, Node
+from ..plan import runtime
+from ..plan.runtime import as_input
+from .batches import Batch, Source, by_name, count_of, description, epoch_of
+from .optimizers import Optimizer, adam
+from .training import Training
+
+Tell = Callable[[Training], None]
+
+
+def fit(
+    loss: Node,
+    params: Mapping[Any, Any],
+    batches: Source,
+    optimizer: Optimizer | None = None,
+    epochs: int = 1,
+    *,
+    validation: Source | None = None,
+    patience: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = True,
+    callback: Callable[[Training], object] | None = None,
+    progress: bool | None = None,
+) -> Training:
+    """Train: find parameters that make a loss small, beginning with the values given.
+
+    `params` maps inputs of the loss, or their names, to their first values. `batches` holds the
+    other inputs: a dict of arrays is one batch for each epoch (gradient descent);
+    `gc.optim.Batches(data, size)` draws mini-batches; a list of dicts, or a function from the
+    epoch to one, is anything else. The optimizer is `gc.optim.adam()` unless another is given.
+
+    After each epoch the loss on `validation` (batches too) is noted in the history; with
+    `patience=k` the training ends when k epochs in a row bring nothing lower, and `.best` are the
+    parameters of the lowest. `callback(training)` is told of each epoch, and ends the training by
+    raising StopIteration. Ctrl-C ends it too, and what was learnt until then is returned.
+
+    With `checkpoint="run.npz"` the training is written after each epoch (and after every
+    `checkpoint_every` steps), and the same call goes on from what it finds there, to the same bits
+    that it would have reached without the break; `resume=False` begins anew.
+
+    >>> import numpy as np, graphc as gc
+    >>> X, y = gc.input("X", ("n", 2)), gc.input("y", ("n",))
+    >>> w, b = gc.input("w", (2,)), gc.input("b", ())
+    >>> loss = gc.mean((X @ w + b - y) ** 2)
+    >>> points = np.random.default_rng(0).normal(size=(100, 2))
+    >>> data = {X: points, y: points @ [2.0, -1.0] + 0.5}
+    >>> batches = gc.optim.Batches(data, size=20)
+    >>> training = gc.fit(loss, {w: np.zeros(2), b: 0.0}, batches, gc.optim.sgd(0.1), epochs=30)
+    >>> print(training.params["w"].round(3), training.params["b"].round(3))
+    [ 2. -1.] 0.5
+    """
+    optimizer = optimizer or adam()
+    run = _Run(loss, params, batches, optimizer, epochs, validation, patience)
+    path = None if checkpoint is None else os.fspath(checkpoint)
+    now = run.begun
+    if path is not None and resume and os.path.exists(path):
+        now = Training.load(path, run.description)
+
+    def keep(training: Training) -> None:
+        if path is not None:
+            training.save(path, run.description)
+
+    with _bar(progress, epochs, count_of(batches)) as tell:
+        try:
+            while not (reason := run.end(now)):
+                for batch in itertools.islice(epoch_of(batches, now.epoch), now.position, None):
+                    now = run.after_a_step(now, by_name(batch))
+                    if now.stopped:
+                        return now
+                    tell(now)
+                    if checkpoint_every and now.steps % checkpoint_every == 0:
+                        keep(now)
+                now = run.after_an_epoch(now)
+                keep(now)
+                tell(now)
+                if callback is not None and _ends(callback, now):
+                    return replace(now, stopped="the callback ended it")
+        except KeyboardInterrupt:
+            reason = "interrupted"
+            keep(now)
+    return replace(now, stopped=reason)
+
+
+def _ends(callback: Callable[[Training], object], now: Training) -> bool:
+    try:
+        callback(now)
+    except StopIteration:
+        return True
+    return False
+
+
+class _Run:
+    """What stays the same during a training: the programs, and how long it goes on."""
+
+    def __init__(
+        self,
+        loss: Node,
+        params: Mapping[Any, Any],
+        batches: Source,
+        optimizer: Optimizer,
+        epochs: int,
+        validation: Source | None,
+        patience: int | None,
+    ) -> None:
+        if patience is not None and patience < 1:
+            raise ArgumentError(f"patience= counts epochs, at least 1, and is {patience!r}")
+        self.epochs, self.validation, self.patience = epochs, validation, patience
+        given = by_name(params)
+        targets = _inputs_called(given, loss)
+        values = {name: _first_value(targets[name], value) for name, value in given.items()}
+        self.begun = Training(values, optimizer.init(values))
+        update = optimizer.update(loss, list(targets.values()))
+        self.step = compile({"loss": loss, **update}, name=f"{optimizer.name}_step")
+        self.measure = compile(loss, name="loss")
+        self.description = {"program": _digest(self.step), "data": description(batches)}
+
+    def after_a_step(self, now: Training, batch: Batch) -> Training:
+        out = self.step(**now.params, **now.state, **batch)
+        loss = float(out["loss"])
+        if not np.isfinite(loss):
+            return replace(now, stopped=f"the loss is {loss} at step {now.steps + 1}")
+        return replace(
+            now, params=out["params"], state=out["state"], position=now.position + 1,
+            steps=now.steps + 1, total=now.total + loss,
+        )  # fmt: skip
+
+    def after_an_epoch(self, now: Training) -> Training:
+        if not now.position:
+            raise ArgumentError(
+                f"there were no batches in epoch {now.epoch + 1}: a generator can be walked once, "
+                "so pass a list, gc.optim.Batches, or a function of the epoch that makes one"
+            )
+        losses = {"loss": now.total / now.position}
+        if self.validation is not None:
+            batches = epoch_of(self.validation, 0)
+            measured = [float(self.measure(**now.params, **by_name(b))) for b in batches]
+            losses["validation"] = float(np.mean(measured))
+        history = {key: (*now.history.get(key, ()), value) for key, value in losses.items()}
+        after = replace(now, epoch=now.epoch + 1, position=0, total=0.0, history=history)
+        is_watched = self.validation is not None or self.patience is not None
+        if is_watched and after.best_epoch == after.epoch:
+            after = replace(after, best_params=after.params)
+        return after
+
+    def end(self, now: Training) -> str:
+        """Why the training is over; empty while it is not."""
+        if now.epoch >= self.epochs:
+            return "all epochs done"
+        if self.patience is not None and now.epoch - now.best_epoch >= self.patience:
+            return f"no lower loss in {self.patience} epochs"
+        return ""
+
+
+def _inputs_called(params: Mapping[str, Any], loss: Node) -> dict[str, Node]:
+    """The inputs of a loss with these names."""
+    known = {str(v.name): v for v in Graph([loss]).parameters}
+    if not params:
+        raise ArgumentError("fit needs parameters to change: a dict from inputs to first values")
+    for name in params:
+        if name not in known:
+            raise MissingInput(f"the loss has no input {name}: it depends on {', '.join(known)}")
+    return {name: known[name] for name in params}
+
+
+def _first_value(v: Node, value: Any) -> Any:
+    """A copy of its own: nobody changes it while the training goes on."""
+    try:
+        return as_input(str(v.name), value, v.dtype, v.ndim).copy()
+    except runtime.BindError as error:
+        raise BindError(str(error)) from None
+
+
+def _digest(step: Function) -> str:
+    """A mark of what a program computes, however the simplifier and the planner arrange it."""
+    graph = step.log.steps[0].graph
+    number = {v: k for k, v in enumerate(graph.nodes)}
+    lines = [
+        f"{v.type} {v.op.name} {v.name} {v.op.text(v)} {[number[x] for x in v.inputs]}"
+        for v in graph.nodes
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _bar(progress: bool | None, epochs: int, batches: int | None) -> Iterator[Tell]:
+    """Shows how far a training is, on a terminal; yields what to tell of each step."""
+    if not (sys.stderr.isatty() if progress is None else progress):
+        yield lambda training: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True, force_terminal=progress or None)
+    columns = (
+        TextColumn("epoch {task.fields[epoch]}/{task.total:.0f}"), BarColumn(),
+        TimeRemainingColumn(), TextColumn("{task.fields[losses]}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=epochs, epoch=0, losses="")
+
+        def tell(now: Training) -> None:
+            part = now.position / batches if batches else 0.0
+            bar.update(task, completed=now.epoch + part, epoch=now.epoch, losses=_losses(now))
+
+        yield tell
+
+
+def _losses(now: Training) -> str:
+    known = {key: losses[-1] for key, losses in now.history.items()}
+    if now.position:
+        known["loss"] = now.total / now.position
+    return "  ".join(f"{key} {value:.4g}" for key, value in known.items())
