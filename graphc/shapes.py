@@ -145,17 +145,6 @@ def _is_proved(value: Dim) -> bool:
     return value >= 0 if isinstance(value, int) else bool(value.is_nonnegative)
 
 
-@functools.lru_cache(maxsize=4096)
-def is_less(a: Dim, b: Dim) -> bool:
-    """Whether a < b whatever the symbols are; False where that is not proved.
-
-    Symbols are at least 1: with n = 1 + m, positive coefficients alone prove it.
-    """
-    difference = sp.expand(sp.Integer(1) * (b - a))
-    moved = sp.expand(difference.subs({s: s + 1 for s in difference.free_symbols}))
-    return all(c > 0 for c in moved.as_coefficients_dict().values()) and moved != 0
-
-
 def unknown_size(shape: Sequence[object], total: Dim) -> Shape:
     """`shape` with its single -1 replaced so that it holds `total` elements."""
     known = [as_dim(d) for d in shape if not _is_unknown(d)]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import itertools
 import string
 
-from ... import shapes
 from ...ir import Node
 from ...ops import contract, layout
 from ..rewrite import rule
-from .vocabulary import Alone, f, op, sides
+from .vocabulary import Alone, f, op, sides, takes_fewer
 
 
 def _letters(n: Node) -> tuple[list[str], str]:
@@ -180,6 +179,6 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
             middle = "".join(dict.fromkeys(c for c in joined + other if c in used))
             first = contract.contract(f"{joined},{other}->{middle}", [y, last])
             whole = contract.contract(f"{kept},{middle}->{out}", [x, first])
-            if shapes.is_less(whole.op.flops(whole) + first.op.flops(first), written):
+            if takes_fewer(whole.op.flops(whole) + first.op.flops(first), written):
                 return whole
     return None

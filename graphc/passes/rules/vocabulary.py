@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+from ... import shapes
 from ...ir import FUNCTIONS, OPS, Node
 from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
 
@@ -58,3 +59,8 @@ def like(n: Node, value: float) -> Node:
     """A constant of a node's dtype."""
     made: Node = f.constant(value, dtype=n.dtype)
     return made
+
+
+def takes_fewer(new: shapes.Dim, old: shapes.Dim) -> bool:
+    """Whether a count of operations is never larger than another, and not always the same."""
+    return new != old and shapes.is_at_least(old, new)
