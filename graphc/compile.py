@@ -8,13 +8,14 @@ import itertools
 import linecache
 import os
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from . import forms, passes, shapes
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError, MissingInput
 from .ir import Graph, Node, declaration, topo
+from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
 from .shapes import Dim
@@ -158,6 +159,22 @@ class Function:
         '<svg'
         """
         return draw(self, **options)
+
+    def as_scipy(
+        self, params: Mapping[Any, Any], data: Mapping[Any, Any] | None = None
+    ) -> Objective:
+        """`fun`, `jac`, `hess` and `hessp` of the first result, as scipy.optimize takes them.
+
+        `params` maps inputs, or their names, to first values; `data` has the other inputs.
+
+        >>> import numpy as np, graphc as gc
+        >>> w, X = gc.input("w", ("d",)), gc.input("X", ("n", "d"))
+        >>> f = gc.compile(gc.sum((X @ w - 1) ** 2))
+        >>> s = f.as_scipy({w: np.zeros(2)}, {X: [[1.0, 2.0], [3.0, 4.0]]})
+        >>> s.x0, s.fun(s.x0), s.jac(s.x0)
+        (array([0., 0.]), 2.0, array([ -8., -12.]))
+        """
+        return Objective(self.log.steps[0].graph, params, data or {}, compile)
 
     def __repr__(self) -> str:
         return f"<compiled {self._signature}>"

@@ -41,6 +41,11 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
     return forms.fill(outputs, [np.array(found[v])[()] for v in nodes])
 
 
+def by_name(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Values given by inputs or by the names of inputs, all by name."""
+    return {str(key.name) if isinstance(key, Node) else key: v for key, v in values.items()}
+
+
 def interpret(
     order: Iterable[Node],
     values: dict[Node, Any],

@@ -30,6 +30,7 @@ FLOORS = {
     "notation.py": 8,
     "draw": 9,
     "check.py": 9,
+    "objective.py": 9,
     "compile.py": 10,  # a compiled function draws itself
     "sparse.py": 11,
     "optim": 11,

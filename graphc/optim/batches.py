@@ -8,15 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
-from ..ir import Node
+from ..evaluate import by_name
 
 Batch = Mapping[Any, Any]
 Source = Batch | Iterable[Batch] | Callable[[int], Iterable[Batch]]
-
-
-def by_name(values: Mapping[Any, Any]) -> dict[str, Any]:
-    """Values keyed by inputs or by their names, all by name."""
-    return {str(key.name) if isinstance(key, Node) else key: v for key, v in values.items()}
 
 
 class Batches:

@@ -15,10 +15,11 @@ import numpy as np
 
 from ..compile import Function, compile
 from ..errors import ArgumentError, BindError, MissingInput
+from ..evaluate import by_name
 from ..ir import Graph, Node
 from ..plan import runtime
 from ..plan.runtime import as_input
-from .batches import Batch, Source, by_name, count_of, description, epoch_of
+from .batches import Batch, Source, count_of, description, epoch_of
 from .optimizers import Optimizer, adam
 from .training import Training
 
