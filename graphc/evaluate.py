@@ -59,7 +59,7 @@ def interpret(
         elif v not in values:
             names: dict[str, Any] = {f"x{i}": values[x] for i, x in enumerate(v.inputs)}
             try:
-                values[v] = eval(_code(text(v)), NAMESPACE, {**names, **sizes})
+                values[v] = eval(code(text(v)), NAMESPACE, {**names, **sizes})
             except NameError as error:
                 unknown = str(error.name).removeprefix("dim_")
                 raise MissingInput(
@@ -68,7 +68,8 @@ def interpret(
 
 
 @functools.lru_cache(maxsize=4096)
-def _code(text: str) -> Any:
+def code(text: str) -> Any:
+    """A NumPy text, compiled once."""
     return compile(text, "<numpy text>", "eval")
 
 
