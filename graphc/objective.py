@@ -87,13 +87,14 @@ class Objective:
 
     def params(self, x: Array) -> dict[str, Array]:
         """The parameters that a flat vector holds, by name, each in its shape and dtype."""
+        if np.shape(x) != self.x0.shape:
+            size, came = self.x0.size, np.shape(x)
+            raise ArgumentError(f"the parameters are a vector of {size}, not of shape {came}")
         flat, start, found = np.asarray(x), 0, {}
         for name, shape in self._shapes.items():
             end = start + int(np.prod(shape))
             found[name] = flat[start:end].reshape(shape).astype(self._targets[name].dtype)
             start = end
-        if flat.shape != (start,):
-            raise ArgumentError(f"the parameters are a vector of {start}, not of {flat.shape}")
         return found
 
     def _at(self, x: Array) -> tuple[Array, float, Array]:
