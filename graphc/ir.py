@@ -97,6 +97,11 @@ class Op:
     """(*types, **attrs) -> the type of the result; raises with one sentence."""
     numpy: str | Callable[[Node], str]
     """The NumPy text in x0, x1, ...; sizes are written by `shapes.source`."""
+    into: str | Callable[[Node], str | None] | None = None
+    """NumPy text that writes the result into the array `out` (None: a new one), where there is one.
+    An elementwise op's may be one of its operands."""
+    fold: str = ""
+    """The ufunc that joins the results of parts of a reduction's input."""
     bprop: Callable[[Node, int, Node], Node] | None = None
     """(node, i, g) -> the book's op.bprop(inputs, X, G) for X = inputs[i]."""
     jvp: Callable[[Node, Sequence[Node | None]], Node] | None = None
@@ -292,8 +297,8 @@ class Node:
     """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity."""
 
     __slots__ = (
-        "op", "inputs", "attrs", "type", "where", "scope", "origin", "adjoint_of", "given_name",
-        "__weakref__",
+        "op", "inputs", "attrs", "type", "where", "scope", "origin", "adjoint_of", "differentiated",
+        "given_name", "__weakref__",
     )  # fmt: skip
     __match_args__ = ("op", "inputs", "attrs")
 
@@ -305,6 +310,7 @@ class Node:
     scope: tuple[str, ...]  # the parts of the graph that it is a part of, outermost first
     origin: Node | None  # the forward node on whose behalf backprop built this one
     adjoint_of: Node | None  # the forward node whose whole gradient this is
+    differentiated: Node | None  # the value that it is the gradient of
     given_name: str | None
 
     # Beats ndarray's operators: `array * node` comes to Node.__rmul__ by way of __array_ufunc__.
@@ -323,6 +329,7 @@ class Node:
         put(node, "scope", _building.scope)
         put(node, "origin", origin)
         put(node, "adjoint_of", None)
+        put(node, "differentiated", None)
         put(node, "given_name", None)
         return node
 
@@ -337,6 +344,7 @@ class Node:
             # What a gradient built first, or what is given a variable again, is the user's here.
             object.__setattr__(self, "origin", None)
             object.__setattr__(self, "adjoint_of", None)
+            object.__setattr__(self, "differentiated", None)
             object.__setattr__(self, "where", where)
 
     def __init__(self) -> None:
@@ -682,6 +690,7 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     if new.origin is node:
         object.__setattr__(new, "origin", node.origin)
         object.__setattr__(new, "adjoint_of", node.adjoint_of)
+        object.__setattr__(new, "differentiated", node.differentiated)
         object.__setattr__(new, "given_name", node.given_name)
     return new
 

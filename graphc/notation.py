@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -34,8 +36,9 @@ _MOST_CASTS = 4
 class Term(NamedTuple):
     """A piece of mathematics: its kind, its sign or word, and its parts.
 
-    The kinds are name, number, call, infix, negative, power, transpose, index, einsum, gradient (of
-    what its part names), operand (of a pattern, by position) and elided.
+    The kinds are name (its part is a number that tells it from others of that name), number, call,
+    infix, negative, power, transpose, index, einsum, gradient (by its part), partial (of its first
+    part by the others, the last taken first), operand (of a pattern, by position) and elided.
     """
 
     kind: str
@@ -151,21 +154,50 @@ def size_text(v: Node) -> str:
 
 
 def names_of(graph: Graph) -> dict[Node, Term]:
-    """The names by which terms refer to nodes: the user's, and ∇v for the gradient by v."""
+    """The names by which terms refer to nodes: the user's, and ∇v or ∂z/∂v for gradients by v.
+
+    A name given to several values is numbered, as in programs: h, h₁, h₂.
+    """
     names: dict[Node, Term] = {}
+    has_one = has_one_gradient(graph)
+    used: Counter[str] = Counter()
     for v, name in graph.names.items():
-        if v.adjoint_of is not None and not v.name:
-            if is_written_inside(v):
-                continue  # a number that happens to be a gradient
-            names[v] = Term("gradient", "", (names.get(v.adjoint_of, ELIDED),))
-        else:
-            names[v] = Term("name", name)
+        if v.adjoint_of is None or v.name:
+            number = (Term("number", str(used[name])),) * bool(used[name])
+            used[name] += 1
+            names[v] = Term("name", name, number)
+        elif not is_written_inside(v):  # not a number that happens to be a gradient
+            names[v] = gradient_term(v.differentiated, v.adjoint_of, names, has_one)
     return names
+
+
+def has_one_gradient(graph: Graph, *values: Node) -> bool:
+    """Whether all gradients in a graph, and those of `values`, are of one value that is none."""
+    adjoints = (v for v in graph.nodes if v.adjoint_of is not None and v.inputs)
+    of = {v.differentiated for v in adjoints if v.differentiated is not None} | {*values}
+    return len(of) <= 1 and all(z.adjoint_of is None for z in of)
+
+
+def gradient_term(
+    z: Node | None, v: Node, names: Mapping[Node, Term], has_one: bool = True
+) -> Term:
+    """The gradient of z by v: ∇v where there is one gradient only, else ∂z/∂v, ∂²z/∂u∂v..."""
+    by = reference(v, names)
+    if z is None or has_one:
+        return Term("gradient", "", (by,))
+    chain = [by]
+    while z.adjoint_of is not None and z.differentiated is not None:
+        chain.append(reference(z.adjoint_of, names))
+        z = z.differentiated
+    return Term("partial", "", (reference(z, names), *chain))
 
 
 def term(v: Node, names: Mapping[Node, Term], depth: int) -> Term:
     """What v is, written in named values and at most `depth` operations; "…" is what is deeper."""
-    while v.inputs and (found := _pattern(v)).kind == "operand" and v.inputs[0] not in names:
+    while v.inputs:
+        found = _pattern(v)
+        if v.inputs[0] in names or not (found.kind == "operand" or is_written_inside(v)):
+            break
         v = v.inputs[0]
     if not v.inputs:
         return names.get(v) or leaf_term(v)
@@ -189,13 +221,20 @@ def _filled(pattern: Term, operands: Sequence[Term]) -> Term:
 
 _LEVELS = {"=": 1, "≠": 1, "<": 1, "≤": 1, ">": 1, "≥": 1, "+": 2, "-": 2}
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _ATOM = 6
 
 
 def _level(t: Term) -> int:
     """How tightly a term holds together."""
-    by_kind = {"negative": 3, "einsum": 3, "power": 5}
+    by_kind = {"negative": 3, "einsum": 3, "power": 5, "partial": 5}
     return _LEVELS.get(t.head, 3) if t.kind == "infix" else by_kind.get(t.kind, _ATOM)
+
+
+def _level_before(t: Term) -> int:
+    """How tightly the left side of a sign must hold together; nobody reads a * b @ C well."""
+    left = t.parts[0]
+    return _level(t) + (t.head == "@" and left.kind == "infix" and left.head != "@")
 
 
 def text(t: Term, level: int = 0) -> str:
@@ -215,7 +254,7 @@ def text(t: Term, level: int = 0) -> str:
         case "infix":
             sign = {"⊙": "*", "-": "−"}.get(t.head, t.head)
             own = _level(t)
-            return f"{text(parts[0], own)} {sign} {text(parts[1], own + 1)}"
+            return f"{text(parts[0], _level_before(t))} {sign} {text(parts[1], own + 1)}"
         case "power":
             exponent = text(parts[1])
             if parts[1].kind == "number" and re.fullmatch(r"-?\d+", exponent):
@@ -227,6 +266,12 @@ def text(t: Term, level: int = 0) -> str:
             return f"{text(parts[0], _ATOM)}[{t.head}]"
         case "gradient":
             return f"∇{text(parts[0], _ATOM)}"
+        case "partial":
+            below = _runs(text(p, _ATOM) for p in parts[1:])
+            by = "".join(f"∂{x}{_raised(n)}" for x, n in below)
+            return f"∂{_raised(len(parts) - 1)}{text(parts[0], _ATOM)}/{by}"
+        case "name" if parts:
+            return t.head + parts[0].head.translate(_SUBSCRIPTS)
         case "einsum":
             terms, summed = _indices(t)
             factors = " ".join(f"{text(p, _ATOM)}[{i}]" for p, i in zip(parts, terms, strict=True))
@@ -234,6 +279,15 @@ def text(t: Term, level: int = 0) -> str:
         case "call":
             return f"{t.head}({', '.join(map(text, parts))})"
     return t.head.replace("-", "−", 1) if t.kind == "number" else t.head
+
+
+def _raised(n: int) -> str:
+    return str(n).translate(_SUPERSCRIPTS) if n > 1 else ""
+
+
+def _runs(texts: Iterable[str]) -> Iterable[tuple[str, int]]:
+    """Each text once, with how often it follows itself."""
+    return ((x, len(list(run))) for x, run in itertools.groupby(texts))
 
 
 def _indices(t: Term) -> tuple[list[str], str]:
@@ -255,7 +309,19 @@ def reference(v: Node, names: Mapping[Node, Term]) -> Term:
         found = term(v, names, depth)
         if len(text(found)) <= 16:
             return found
-    return Term("call", v.op.name, (Term("elided", "…"),))
+    pattern = _pattern(v)
+    is_sign = pattern.kind not in ("call", "einsum", "operand")
+    return _filled(pattern, [ELIDED] * len(v.inputs)) if is_sign else Term(
+        "call", op_word(v), (ELIDED,)
+    )
+
+
+def op_word(v: Node) -> str:
+    """What to call a node's operation in a sentence: `matmul` where it is `X @ w`."""
+    if "subscripts" not in v.attrs:
+        return v.op.name
+    found = _pattern(v)
+    return "matmul" if found.kind == "infix" and found.head == "@" else "einsum"
 
 
 # -- LaTeX ------------------------------------------------------------------------------------
@@ -317,7 +383,8 @@ def _latex(t: Term, level: int = 0) -> str:
     parts = t.parts
     match t.kind:
         case "name":
-            return _latex_name(t.head)
+            number = parts[0].head if parts else ""
+            return _latex_name(f"{t.head}_{number}" if number else t.head)
         case "number":
             return _latex_number(t.head)
         case "negative":
@@ -327,7 +394,7 @@ def _latex(t: Term, level: int = 0) -> str:
         case "infix":
             own = _level(t)
             sign = _LATEX_SIGNS.get(t.head, f" {t.head} ")
-            return f"{_latex(parts[0], own)}{sign}{_latex(parts[1], own + 1)}"
+            return f"{_latex(parts[0], _level_before(t))}{sign}{_latex(parts[1], own + 1)}"
         case "power":
             return f"{_latex(parts[0], _ATOM)}^{{{_latex(parts[1])}}}"
         case "transpose":
@@ -336,6 +403,13 @@ def _latex(t: Term, level: int = 0) -> str:
             return rf"{_latex(parts[0], _ATOM)}_{{[{_escaped(t.head)}]}}"
         case "gradient":
             return rf"\nabla_{{{_latex(parts[0])}}}"
+        case "partial":
+            order = f"^{{{len(parts) - 1}}}" if len(parts) > 2 else ""
+            below = " ".join(
+                rf"\partial {x}" + (f"^{{{n}}}" if n > 1 else "")
+                for x, n in _runs(_latex(p, _ATOM) for p in parts[1:])
+            )
+            return rf"\frac{{\partial{order} {_latex(parts[0], _ATOM)}}}{{{below}}}"
         case "einsum":
             terms, summed = _indices(t)
             factors = r" \, ".join(

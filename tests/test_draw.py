@@ -102,7 +102,7 @@ def test_a_box_tells_its_op_type_cost_line_and_step():
     drawing = gc.draw(loss, wrt=w)
     facts = "\n".join(lines(drawing)["z = X @ w"].facts)
     assert "z = X @ w" in facts
-    assert "einsum : f64[n]" in facts
+    assert "matmul : f64[n]" in facts
     assert "2*d*n flops, 8*n bytes" in facts
     assert "test_draw.py:" in facts
     gradient = next(b for b in drawing.picture.boxes if b.lines[0].startswith("∇w"))

@@ -163,6 +163,7 @@ def backprop(
             table[v] = _sum(shares)
             if table[v].origin is not None and table[v].adjoint_of is None and v is not z:
                 object.__setattr__(table[v], "adjoint_of", v)
+                object.__setattr__(table[v], "differentiated", z)
             steps.append(Step(v, tuple(contributions), table[v]))
     return GradTable(z, targets, tuple(kept), steps)
 

@@ -8,9 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import shapes
-from ..errors import GraphcError
+from ..errors import ArgumentError, GraphcError
 from ..ir import FUNCTIONS, OPS, Node
-from ..notation import Term, is_written_inside, leaf_term, reference, size_text, term, text
+from ..notation import (
+    Term,
+    is_written_inside,
+    leaf_term,
+    op_word,
+    reference,
+    size_text,
+    term,
+    text,
+)
 from .fold import Group, Pieces, fold, with_leaves
 from .picture import Box, Edge, Moment, Picture, Share
 from .subject import Link, Piece, Subject
@@ -48,6 +57,11 @@ class Builder:
         if fold is not None and not isinstance(fold, bool):
             self.most = max(1, min(fold, MOST))
         self.pieces, self.links = subject.pieces(view)
+        if subject.order and not self.pieces:
+            raise ArgumentError(
+                f"the {view} view is empty: {subject.title} holds no gradient; draw a gc.grad or a "
+                "gc.backprop of it, or pass wrt= the nodes to differentiate by"
+            )
         self.inputs: list[list[int]] = [[] for _ in self.pieces]
         for link in self.links:
             self.inputs[link.head].append(link.tail)
@@ -241,8 +255,10 @@ class Builder:
         if given is not None and given.kind == "name" and not piece.is_entry:
             return printable(text(given))
         named = [v for v in piece.adjoint_of if v in names]
-        terms = dict.fromkeys(reference(v, names) for v in named or piece.adjoint_of[:1])
-        told = [printable(text(Term("gradient", "", (t,)))) for t in list(terms)[:2]]
+        terms = dict.fromkeys(
+            self.subject.gradient(piece.node, v) for v in named or piece.adjoint_of[:1]
+        )
+        told = [printable(text(t)) for t in list(terms)[:2]]
         return ", ".join(short(t, _NAME) for t in told) + ", …" * (len(terms) > 2)
 
     def _value(self, piece: Piece, most: int) -> str:
@@ -262,7 +278,7 @@ class Builder:
         v = piece.node
         name, value = self._name(piece), self._value(piece, _HOVER)
         facts = [f"{short(name, _HOVER)} = {value}" if name and name != value else value]
-        facts.append(f"{v.op.name} : {v.type}")
+        facts.append(f"{op_word(v)} : {v.type}")
         if v.op.family != "leaf":
             facts.append(f"{v.op.flops(v)} flops, {v.type.nbytes} bytes")
         if v.where is not None and v.inputs:
@@ -312,7 +328,7 @@ class Builder:
 
     def _group_facts(self, group: Group) -> tuple[str, ...]:
         members = [self.pieces[i].node for i in group.members]
-        ops = Counter(v.op.name for v in members)
+        ops = Counter(map(op_word, members))
         told = ", ".join(f"{c:,} {name}" for name, c in ops.most_common(8))
         facts = [f"{len(members):,} nodes: {told}{', …' * (len(ops) > 8)}"]
         if group.kind == "repeat":

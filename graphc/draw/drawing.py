@@ -16,6 +16,9 @@ from .picture import Picture
 from .subject import VIEWS, Subject
 from .svg import svg
 
+# Pixels in an inch of a bitmap: sharp on today's screens and in print.
+_SHARP = 192
+
 
 class Drawing:
     """A picture: `.svg`, `.dot`, `.html`, `.png`, `.pdf`; it shows itself in notebooks."""
@@ -51,7 +54,7 @@ class Drawing:
     @property
     def png(self) -> bytes:
         """A bitmap, drawn by Graphviz from the DOT text."""
-        return run(self.dot, "png")
+        return run(dot_text(self.picture, dpi=_SHARP), "png")
 
     @property
     def pdf(self) -> bytes:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ..errors import GraphcError
 from .picture import FONT_SIZE, SMALL, Box, Edge, Picture
-from .style import LIGHT, SHAPES
+from .style import FONTS, LIGHT, SHAPES
 from .text import printable, short, width
 
 # Deeper scopes are drawn as part of the one at this depth.
@@ -71,19 +71,22 @@ class Layout(NamedTuple):
 # -- DOT --------------------------------------------------------------------------------------
 
 
-def dot_text(picture: Picture, for_layout: bool = False) -> str:
+def dot_text(picture: Picture, for_layout: bool = False, dpi: int | None = None) -> str:
     """A picture in the DOT language; for the layout, sizes in place of texts."""
     import graphviz
 
     graph = graphviz.Digraph("graphc")
+    fonts = ",".join(FONTS)
     graph.attr(
         "graph", rankdir="TB", newrank="true", nodesep="0.28", ranksep="0.42", splines="true",
-        nslimit="4", nslimit1="4", mclimit="1", fontname="Helvetica", fontsize=f"{FONT_SIZE:g}",
+        nslimit="4", nslimit1="4", mclimit="1", fontname=fonts, fontsize=f"{FONT_SIZE:g}",
     )  # fmt: skip
     if len(picture.boxes) > 150:
         graph.attr("graph", splines="polyline", nslimit="1", nslimit1="1", mclimit="0.3")
-    graph.attr("node", fixedsize="true", fontname="Helvetica", fontsize=f"{FONT_SIZE:g}")
-    graph.attr("edge", fontname="Helvetica", fontsize=f"{SMALL:g}", arrowsize="0.6")
+    graph.attr("node", fixedsize="true", fontname=fonts, fontsize=f"{FONT_SIZE:g}")
+    graph.attr("edge", fontname=fonts, fontsize=f"{SMALL:g}", arrowsize="0.6")
+    if dpi is not None:
+        graph.attr("graph", dpi=str(dpi), pad="0.2")
     if picture.title and not for_layout:
         graph.attr("graph", label=graphviz.escape(picture.title), labelloc="t")
     _add_boxes(graph, picture, for_layout)

@@ -18,9 +18,15 @@ SHAPES = {
     "constant": Shape("note", "note", ""),
     "operation": Shape("round", "box", ",rounded"),
     "output": Shape("round", "box", ",rounded"),
-    "loss": Shape("octagon", "octagon", ""),
+    "loss": Shape("octagon", "box", ",bold"),
     "gradient": Shape("hexagon", "box", ""),
 }
+
+
+# Fonts as wide as our table of widths says, or narrower. Anywhere one of them is at hand.
+FONTS = (
+    "Helvetica", "Arial", "Liberation Sans", "Nimbus Sans", "DejaVu Sans Condensed", "DejaVu Sans",
+)  # fmt: skip
 
 
 class Colours(NamedTuple):
@@ -72,7 +78,7 @@ DARK = Colours(
 def css() -> str:
     """The rules of an SVG, for daylight and for the dark."""
     return "\n".join([
-        ".graphc { font-family: Helvetica, Arial, 'Liberation Sans', 'Nimbus Sans', sans-serif; }",
+        f".graphc {{ font-family: {', '.join(map(repr, FONTS))}, sans-serif; }}",
         ".graphc .box text { font-size: 13px; text-anchor: middle; }",
         ".graphc .edge text, .graphc .frame text, .graphc .legend text { font-size: 10.5px; }",
         ".graphc .edge text { text-anchor: middle; }",

@@ -9,7 +9,15 @@ from .. import forms
 from ..autodiff import GradTable, backprop
 from ..errors import ArgumentError
 from ..ir import Graph, Node
-from ..notation import Term, is_written_inside, names_of, reference, text
+from ..notation import (
+    Term,
+    gradient_term,
+    has_one_gradient,
+    is_written_inside,
+    names_of,
+    reference,
+    text,
+)
 from .text import printable
 
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
@@ -55,6 +63,7 @@ class Subject:
         graph = Graph([*self.outputs, *inside])
         self.order = graph.nodes
         self.names: dict[Node, Term] = names_of(graph)
+        self.has_one = has_one_gradient(graph, *([self.table.z] if self.table else []))
         self._name_adjoints()
         self.title = (self.title or self._title()) if title is None else title
 
@@ -89,14 +98,17 @@ class Subject:
         """A short way to speak of a node."""
         return printable(text(reference(v, self.names)))
 
+    def gradient(self, g: Node, v: Node) -> Term:
+        """What to call g, the gradient by v: ∇v, or ∂z/∂v where there are several gradients."""
+        z = self.table.z if self.table is not None else g.differentiated
+        return gradient_term(z, v, self.names, self.has_one)
+
     def _name_adjoints(self) -> None:
         """In a table every gradient is ∇v, also where the node itself does not know."""
         for step in self.table.steps if self.table else ():
             is_number = is_written_inside(step.gradient)
             if step.node in self.names and self.is_gradient(step.gradient) and not is_number:
-                self.names.setdefault(
-                    step.gradient, Term("gradient", "", (self.names[step.node],))
-                )
+                self.names.setdefault(step.gradient, self.gradient(step.gradient, step.node))
 
     @staticmethod
     def is_gradient(v: Node) -> bool:

@@ -158,7 +158,7 @@ def _legend(picture: Picture) -> Iterator[tuple[str, str, str]]:
     kinds = {box.kind for box in picture.boxes}
     for kind, word in KINDS.items():
         if kind in kinds:
-            yield "box", kind, "∇v: gradient by v" if kind == "gradient" else word
+            yield "box", kind, _by(picture) if kind == "gradient" else word
     if any(box.is_output for box in picture.boxes):
         yield "rim", "operation", "returned"
     if any(edge.kind == "reuse" for edge in picture.edges):
@@ -169,6 +169,12 @@ def _legend(picture: Picture) -> Iterator[tuple[str, str, str]]:
             yield "box", f"operation {state}", word
     if picture.heat:
         yield "heat", "", picture.heat
+
+
+def _by(picture: Picture) -> str:
+    """How the picture writes gradients."""
+    is_partial = any(box.is_gradient and box.lines[0].startswith("∂") for box in picture.boxes)
+    return "∂z/∂v: gradient of z by v" if is_partial else "∇v: gradient by v"
 
 
 def _legend_width(legend: Sequence[tuple[str, str, str]]) -> float:

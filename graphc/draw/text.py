@@ -12,7 +12,7 @@ _ASCII = (
     667, 611, 278, 278, 278, 469, 556, 333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500,
     222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
 )  # fmt: skip
-_SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ"
+_SMALL = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ₀₁₂₃₄₅₆₇₈₉"
 
 
 def width(text: str, size: float) -> float:
@@ -23,7 +23,7 @@ def width(text: str, size: float) -> float:
 def _width(c: str) -> int:
     if " " <= c <= "~":
         return _ASCII[ord(c) - 32]
-    if c in _SUPERSCRIPTS:
+    if c in _SMALL:
         return 370
     if unicodedata.combining(c):
         return 0

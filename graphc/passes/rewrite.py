@@ -91,6 +91,21 @@ class Rewrite(NamedTuple):
         return f"{self.name}: {self.equation}"
 
 
+class Refusal(NamedTuple):
+    """A rewrite that was not done: what it would have been, and the point that refuted it."""
+
+    reason: str
+    at: Node
+
+    @property
+    def place(self) -> str:
+        """The user's line."""
+        return self.at.where.place if self.at.where is not None else ""
+
+    def __str__(self) -> str:
+        return f"refused: {self.reason}"
+
+
 class Chosen(dict[tuple[str, ...], tuple[Rule, ...]]):
     """The rules for an op over some others, found once for each combination."""
 
@@ -241,6 +256,7 @@ def adopt(new: Node, old: Node) -> None:
     if new.origin is not old:
         return
     object.__setattr__(new, "adjoint_of", old.adjoint_of)
+    object.__setattr__(new, "differentiated", old.differentiated)
     object.__setattr__(new, "given_name", old.given_name)
     fresh = [new]
     while fresh:

@@ -1,0 +1,114 @@
+"""What a picture calls things: gradients by their order, names given twice, operations."""
+
+import struct
+
+import pytest
+
+import graphc as gc
+from graphc.errors import ArgumentError
+
+
+@pytest.fixture(autouse=True)
+def bundled(monkeypatch):
+    """The layout engine inside pygraphviz, wherever the tests run."""
+    monkeypatch.setenv("PATH", "")
+
+
+def labels(drawing):
+    """What stands left of the equals sign in each box."""
+    return [" ".join(box.lines).split(" =")[0] for box in drawing.picture.boxes]
+
+
+def curve():
+    x = gc.input("x", ())
+    y = gc.exp(x) * gc.sin(x)
+    return x, y
+
+
+# What is drawn -> labels that must be there, and none that begins as the last says.
+ORDERS = {
+    "one gradient is a nabla": (
+        lambda x, y: [y, gc.grad(y, x)], {"∇x"}, "∂",
+    ),
+    "two orders are told apart": (
+        lambda x, y: [y, gc.grad(y, x), gc.grad(gc.grad(y, x), x)], {"∂y/∂x", "∂²y/∂x²"}, "∇",
+    ),
+    "the second order alone is not called the first": (
+        lambda x, y: [y, gc.grad(gc.grad(y, x), x)], {"∂²y/∂x²"}, "∇",
+    ),
+    "the third": (
+        lambda x, y: [y, gc.grad(gc.grad(gc.grad(y, x), x), x)], {"∂³y/∂x³"}, "∇",
+    ),
+    "two losses": (
+        lambda x, y: [(u := x * y), gc.grad(y, x), gc.grad(u, x)], {"∂y/∂x", "∂u/∂x"}, "∇",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ORDERS)
+def test_a_gradient_says_of_what_it_is_and_of_which_order(case):
+    """Two boxes called ∇x would be two different values under one name."""
+    build, expected, absent = ORDERS[case]
+    found = labels(gc.draw(build(*curve())))
+    assert expected <= set(found)
+    assert [] == [label for label in found if label.startswith(absent)]
+    assert len(set(found)) == len(found)
+
+
+def test_mixed_derivatives_name_their_variables_and_vectors_what_is_differentiated():
+    """grad(grad(z, x), y) is ∂²z/∂y∂x; a Hessian times a vector is no second-order gradient."""
+    x, y = gc.input("x", ()), gc.input("y", ())
+    z = gc.exp(x * y)
+    assert "∂²z/∂y∂x" in labels(gc.draw(z, gc.grad(gc.grad(z, x), y)))
+    w, v = gc.input("w", ("d",)), gc.input("v", ("d",))
+    loss = gc.sum(gc.sin(w))
+    s = gc.sum(gc.grad(loss, w) * v)
+    assert "∂s/∂w" in labels(gc.draw(loss, s, gc.grad(s, w)))
+    assert r"\frac{\partial^{2} z}{\partial y \partial x}" in gc.latex(gc.grad(gc.grad(z, x), y))
+
+
+def test_a_name_given_to_several_values_is_numbered():
+    """As in the program: h, h_1, h_2; what it is an input of says which is meant."""
+    h = gc.input("x", ("n", 3))
+    for k in range(3):
+        h = gc.tanh(h @ gc.input(f"W{k}", (3, 3)))
+    drawing = gc.draw(h)
+    assert {"h", "h₁", "h₂", "h @ W1", "h₁ @ W2"} <= set(labels(drawing))
+    assert "h_1 = " in gc.compile(h).source
+    assert r"h_{2} = \tanh\left(h_{1} W_{2}\right)" == gc.latex(h)
+
+
+def test_no_label_speaks_of_einsum_where_people_write_a_product():
+    """The op of `X @ w` is called einsum, and nobody wrote that."""
+    X, w = gc.input("a_long_name_of_data", ("n", "d")), gc.input("the_weights", ("d",))
+    h = gc.tanh(X @ w) + 1.0
+    table = gc.backprop(gc.sum(h), [w])
+    boxes = gc.draw(table).picture.boxes
+    told = "\n".join(line for box in boxes for line in (*box.lines, *box.facts))
+    assert "matmul : f64[n]" in told
+    assert "∇(… @ …)" in told
+    assert "einsum" not in told
+
+
+def test_a_number_in_a_shape_is_the_number():
+    """`reshape(1)` says nothing that 1 does not say."""
+    x = gc.input("x", ("n", 3))
+    loss = gc.sum(gc.logsumexp(x, axis=1))
+    assert "reshape(1)" not in str([box.lines for box in gc.draw(loss, wrt=x).picture.boxes])
+
+
+@pytest.mark.parametrize("view", ["gradient"])
+def test_a_view_with_nothing_in_it_is_an_error_that_says_what_to_do(view):
+    """An empty page teaches nobody."""
+    x, y = curve()
+    with pytest.raises(ArgumentError, match="y holds no gradient.*wrt="):
+        gc.draw(y, view=view)
+    assert gc.draw(y, wrt=x, view=view).picture.boxes
+
+
+def test_a_bitmap_is_sharp():
+    """192 pixels to the inch, where a layout's inch has 72 points."""
+    x, y = curve()
+    drawing = gc.draw(y)
+    w, h = struct.unpack(">II", drawing.png[16:24])
+    assert w > 2.5 * drawing.layout.width and h > 2.5 * drawing.layout.height
