@@ -31,6 +31,7 @@ from .errors import (
     ShapeError,
 )
 from .evaluate import evaluate
+from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example, scope
 from .notation import latex
 from .ops.contract import (
@@ -208,6 +209,8 @@ __all__ = [
     "example",
     "exp",
     "expand_dims",
+    "explain",
+    "Explanation",
     "expm1",
     "eye",
     "fit",

@@ -1,0 +1,324 @@
+"""The faces of an explanation: plain text, Markdown, LaTeX."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..ir import OPS, Node
+from ..notation import Term, number_text
+from .derivation import Formula, Step, added, gradient_by, parts, written
+from .outline import Gap
+
+if TYPE_CHECKING:
+    from .explanation import Explanation
+
+_MOST_NAMES, _MOST_TARGETS, _MOST_CUTS = 12, 6, 5
+# Arrays of more elements than this are described.
+_MOST_ELEMENTS = 6
+_WIDTH, _WIDEST_COLUMN, _SHORT = 96, 60, 40
+_LONGEST = 240
+
+WHAT_IS_DIFFERENTIATED = "it is what is differentiated"
+RULE = (
+    "∇v is the gradient of {z} by v. Every consumer c of v (a value computed from v directly) "
+    "contributes ∇c times the derivative of c by v; ∇v is the sum."
+)
+
+Write = Callable[[Formula], str]
+
+
+# -- what all faces tell -----------------------------------------------------------------------
+
+
+def number(value: Any) -> str:
+    """A value in a line: a number, a short array, or what a long one holds."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        found = number_text(array.item())
+    elif array.size <= _MOST_ELEMENTS:
+        found = " ".join(np.array2string(array, precision=4, separator=", ").split())
+    else:
+        size = "×".join(map(str, array.shape))
+        low, high = (number_text(f(array).item()) for f in (np.min, np.max))
+        found = f"{size} numbers from {low} to {high}"
+    return found.replace("-", "−")
+
+
+def listed(texts: Iterable[str], most: int = _MOST_NAMES) -> str:
+    """`a, b and c`"""
+    first = list(texts)
+    more = len(first) - most
+    first = first[:most] + [f"{more} more"] * (more > 0)
+    return " and ".join(filter(None, [", ".join(first[:-1]), *first[-1:]]))
+
+
+def _named(e: Explanation, nodes: Iterable[Node], write: Write = str) -> list[str]:
+    names = e.derivation.names
+    return [write(written(v, names)) for v in nodes]
+
+
+def _title(e: Explanation, write: Write) -> str:
+    (z,) = _named(e, [e.table.z], write)
+    targets = listed(_named(e, e.table.targets, write), _MOST_TARGETS)
+    count = len(e.steps)
+    how = f", in {count} step{'s' * (count > 1)} (Algorithm 6.6)" if count else ""
+    return f"The gradient of {z} by {targets}{how}"
+
+
+def _left_out(e: Explanation, write: Write) -> list[str]:
+    """What Algorithm 6.5 leaves out, by name."""
+    names, found = e.derivation.names, dict[str, list[Node]]()
+    for v, reason in e.table.left_out(e.derivation.graph.nodes).items():
+        if v in names and v not in e.table.targets and len(e.steps):
+            found.setdefault(reason, []).append(v)
+    many = len(e.table.targets) > _MOST_TARGETS
+    targets = "any target" if many else " or ".join(_named(e, e.table.targets, write))
+    return [
+        f"Left out (Algorithm 6.5): {listed(_named(e, nodes, write))}, for "
+        + (f"every path through {'it' if len(nodes) == 1 else 'them'} is cut."
+           if reason.startswith("every") else
+           f"{'it does' if len(nodes) == 1 else 'they do'} not depend on {targets}.")
+        for reason, nodes in found.items()
+    ]  # fmt: skip
+
+
+def _dictionary(e: Explanation) -> str:
+    """What the less usual functions mean that occur in the formulas."""
+    words: dict[str, None] = {}
+    for part in e.written():
+        if not isinstance(part, Gap):
+            formulas = [part.operation, part.built, *(s.rule for s in part.shares)]
+            terms = (t for f in formulas if f is not None for t in parts(f.term))
+            words |= {t.head: None for t in terms if t.kind == "call"}
+    known = {word: _meaning(word) for word in words}
+    said = [f"{word}(x) = {meaning}" for word, meaning in known.items() if meaning]
+    return f"Here {listed(said)}." if said else ""
+
+
+def _meaning(word: str) -> str:
+    """The formula of a function of one argument, where it says more than the function's name."""
+    op = OPS.get("sigmoid" if word == "σ" else word)
+    if op is None or op.meaning is None or len(op.meaning.variables) != 1:
+        return ""
+    formula = str(op.meaning.expr).replace("-", "−")
+    return "" if formula.lower().startswith(f"{op.name}(") else formula
+
+
+def _gradient(step: Step) -> Formula:
+    return Formula(gradient_by(step.name.term))
+
+
+def _made(e: Explanation, v: Node, write: Write) -> str:
+    """`u = x * z`: a value with how it is computed."""
+    name, made = Formula(e.derivation.names[v]), e.derivation.made(v)
+    terms = name.term if made is None else Term("infix", "=", (name.term, made.term))
+    return write(Formula(terms))
+
+
+def _chain(step: Step) -> list[tuple[Formula, str]]:
+    """The sum of a step in ever simpler forms, each with a word on how it came about."""
+    chain = [(step.sum, "")]
+    steps = ((step.built, "with what is found above"), (step.simplified, "simplified"))
+    for formula, reason in () if step.more else steps:
+        if str(formula) != str(chain[-1][0]):
+            chain.append((formula, reason))
+    return chain
+
+
+def _in_numbers(step: Step) -> Formula | None:
+    """The sum with numbers for names, where there is more to it than one number."""
+    found = [s.numbers for s in step.shares if s.numbers is not None]
+    if not found or len(found) < len(step.shares) + step.more:
+        return None
+    total = added(found)
+    is_bare = total.term.kind == "number" or str(total) == number(step.slope)
+    return None if is_bare else total
+
+
+def _results(e: Explanation) -> list[tuple[Formula, Formula]]:
+    """The whole gradients by the targets, as far as they can be written."""
+    names = e.derivation.names
+    found = [
+        (Formula(gradient_by(names[t])), e.derivation.result(t))
+        for t in e.table.targets[:_MOST_NAMES] if t in e.table
+    ]  # fmt: skip
+    return [(name, f) for name, f in found if f.is_whole and len(str(f)) <= _LONGEST]
+
+
+def _stops(e: Explanation) -> list[str]:
+    """Where no gradient passes, and which targets have none because of it."""
+    found = [reason[0].upper() + reason[1:] + "." for reason in e.missing.values()]
+    for cut in () if e.missing else e.cuts[:_MOST_CUTS]:
+        consumer, node = _named(e, [cut.consumer, cut.node])
+        found.append(f"No gradient comes back from {consumer} to {node}: {cut.reason}.")
+    more = 0 if e.missing else len(e.cuts) - _MOST_CUTS
+    return found + [f"And {more} more such places (`.cuts`)."] * (more > 0)
+
+
+# -- plain text --------------------------------------------------------------------------------
+
+
+def text_of(e: Explanation) -> str:
+    """The derivation in plain text."""
+    lines = [_title(e, str), ""]
+    if len(e.steps):
+        lines += ["Forward", *_forward(e), ""]
+        notes = [*_left_out(e, str), _dictionary(e)]
+        lines[-1:] = [line for note in notes for line in _wrapped(note, 4)] + [""]
+        lines += ["Backward", *_wrapped(RULE.format(z=_named(e, [e.table.z])[0]), 4), ""]
+    for part in e.written():
+        lines += [f"     … {part}"] if isinstance(part, Gap) else _step(e, part)
+    results = _results(e)
+    if results:
+        lines += ["", "Altogether"]
+        lines += [f"    {name} = {formula}" for name, formula in results]
+    stops = _stops(e)
+    if stops:
+        lines += [""] * bool(len(e.steps)) + ["Where no gradient passes"]
+    for sentence in stops:
+        lines += _wrapped(sentence, 4)
+    return "\n".join(lines)
+
+
+def _wrapped(sentence: str, indent: int) -> list[str]:
+    margin = " " * indent
+    return textwrap.wrap(
+        sentence, _WIDTH, initial_indent=margin, subsequent_indent=margin, break_on_hyphens=False
+    )
+
+
+def _forward(e: Explanation) -> list[str]:
+    """How each value that has a step is computed, inputs first."""
+    rows = []
+    for part in reversed(list(e.written())):
+        if isinstance(part, Gap):
+            rows.append(("⋮", "", "", ""))
+            continue
+        here = number(part.value) if part.value is not None else ""
+        where = part.node.where.place if part.node.where and part.operation else ""
+        made = f"{part.name} = {part.operation}" if part.operation else str(part.name)
+        rows.append((made, repr(part.node.type), here, where))
+    widths = [min(max(len(row[k]) for row in rows), _WIDEST_COLUMN) for k in range(4)]
+    return [
+        "    " + "   ".join(f"{c:{w}}" for c, w in zip(row, widths, strict=True) if w).rstrip()
+        for row in rows
+    ]
+
+
+def _step(e: Explanation, step: Step) -> list[str]:
+    name = f"∇{step.name}" if step.name.term.kind == "name" else str(_gradient(step))
+    head, margin = f"{step.number:3}. ", "         "
+    if not step.shares:
+        return [f"{head}{name} = {step.sum}: {WHAT_IS_DIFFERENTIATED}."]
+    users = list(dict.fromkeys(s.consumer for s in step.shares))
+    if len(step.shares) == 1:
+        lines = [f"{head}{name}: {step.name} goes into {_made(e, users[0], str)}"]
+    else:
+        into = _named(e, users) + [f"{step.more} more"] * bool(step.more)
+        lines = [f"{head}{name}: {step.name} goes into {listed(into)}"]
+        made = [_made(e, s.consumer, str) for s in step.shares]
+        width = min(max(map(len, made)), _WIDEST_COLUMN)
+        for text, s in zip(made, step.shares, strict=True):
+            lines.append(f"{margin}{text:{width}}   contributes   {s.rule}")
+        if step.more:
+            lines.append(f"{margin}and {step.more} more contribute likewise (`table.steps`)")
+    lines += _equalities(f"{margin}{name}", step)
+    for remark in e.remarks(step):
+        lines += _wrapped(remark, len(margin))
+    return lines
+
+
+def _equalities(left: str, step: Step) -> list[str]:
+    """The gradient and what it equals, each line with a word on how it came about."""
+    chain = _chain(step)
+    rows = [(str(formula), reason) for formula, reason in chain]
+    if len(rows) == 2 and len(rows[0][0] + rows[1][0]) < _SHORT:
+        rows = [(f"{rows[0][0]} = {rows[1][0]}", "")]
+    if step.slope is not None:
+        numbers, value = _in_numbers(step), number(step.slope)
+        if numbers is not None:
+            value = f"{numbers} = {value}"
+        if value != str(chain[-1][0]):
+            rows.append((value, ""))
+    width = min(max((len(text) for text, reason in rows if reason), default=0), _WIDEST_COLUMN)
+    margins = [left, *[" " * len(left)] * (len(rows) - 1)]
+    return [
+        f"{margin} = {text:{width}}   {reason}".rstrip()
+        for margin, (text, reason) in zip(margins, rows, strict=True)
+    ]
+
+
+# -- Markdown ----------------------------------------------------------------------------------
+
+
+def markdown_of(e: Explanation) -> str:
+    """The derivation as Markdown, formulas between dollars."""
+    lines = [f"### {_title(e, _dollars)}", ""]
+    if len(e.steps):
+        has_point = e.derivation.at is not None
+        lines += ["**Forward**", "", f"| value | type |{' here |' * has_point}"]
+        lines += ["|---|---|" + "---|" * has_point]
+        for part in reversed(list(e.written())):
+            if isinstance(part, Gap):
+                lines.append("| ⋮ | |" + " |" * has_point)
+                continue
+            here = f" {number(part.value)} |" if has_point else ""
+            lines.append(f"| {_made(e, part.node, _dollars)} | `{part.node.type!r}` |{here}")
+        lines += ["", *_left_out(e, _dollars), _dictionary(e), ""]
+        lines += ["**Backward**", "", RULE.format(z=_named(e, [e.table.z], _dollars)[0]), ""]
+    for part in e.written():
+        lines += [f"- … {part}"] if isinstance(part, Gap) else _markdown_step(e, part)
+    for name, formula in _results(e):
+        lines += ["", f"$${name.latex} = {formula.latex}$$"]
+    lines += [f"\n{sentence}" for sentence in _stops(e)]
+    return "\n".join(lines)
+
+
+def _dollars(formula: Formula) -> str:
+    # A bar would end a cell of a table.
+    return f"${formula.latex.replace('|', chr(92) + 'vert ')}$"
+
+
+def _markdown_step(e: Explanation, step: Step) -> list[str]:
+    chain = " = ".join(f.latex for f in [_gradient(step), *(f for f, _ in _chain(step))])
+    if not step.shares:
+        return [f"- **{step.number}.** ${chain}$: {WHAT_IS_DIFFERENTIATED}."]
+    numbers = _in_numbers(step)
+    if step.slope is not None and numbers is not None:
+        chain += f" = {numbers.latex}"
+    here = "" if step.slope is None else f", here {number(step.slope)}"
+    users = dict.fromkeys(s.consumer for s in step.shares)
+    into = listed(_made(e, c, _dollars) for c in users)
+    lines = [f"- **{step.number}.** {_dollars(step.name)} goes into {into}: ${chain}${here}."]
+    if len(step.shares) > 1:
+        for s in step.shares:
+            (consumer,) = _named(e, [s.consumer], _dollars)
+            lines.append(f"    - {consumer} contributes {_dollars(s.rule)}")
+    return lines + [f"    - {remark}" for remark in e.remarks(step)]
+
+
+# -- LaTeX -------------------------------------------------------------------------------------
+
+
+def latex_of(e: Explanation) -> str:
+    """The derivation as aligned equations: the values, then the gradients."""
+    parts = list(e.written())
+    rows = []
+    for part in reversed(parts):
+        if isinstance(part, Gap):
+            rows.append(r"&\;\;\vdots")
+        elif part.operation is not None:
+            rows.append(f"{part.name.latex} &= {part.operation.latex}")
+    rows.append("&")
+    for part in parts:
+        if isinstance(part, Gap):
+            rows.append(r"&\;\;\vdots")
+            continue
+        chain = [f.latex for f, _ in _chain(part)]
+        rows.append(f"{_gradient(part).latex} &= " + " = ".join(chain))
+    body = " \\\\\n".join(rows)
+    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
