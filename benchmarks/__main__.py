@@ -1,126 +1,63 @@
-"""Times of building, and of calls beside hand-written NumPy: python -m benchmarks [--only chain]
+"""graphc beside its peers: python -m benchmarks [--only network] [--peers jax,C] [--json out.json]
 
-Calls are timed by turns in one process, ours and NumPy's, and medians compared. Results are
-compared first: a fast wrong answer is no answer.
+Every workload, every peer that is installed (pip install graphc[bench]), in one run: results are
+compared with NumPy's first, then all take turns, and medians of their ratios are shown.
 """
 
 import argparse
-import statistics
-import subprocess
+import json
+import os
 import sys
-from time import perf_counter
+from pathlib import Path
 
-import numpy as np
-
-import graphc as gc
-
-
-def seconds(work):
-    start = perf_counter()
-    work()
-    return perf_counter() - start
+from .measure import measure, workers_for
+from .peers import OURS, PEERS
+from .table import best, data, document
+from .workloads import ROWS
 
 
-def median_of(work, rounds=5):
-    return statistics.median(seconds(work) for _ in range(rounds))
+def chosen_peers(text: str) -> list[str]:
+    """The peers asked for, in their own order; of all peers, those that are installed."""
+    asked = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in asked if name not in PEERS]
+    if unknown:
+        raise SystemExit(f"no peer {', '.join(unknown)}: there are {', '.join(PEERS)}")
+    wanted = [name for name in PEERS if not asked or name in (OURS, *asked)]
+    for name in wanted:
+        if PEERS[name].lacking:
+            print(f"without {name}: no {', '.join(PEERS[name].lacking)}", file=sys.stderr)
+    return [name for name in wanted if not PEERS[name].lacking]
 
 
-# -- building ---------------------------------------------------------------------------------
+def main(arguments: list[str] | None = None) -> int:
+    """Measure and print; 1 if a result of ours was wrong."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", default="", help="rows with one of these texts, by commas")
+    parser.add_argument("--peers", default="", help="by commas; all that are installed otherwise")
+    parser.add_argument("--json", type=Path, help="a file for everything that was measured")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--limit", type=float, default=60, help="seconds for a peer to compile")
+    parser.add_argument("--seconds", type=float, default=6, help="for the rounds of one row")
+    parser.add_argument("--list", action="store_true", help="print the names of the rows")
+    options = parser.parse_args(arguments)
 
-
-def importing():
-    subprocess.run([sys.executable, "-c", "import graphc"], check=True)
-
-
-def network():
-    n = gc.dim("n")
-    X, Y = gc.input("X", (n, 784)), gc.input("Y", (n, 10))
-    W1, W2 = gc.input("W1", (784, 256)), gc.input("W2", (256, 10))
-    scores = gc.relu(X @ W1) @ W2
-    loss = -gc.sum(Y * gc.log_softmax(scores)) / n + 1e-4 * (gc.sum(W1**2) + gc.sum(W2**2))
-    gc.compile([loss, gc.grad(loss, [W1, W2])])
-
-
-def chain(depth):
-    x, w, b = (gc.input(name, ()) for name in "xwb")
-    v = x
-    for _ in range(depth):
-        v = gc.tanh(w * v + b)
-    gc.compile(gc.grad(v, x))(0.1, 0.9, 0.1)
-
-
-BUILDS = {
-    "import graphc, in a new process": importing,
-    "network 784-256-10: build, grad, compile": network,
-    "chain of 1,000 layers: build, grad, compile, call": lambda: chain(1_000),
-    "chain of 10,000 layers: build, grad, compile, call": lambda: chain(10_000),
-}
-
-
-# -- calls: a workload is our function, NumPy's, and arguments for both ---------------------------
-
-
-def elementwise(size):
-    x, y = gc.input("x", ("n",)), gc.input("y", ("n",))
-    z = gc.sum(gc.tanh(x * y) * gc.exp(-(x**2)) + gc.log1p(y**2))
-
-    def by_hand(x, y):
-        t, e, q = np.tanh(x * y), np.exp(-x * x), 1 + y * y
-        s = (1 - t * t) * e
-        return np.sum(t * e + np.log(q)), s * y - 2 * x * t * e, s * x + 2 * y / q
-
-    rng = np.random.default_rng(0)
-    return gc.compile((z, *gc.grad(z, [x, y]))), by_hand, rng.normal(size=(2, size))
-
-
-def logistic():
-    X, y, w = gc.input("X", ("n", "d")), gc.input("y", ("n",)), gc.input("w", ("d",))
-    loss = gc.mean(gc.softplus(-y * (X @ w)))
-
-    def by_hand(X, y, w):
-        m = -y * (X @ w)
-        s = 1 / (1 + np.exp(-m))
-        return np.mean(np.logaddexp(0, m)), (-y * s / len(y)) @ X
-
-    rng = np.random.default_rng(0)
-    X_, w_ = rng.normal(size=(10_000, 50)), rng.normal(size=50)
-    y_ = np.sign(rng.normal(size=10_000))
-    return gc.compile((loss, gc.grad(loss, w))), by_hand, (X_, y_, w_)
-
-
-CALLS = {
-    "tanh(xy) exp(-x^2) + log1p(y^2), 1,000 elements": lambda: elementwise(1_000),
-    "tanh(xy) exp(-x^2) + log1p(y^2), 1,000,000 elements": lambda: elementwise(1_000_000),
-    "logistic regression, 10,000 x 50": logistic,
-}
-
-
-def by_turns(ours, numpys, arguments, rounds=15):
-    """Median times of one call of each, the two taking turns."""
-    for a, b in zip(ours(*arguments), numpys(*arguments), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
-    repeats = max(1, int(0.01 / seconds(lambda: numpys(*arguments))))
-    times = [], []
-    for _ in range(rounds):
-        for f, found in zip((ours, numpys), times, strict=True):
-            found.append(seconds(lambda f=f: [f(*arguments) for _ in range(repeats)]) / repeats)
-    return tuple(map(statistics.median, times))
-
-
-def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks")
-    parser.add_argument("--only", default="", help="run what has this text in its name")
-    only = parser.parse_args().only
-    print("| build | s |\n|---|---|")
-    for name, build in BUILDS.items():
-        if only in name:
-            print(f"| {name} | {median_of(build, 3):.3f} |")
-    print("\n| value and gradient | graphc, ms | NumPy, ms | NumPy / graphc |\n|---|---|---|---|")
-    for name, workload in CALLS.items():
-        if only in name:
-            ours, numpys = by_turns(*workload())
-            print(f"| {name} | {1e3 * ours:.3f} | {1e3 * numpys:.3f} | {numpys / ours:.2f} |")
+    texts = options.only.split(",")
+    rows = [row for name, row in ROWS.items() if any(text.strip() in name for text in texts)]
+    if options.list or not rows:
+        print("\n".join(ROWS))
+        return 0 if options.list else 2
+    peers, measured = chosen_peers(options.peers), []
+    with workers_for(peers, options.threads) as workers:
+        for count, row in enumerate(rows, 1):
+            measured.append(measure(row, workers, options.limit, options.seconds))
+            ratio = best(measured[-1])
+            tail = "" if ratio is None else f": best peer / ours {ratio:.2f}"
+            print(f"{count} of {len(rows)}, {row.name}{tail}", file=sys.stderr)
+    print(document(measured, peers, options.threads))
+    if options.json:
+        options.json.write_text(json.dumps(data(measured, options.threads), indent=1))
+    return int(any(m.cells[OURS].is_wrong for m in measured))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""graphc beside its peers: `python -m benchmarks` measures, checks and prints a table."""
