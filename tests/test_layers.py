@@ -40,7 +40,7 @@ FLOORS = {
 }
 
 SYMPY = {"shapes.py", "meaning.py", "ops/elementwise.py"}
-SYMPY |= {"passes/audit.py", "passes/simplify.py", "check/exact.py"}
+SYMPY |= {"passes/audit.py", "passes/formulas.py", "passes/simplify.py", "check/exact.py"}
 OPTIONAL = {"networkx", "graphviz", "pygraphviz", "scipy", "rich"}
 
 

@@ -12,11 +12,14 @@ from .log import Log
 from .prune import prune
 from .rewrite import Rule, rewritten
 from .rules import RULES, STRICT
+from .simplify import simplify
 
 Mode = bool | Literal["strict"]
 Pass = Callable[[Graph, Log], Graph]
 
-__all__ = ["PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "strict_rules"]
+__all__ = [
+    "PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "simplify", "strict_rules",
+]  # fmt: skip
 
 
 def rules(graph: Graph, log: Log) -> Graph:
@@ -38,7 +41,7 @@ def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {
     False: (prune, fold),
     "strict": (prune, fold, strict_rules),
-    True: (prune, fold, rules),
+    True: (prune, fold, rules, simplify),
 }
 
 

@@ -8,16 +8,17 @@ from typing import NamedTuple
 
 from ..ir import Graph
 from .cost import flops, peak_bytes
-from .rewrite import Rewrite
+from .rewrite import Refusal, Rewrite
 
 
 class LogStep(NamedTuple):
-    """One pass, the graph that it left, what it rewrote, and what it has to say."""
+    """One pass, the graph that it left, what it rewrote, has to say, and was refused."""
 
     name: str
     graph: Graph
     rewrites: tuple[Rewrite, ...] = ()
     notes: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
 
 class Log:
@@ -41,8 +42,9 @@ class Log:
         graph: Graph,
         rewrites: Iterable[Rewrite] = (),
         notes: Iterable[str] = (),
+        refusals: Iterable[Refusal] = (),
     ) -> None:
-        self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(notes)))
+        self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(notes), tuple(refusals)))
 
     @property
     def table(self) -> str:
@@ -60,12 +62,15 @@ class Log:
 
     @property
     def story(self) -> str:
-        """Each rewrite as an equation with the user's line; equal ones are counted."""
+        """Each rewrite as an equation with the user's line, and each that was refused; equal ones
+        are counted.
+        """
         lines = []
         for step in self.steps:
-            if step.rewrites:
+            told: list[Rewrite | Refusal] = [*step.rewrites, *step.refusals]
+            if told:
                 lines.append(f"{step.name}:")
-            for (text, place), count in Counter((str(r), r.place) for r in step.rewrites).items():
+            for (text, place), count in Counter((str(r), r.place) for r in told).items():
                 times = f"  ({count} times)" if count > 1 else ""
                 lines.append(f"    {text}{times}" + (f"   {place}" if place else ""))
         return "\n".join(lines)

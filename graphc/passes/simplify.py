@@ -1,7 +1,7 @@
 """simplify: elementwise regions through sympy, and back where that is cheaper and audited.
 
 A region is written in canonical symbols, so that equal layers are one region; what was found for
-one is remembered for the process. sympy sees bounded expressions, under a lock, within a budget.
+one is remembered for the process. sympy sees bounded formulas, under a lock, within a budget.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -18,97 +18,138 @@ from ..errors import GraphcError
 from ..ir import OPS, Graph, Node, building_for, topo, with_inputs
 from ..meaning import recipe
 from ..shapes import tensor
-from .audit import Mode, audit
+from .audit import audit
 from .cost import weight
 from .facts import ANYTHING, Interval, interval
+from .formulas import OPEN, applied, forms, written
 from .log import Log
-from .rewrite import Rewrite, adopt, fitted, observed, sign_is_seen
+from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
+from .rules import RULES
 
-# Seconds for a compilation. A region is bounded by its size, not by the clock: what becomes of it
-# must not depend on how busy the machine is.
+# Seconds for all searches of a compilation: far more than they take. What becomes of a region must
+# not depend on how busy the machine is, so its own bounds are counts: of nodes, of values that it
+# is a function of, of forms, and of points that are compared with exact arithmetic.
 BUDGET = 2.0
-_MOST_NODES, _MOST_SYMBOLS, _NEAR = 16, 3, 4
+_MOST_NODES, _MOST_VALUES, _NEAR = 16, 5, 4
+# A region that became another may be a part of a larger one, which may change once more.
+_ROUNDS = 3
 
-# How much more a stable form may cost, and the error in ulp that makes a form unstable.
-_STABLE, _WRONG = 4.0, 1e6
+# A form must be as good wherever what surrounds the region magnifies its error: closer than what
+# is promised for a whole program.
+_TIMES, _PLUS = 2.0, 1.0
+# The error in ulp from which on a form is wrong, and up to which another is right.
+_WRONG, _RIGHT = 1e6, 1e3
+# What one number costs beside one element of a tensor.
+_SCALAR = 1 / 64
 
-# What sympy may see; anything else is a symbol to it.
-_OPEN = {
-    "add", "subtract", "multiply", "divide", "negative", "square", "reciprocal", "exp", "log",
-    "sqrt", "sinh", "cosh", "tanh", "sigmoid", "power",
-}  # fmt: skip
-# A region is worth sympy's time when it holds one of these, or a quotient.
-_WORTH_IT = {"exp", "log", "sqrt", "sinh", "cosh", "divide", "reciprocal", "power"}
+# A region is worth sympy's time when it holds one of these, or a sum with something in common.
+_WORTH_IT = {"exp", "log", "sqrt", "sinh", "cosh", "cos", "divide", "reciprocal", "power"}
+
+# What sympy makes of 1 / (x - x), and of the root of a negative number.
+_NO_NUMBERS = (sp.zoo, sp.nan, sp.oo, sp.I)
 
 _sympy = threading.Lock()
 
 
 class Found(NamedTuple):
-    """What was found for a region: a graph on placeholders (None: nothing better), and why."""
+    """What was found for a region: a graph on placeholders (None: nothing better), the equation,
+    and the forms that were refused.
+    """
 
-    after: Node | None
-    reason: str
+    after: Node | None = None
+    equation: str = ""
+    refused: tuple[str, ...] = ()
 
 
-# Regions by their structure, for all compilations of the process. Placeholders keep graphs alive.
+# Regions by their structure, for all compilations of the process; the oldest make place for new.
 _memo: dict[Any, Found] = {}
 _MEMO_SIZE = 4096
 
 
-def simplify(graph: Graph, log: Log, mode: Mode = True, budget: float = BUDGET) -> Graph:
-    """Rewrite elementwise regions where the new text is cheaper and the audit holds."""
+def simplify(graph: Graph, log: Log, budget: float = BUDGET) -> Graph:
+    """Rewrite elementwise regions where the new text is cheaper or stabler and the audit holds."""
     deadline = time.perf_counter() + budget
+    for k in range(_ROUNDS):
+        found, rewrites, refusals, is_late = _round(graph, deadline)
+        notes = [f"simplify stopped: its budget of {budget:g} s was spent"] if is_late else []
+        if rewrites or notes or k == 0:
+            log.add("simplify", found, rewrites, notes, refusals)
+        if not rewrites or is_late:
+            break
+        graph, fired = rewritten(found, RULES)
+        log.add("rules", graph, fired)
+    return graph
+
+
+Round = tuple[Graph, list[Rewrite], list[Refusal], bool]
+
+
+def _round(graph: Graph, deadline: float) -> Round:
+    """Every region once: the graph, what was rewritten and refused, and whether time is up."""
     rewrites: list[Rewrite] = []
-    notes: list[str] = []
-    watched = observed(graph) | sign_is_seen(graph)
-    uses: dict[Node, int] = dict.fromkeys(graph.outputs, 1)
-    for v in graph.nodes:
-        for x in set(v.inputs):
-            uses[x] = uses.get(x, 0) + 1
-    roots = {v for v in graph.nodes if _is_root(v, graph)}
-    near = _distances(graph)
+    refusals: list[Refusal] = []
+    is_late = False
     new: dict[Node, Node] = {}
+    roots, uses = _roots(graph), _uses(graph)
     with building_for(graph.outputs[0]) as belonging_to:
         for v in graph.nodes:
             inputs = tuple([new[x] for x in v.inputs])
-            node = v if inputs == v.inputs else with_inputs(v, inputs)
-            if node is v and near.get(v, _NEAR) < _NEAR and v not in watched and v in roots:
-                if time.perf_counter() > deadline:
-                    notes = [f"simplify stopped: its budget of {budget:g} s was spent"]
-                else:
-                    belonging_to(v)
-                    found = _better(v, mode, uses)
-                    if found is not None:
-                        adopt(found[0], v)
-                        rewrites.append(Rewrite("region", found[1], v, found[0]))
-                        node = found[0]
-            new[v] = node
-    if not rewrites:
-        result = graph
-    else:
-        result = Graph([new[v] for v in graph.outputs], graph.parameters)
-    log.add("simplify", result, rewrites, notes)
-    return result
+            new[v] = v if inputs == v.inputs else with_inputs(v, inputs)
+            if new[v] is not v or v not in roots:
+                continue
+            belonging_to(v)
+            found = _searched(v, uses, deadline)
+            if found is None:
+                is_late = True
+                continue
+            refusals += [Refusal(text, v) for text in found[1].refused]
+            if found[0] is not None:
+                adopt(found[0], v)
+                rewrites.append(Rewrite("region", found[1].equation, v, found[0]))
+                new[v] = found[0]
+    if rewrites:
+        graph = Graph([new[v] for v in graph.outputs], graph.parameters)
+    return graph, rewrites, refusals, is_late
 
 
-def _distances(graph: Graph) -> dict[Node, int]:
-    """How far back the nearest op that is worth sympy's time is, within open ops."""
-    far: dict[Node, int] = {}
+def _roots(graph: Graph) -> set[Node]:
+    """Where regions end: at what no open op alone carries on, near something worth sympy's time."""
+    seen: set[Node] | None = None
+    found, far = set(), {}
     for v in graph.nodes:
-        if v.op.name in _WORTH_IT:
+        if v.op.name not in OPEN:
+            continue
+        if v.op.name in _WORTH_IT or _has_common_factor(v):
             far[v] = 0
-        elif v.op.name in _OPEN:
+        else:
             far[v] = 1 + min((far.get(x, _NEAR) for x in v.inputs), default=_NEAR)
-    return far
+        if far[v] >= _NEAR or not v.type.is_float:
+            continue
+        users = graph.consumers(v)
+        if len(users) == 1 and users[0].op.name in OPEN and v not in graph.outputs:
+            continue
+        if seen is None:
+            seen = observed(graph) | sign_is_seen(graph)
+        if v not in seen:
+            found.add(v)
+    return found
 
 
-def _is_root(v: Node, graph: Graph) -> bool:
-    """Whether a region ends here: no consumer carries it on."""
-    if v.op.name not in _OPEN or not v.type.is_float:
+def _has_common_factor(v: Node) -> bool:
+    """Whether v is a sum of two products of one value, or of two squares."""
+    if v.op.name not in ("add", "subtract"):
         return False
-    return v in graph.outputs or any(c.op.name not in _OPEN for c in graph.consumers(v)) or (
-        len(graph.consumers(v)) > 1
-    )
+    a, b = (x.inputs if x.op.name in ("multiply", "square") else () for x in v.inputs)
+    return not set(a).isdisjoint(b) or (len(a), len(b)) == (1, 1)
+
+
+def _uses(graph: Graph) -> dict[Node, int]:
+    """How many consumers each node has; the caller is one."""
+    found: dict[Node, int] = dict.fromkeys(graph.outputs, 1)
+    for v in graph.nodes:
+        for x in set(v.inputs):
+            found[x] = found.get(x, 0) + 1
+    return found
 
 
 class Region(NamedTuple):
@@ -118,33 +159,41 @@ class Region(NamedTuple):
     nodes: tuple[Node, ...]
     boundary: tuple[Node, ...]
 
+    @property
+    def values(self) -> list[Node]:
+        return [x for x in self.boundary if _small_number(x) is None]
 
-def _better(root: Node, mode: Mode, uses: dict[Node, int]) -> tuple[Node, str] | None:
-    """A cheaper node for the root of a region, and the equation, if there is one."""
+
+def _searched(
+    root: Node, uses: dict[Node, int], deadline: float
+) -> tuple[Node | None, Found] | None:
+    """A better node for the root of a region (None: there is none) and why; None when late."""
     cut = _cut(root)
     if cut is None:
-        return None
-    symbols = [b for b in cut.boundary if not _small_integer(b)]
-    if not 1 <= len(symbols) <= _MOST_SYMBOLS or any(x.dtype != root.dtype for x in symbols):
-        return None
-    if not any(v.op.name in _WORTH_IT for v in cut.nodes):
-        return None
-    facts = tuple(interval(x) for x in symbols)
+        return None, Found()
+    values = cut.values
+    if not 1 <= len(values) <= _MOST_VALUES or any(x.dtype != root.dtype for x in values):
+        return None, Found()
     # What is used elsewhere too stays: it is no gain to do without it here.
     kept = _kept(cut, uses)
-    key = (_structure(cut, symbols), facts, kept, mode)
+    facts = tuple(interval(x) for x in values)
+    key = (_structure(cut), facts, kept)
     found = _memo.get(key)
     if found is None:
+        if time.perf_counter() > deadline:
+            return None
         with _sympy:
-            found = _memo.get(key) or _search(cut, symbols, facts, kept, mode)
-            if len(_memo) < _MEMO_SIZE:
+            found = _memo.get(key)
+            if found is None:
+                found = _search(cut, facts, kept)
+                if len(_memo) >= _MEMO_SIZE:
+                    del _memo[next(iter(_memo))]
                 _memo[key] = found
     if found.after is None:
-        return None
-    places = _placeholders(len(symbols), root.dtype.name)
-    built = _transplant(found.after, dict(zip(places, symbols, strict=True)))
-    fit = fitted(built, root)
-    return None if fit is None or fit is root else (fit, found.reason)
+        return None, found
+    places = _placeholders(_kinds(cut), root.dtype.name)
+    fit = fitted(_transplant(found.after, dict(zip(places, values, strict=True))), root)
+    return (None if fit is root else fit), found
 
 
 def _cut(root: Node) -> Region | None:
@@ -153,34 +202,25 @@ def _cut(root: Node) -> Region | None:
     waiting = list(root.inputs)
     while waiting and len(inside) < _MOST_NODES:
         v = waiting.pop(0)
-        if v not in inside and v.op.name in _OPEN and v.dtype == root.dtype:
+        if v not in inside and v.op.name in OPEN and v.dtype == root.dtype:
             inside[v] = None
             waiting.extend(v.inputs)
     if len(inside) < 2:
         return None
-    order: list[Node] = []
-    done: set[Node] = set()
-    stack = [root]
-    while stack:
-        v = stack.pop()
-        if v in done:
-            continue
-        missing = [x for x in v.inputs if x in inside and x not in done]
-        if missing:
-            stack += [v, *missing]
-        else:
-            done.add(v)
-            order.append(v)
-    boundary = dict.fromkeys(x for v in order for x in v.inputs if x not in inside)
+    outside = {x for v in inside for x in v.inputs if x not in inside}
+    order = topo([root], beyond=outside)
+    boundary = dict.fromkeys(x for v in order for x in v.inputs if x in outside)
     return Region(root, tuple(order), tuple(boundary))
 
 
-def _small_integer(v: Node) -> bool:
-    """0, 1, 2, ... stand as they are; any other number is a symbol, so that no digit is lost."""
-    if v.op.name != "constant" or v.ndim:
-        return False
+def _small_number(v: Node) -> Any:
+    """1, -3, 0.25 stand as they are; any other number is a symbol, so that no digit is lost."""
+    if v.op.name != "constant" or v.ndim or not v.type.is_float:
+        return None
     value = v.attrs["value"].array.item()
-    return bool(value == int(value) and abs(value) <= 8) if abs(value) < 1e9 else False
+    if abs(value) <= 8 and value * 4 == int(value * 4) and value != 0:
+        return sp.Rational(int(value * 4), 4)
+    return None
 
 
 def _kept(cut: Region, uses: dict[Node, int]) -> tuple[int, ...]:
@@ -197,70 +237,90 @@ def _kept(cut: Region, uses: dict[Node, int]) -> tuple[int, ...]:
     return tuple(k for k, v in enumerate(cut.nodes) if v in kept)
 
 
-def _structure(cut: Region, symbols: list[Node]) -> Any:
+def _structure(cut: Region) -> Any:
     """A region up to the names of its boundary: equal layers have equal structures."""
-    at: dict[Node, Any] = {x: f"x{k}" for k, x in enumerate(symbols)}
-    lines = []
+    values = cut.values
+    at: dict[Node, Any] = {x: f"x{k}" for k, x in enumerate(values)}
+    lines: list[Any] = []
     for x in cut.boundary:
         if x not in at:
             at[x] = x.attrs["value"].array.item()
     for k, v in enumerate(cut.nodes):
         lines.append((v.op.name, *(at[x] for x in v.inputs)))
         at[v] = k
-    return tuple(lines), cut.root.dtype.name
+    return tuple(lines), _kinds(cut), cut.root.dtype.name
 
 
-@functools.cache
-def _placeholders(count: int, dtype: str) -> tuple[Node, ...]:
-    """Inputs that stand for the boundary of a region."""
-    type_ = tensor(("k",), dtype)
-    return tuple(OPS["input"](name=f"region {k}", type=type_) for k in range(count))
+def _kinds(cut: Region) -> tuple[bool, ...]:
+    """Which of the values are as large as the result; the others cost next to nothing."""
+    return tuple(x.shape == cut.root.shape for x in cut.values)
+
+
+@functools.lru_cache(maxsize=1024)
+def _placeholders(kinds: tuple[bool, ...], dtype: str) -> tuple[Node, ...]:
+    """Inputs that stand for the values of a region."""
+    full, scalar = tensor(("k",), dtype), tensor((), dtype)
+    return tuple(
+        OPS["input"](name=f"x{k}", type=full if is_full else scalar)
+        for k, is_full in enumerate(kinds)
+    )
 
 
 def _transplant(v: Node, places: dict[Node, Node]) -> Node:
     """A graph on placeholders, built on others."""
     new = dict(places)
-    for u in topo([v]):
-        if u not in new:
-            new[u] = u.op(*(new[x] for x in u.inputs), **u.attrs) if u.inputs else u
+    for u in topo([v], beyond=places):
+        new[u] = u.op(*(new[x] for x in u.inputs), **u.attrs) if u.inputs else u
     return new[v]
 
 
 # -- the search -------------------------------------------------------------------------------
 
-def _search(
-    cut: Region, symbols: list[Node], facts: tuple[Interval, ...], kept: tuple[int, ...], mode: Mode
-) -> Found:
-    """The cheapest candidate that passes the audit, within the region's budget."""
-    places = _placeholders(len(symbols), cut.root.dtype.name)
-    letters = [_symbol(k, fact) for k, fact in enumerate(facts)]
-    new: dict[Node, Node] = dict(zip(symbols, places, strict=True))
-    formulas: dict[Node, Any] = dict(zip(places, letters, strict=True))
+def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
+    """The cheapest form that passes the audit, and a stable one before those that are not."""
+    values = cut.values
+    places = _placeholders(_kinds(cut), cut.root.dtype.name)
+    letters = tuple(_symbol(k, fact) for k, fact in enumerate(facts))
+    new: dict[Node, Node] = dict(zip(values, places, strict=True))
+    formulas: dict[Node, Any] = dict(zip(values, letters, strict=True))
     for x in cut.boundary:
         if x not in new:
-            new[x] = x
-            formulas[x] = sp.Integer(int(x.attrs["value"].array.item()))
+            new[x], formulas[x] = x, _small_number(x)
+    for v in cut.nodes:
+        new[v] = v.op(*(new[x] for x in v.inputs), **v.attrs)
+        formulas[v] = applied(v.op.name, *(formulas[x] for x in v.inputs))
+    before, formula = new[cut.root], formulas[cut.root]
+    if not formula.is_finite and formula.has(*_NO_NUMBERS):
+        return Found()
+    free = {new[cut.nodes[k]] for k in kept}
+    price = _price(before, free)
+    best, rank, equation, refused = None, (True, price), "", []
+    known = dict(zip(places, facts, strict=True))
+    for form, candidate in forms(formula):
+        built = _built(candidate, letters, places)
+        if built is None or built is before or built.dtype != before.dtype:
+            continue
+        cost = _price(built, free)
+        if cost > form.worth * price or (False, cost) >= rank:
+            continue
+        verdict = audit(before, built, places, True, known, times=_TIMES, plus=_PLUS)
+        text = f"{_text(before)} = {_text(built)} ({form.name}"
+        is_stabler = verdict.before > _WRONG and verdict.after < _RIGHT
+        if not verdict.holds:
+            refused.append(f"{text}; {verdict})")
+        elif (not is_stabler, cost) < rank:
+            best, rank = built, (not is_stabler, cost)
+            equation = f"{text}; cost {price:.3g} -> {cost:.3g}; {verdict})"
+    return Found(best, equation, tuple(refused))
+
+
+def _built(formula: Any, letters: tuple[Any, ...], places: tuple[Node, ...]) -> Node | None:
+    """The nodes of a formula as the rules leave them; None where no op of ours says it."""
     try:
-        for v in cut.nodes:
-            new[v] = v.op(*(new[x] for x in v.inputs), **v.attrs)
-            formulas[new[v]] = v.op.meaning(*(formulas[x] for x in new[v].inputs))
-        before = new[cut.root]
-        free = {new[cut.nodes[k]] for k in kept}
-        best, price, reason = None, _price(before, free), ""
-        for name, candidate in _candidates(formulas[before]):
-            built = recipe(candidate, tuple(letters)).build(places, cut.root.dtype)
-            # A stable form may cost more than one that overflows.
-            limit = _STABLE * price if name == "sigmoid" and best is None else price
-            if built.type != before.type or _price(built, free) >= limit:
-                continue
-            verdict = audit(before, built, places, mode, dict(zip(places, facts, strict=True)))
-            is_stabler = verdict.before > _WRONG > verdict.after
-            if verdict.holds and (is_stabler or _price(built, free) < price):
-                best, price = built, _price(built, free)
-                reason = f"{formulas[before]} = {candidate} ({name}; {verdict})"
-        return Found(best, reason)
-    except (GraphcError, ArithmeticError, AttributeError, TypeError, ValueError, RecursionError):
-        return Found(None, "")  # sympy, or no op of ours, can say it
+        node = recipe(written(formula), letters).build(places, places[0].dtype)
+    except (GraphcError, TypeError, ValueError, OverflowError):
+        return None
+    return rewritten(Graph([node]), RULES)[0].outputs[0]
 
 
 def _symbol(k: int, fact: Interval) -> Any:
@@ -272,93 +332,32 @@ def _symbol(k: int, fact: Interval) -> Any:
     return sp.Symbol(f"x{k}", **known)
 
 
-def _price(v: Node, free: set[Node]) -> float:
+def _price(v: Node, free: Iterable[Node]) -> float:
     """What it takes to compute v by the measured table, when some nodes are there already."""
-    total, seen, stack = 0.0, set(free), [v]
-    while stack:
-        u = stack.pop()
-        if u not in seen:
-            seen.add(u)
-            total += weight(u)
-            stack.extend(u.inputs)
-    return total
+    needed = topo([v], beyond=set(free))
+    return sum(weight(u) * (1 if u.ndim else _SCALAR) for u in needed)
 
 
-_sigmoid = sp.Function("sigmoid")
+_INFIX = {
+    "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
+    "negative": "(-{})", "square": "{}**2", "reciprocal": "(1 / {})",
+}  # fmt: skip
+_LONGEST = 120
 
 
-def _with_sigmoids(e: Any) -> Any:
-    """exp(a) / (1 + exp(a)) and 1 / (1 + exp(a)) as sigmoids, in any power."""
-
-    def is_one_plus_exp(f: Any) -> bool:
-        base = f.base if f.is_Pow else f
-        return bool(
-            f.is_Pow and f.exp.is_Integer and f.exp.is_negative
-            and base.is_Add and len(base.args) == 2 and base.args[0] == 1
-            and isinstance(base.args[1], sp.exp)
-        )  # fmt: skip
-
-    def with_sigmoid(product: Any) -> Any:
-        factors = list(sp.Mul.make_args(product))
-        result = []
-        for f in factors:
-            if is_one_plus_exp(f):
-                result.append(_sigmoid(-f.base.args[1].args[0]) ** (-f.exp))
-            else:
-                result.append(f)
-        whole = sp.Mul(*result)
-        for f in factors:
-            # exp(a) * sigmoid(-a) = sigmoid(a)
-            if isinstance(f, sp.exp) and whole.has(_sigmoid(-f.args[0])):
-                whole = whole / f / _sigmoid(-f.args[0]) * _sigmoid(f.args[0])
-        return whole
-
-    return e.replace(
-        lambda f: (f.is_Mul or f.is_Pow) and any(map(is_one_plus_exp, sp.Mul.make_args(f))),
-        with_sigmoid,
-    )
-
-
-def _hyperbolic(e: Any) -> Any:
-    """sinh(a) / cosh(a) = tanh(a), also where both are written in exponentials."""
-    exponents = {f.args[0] for f in e.atoms(sp.exp)}
-    for a in sorted(exponents, key=sp.default_sort_key):
-        if -a in exponents and not a.could_extract_minus_sign():
-            t = sp.Dummy(positive=True)
-            ratio = sp.cancel(e.subs({sp.exp(a): t, sp.exp(-a): 1 / t}))
-            for known, function in (
-                ((t**2 - 1) / (t**2 + 1), sp.tanh(a)), ((t**2 + 1) / (t**2 - 1), 1 / sp.tanh(a)),
-                ((t - 1 / t) / 2, sp.sinh(a)), ((t + 1 / t) / 2, sp.cosh(a)),
-            ):  # fmt: skip
-                if sp.cancel(ratio - known) == 0:
-                    return function
-    return e
-
-
-def _ratios(e: Any) -> Any:
-    """sinh(a) / cosh(a) = tanh(a)."""
-    for f in e.atoms(sp.sinh):
-        a = f.args[0]
-        e = e.subs(sp.sinh(a) / sp.cosh(a), sp.tanh(a))
-    return e
-
-
-_REWRITES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
-    ("canonical", lambda e: e),
-    ("sigmoid", _with_sigmoids),
-    ("tanh", _hyperbolic),
-    ("sinh/cosh", _ratios),
-    ("powsimp", sp.powsimp),
-    ("cancel", sp.cancel),
-    ("factor", sp.factor_terms),
-)
-
-
-def _candidates(e: Any) -> Iterator[tuple[str, Any]]:
-    """Each rewrite of an expression, without those that change nothing."""
-    seen = set()
-    for name, change in _REWRITES:
-        changed = change(e)
-        if changed not in seen:
-            seen.add(changed)
-            yield name, changed
+def _text(v: Node) -> str:
+    """One side of an equation as people write it, what is long left out."""
+    found: dict[Node, str] = {}
+    for u in topo([v]):
+        if u.op.name == "constant":
+            found[u] = f"{u.attrs['value'].array.item():g}"
+        elif u.op.name == "input":
+            found[u] = str(u.name)
+        else:
+            parts = [found[x] for x in u.inputs]
+            pattern = _INFIX.get(u.op.name)
+            bare = ", ".join(part[1:-1] if part.startswith("(") else part for part in parts)
+            text = pattern.format(*parts) if pattern else f"{u.op.name}({bare})"
+            found[u] = text if len(text) <= _LONGEST else "(...)"
+    text = found[v]
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
