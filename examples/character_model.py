@@ -2,6 +2,8 @@
 time.
 
 One of the four objectives that automatic differentiation is usually measured on.
+
+    python examples/character_model.py [folder] [characters]
 """
 
 import sys
@@ -56,7 +58,7 @@ def problem(steps=1024, layers=1, width=4, seed=0):
 
 
 if __name__ == "__main__":
-    values = problem()
+    values = problem(steps=int(sys.argv[2]) if len(sys.argv) > 2 else 1024)
     both = gc.value_and_grad(objective, argnums=(0, 1))
     start = time.perf_counter()
     value, slopes = both(*values)

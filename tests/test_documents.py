@@ -19,6 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+SMALLER = {"character_model": ["128"], "ways_compared": ["16"]}  # what takes long, on less
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
@@ -76,7 +77,7 @@ def test_the_links_of_a_document_lead_somewhere(document):
 def test_an_example_runs(example, tmp_path, monkeypatch, capfd):
     """Examples are what people copy first. In this process, which has imported all they need."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path)])
+    monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path), *SMALLER.get(example.stem, [])])
     runpy.run_path(str(example), run_name="__main__")
     printed, complaints = capfd.readouterr()
     assert printed and not complaints
