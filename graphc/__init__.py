@@ -14,6 +14,7 @@ from .autodiff import (
     vectorize,
     vjp,
 )
+from .check import Report, check
 from .compile import Function, compile
 from .draw import Drawing, draw, tree
 from .errors import (
@@ -29,6 +30,7 @@ from .errors import (
     NotConcrete,
     NotDifferentiable,
     ShapeError,
+    WrongGradient,
 )
 from .evaluate import evaluate
 from .explain import Explanation, explain
@@ -184,6 +186,7 @@ __all__ = [
     "BindError",
     "broadcast_to",
     "ceil",
+    "check",
     "clip",
     "compile",
     "concat",
@@ -288,6 +291,7 @@ __all__ = [
     "prod",
     "reciprocal",
     "relu",
+    "Report",
     "reshape",
     "round",
     "scatter_add",
@@ -332,6 +336,7 @@ __all__ = [
     "vjp",
     "vmap",
     "where",
+    "WrongGradient",
     "zeros",
     "zeros_like",
 ]

@@ -184,3 +184,7 @@ class MissingInput(BindError, KeyError):
 
 class InvalidGraph(GraphcError, ValueError):
     """A graph that breaks an invariant of the IR: not the user's mistake but ours."""
+
+
+class WrongGradient(GraphcError, AssertionError):
+    """A gradient that differs from the derivative by more than rounding explains."""

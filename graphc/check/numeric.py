@@ -162,19 +162,24 @@ def jump(
     and stays where it is not. It is followed down to where rounding hides it.
     """
     seen: list[tuple[float, Jump]] = []
-    taken = len(slope.trace)
+    taken, limit, is_hidden = len(slope.trace), 0.0, False
     further = ((2.0**-k, sides(2.0**-k)) for k in steps[taken:])
     for step, (h, (high, low, _)) in enumerate(itertools.chain(slope.trace, further)):
         right, left = (float(high) - base) / h, (base - float(low)) / h
         size = max(noise, EPS * max(abs(base), abs(float(high)), abs(float(low))))
-        if abs(right - left) <= 40 * size / h:
+        limit = 40 * size / h
+        is_hidden = abs(right - left) <= limit
+        if not is_hidden:
+            if np.isfinite(right - left):
+                seen.append((abs(right - left), Jump(left, right)))
+        elif step >= taken or (len(seen) >= _RUN and seen[-1][0] <= 4 * limit):
+            break
+        else:
             seen.clear()
-            if step >= taken:
-                break
-        elif np.isfinite(right - left):
-            seen.append((abs(right - left), Jump(left, right)))
     last = seen[-_RUN:]
-    is_kink = len(last) == _RUN and last[-1][0] >= last[0][0] / 2
+    # Where it vanishes long before rounding could hide it, there was a kink nearby, not here.
+    is_lost = is_hidden and bool(last) and last[-1][0] > 4 * limit
+    is_kink = len(last) == _RUN and last[-1][0] >= last[0][0] / 2 and not is_lost
     return last[-1][1] if is_kink else None
 
 

@@ -1,0 +1,257 @@
+"""gc.check: reverse mode, forward mode, exact arithmetic and differences, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import forms
+from ..autodiff.backprop import backprop, check_differentiable, pruned
+from ..errors import Disconnected, NotDifferentiable
+from ..ir import FUNCTIONS, OPS, Node
+from .locate import Finding, blame, strays
+from .numeric import Array
+from .plot import Curve
+from .point import Point, listing, point
+from .progress import watched
+from .report import Report, Row, worst
+from .sample import sampled
+from .ways import Coordinate, Ways
+
+
+def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int = 0) -> Report:
+    """Whether the gradient of z by some nodes is right, at a point: a `Report`.
+
+    Reverse mode is held against forward mode, against exact arithmetic (sympy's expressions at
+    more than 50 digits) and against numeric differences. A gradient is wrong where they differ by
+    more than rounding and their own uncertainty explain; then the first node whose own rule
+    disagrees is named. Inputs that `at` omits are drawn from what they were declared to be.
+
+    >>> import graphc as gc
+    >>> w = gc.input("w", (3,))
+    >>> report = gc.check(gc.sum(gc.tanh(w)), [w], at={w: [0.1, 0.2, 0.3]})
+    >>> report.ok, report.rows[0].verdict
+    (True, 'right')
+    """
+    parameters = forms.leaves(wrt)
+    check_differentiable(z, parameters)
+    notes = []
+    v = z
+    if z.shape:
+        weights = OPS["input"](name="weights of its elements", type=z.type, token=object())
+        v = FUNCTIONS["sum"](weights * z)
+        notes.append(f"{z.label} is {z.type}: a random combination of its elements was checked")
+    names = _names(parameters)
+    here = point([v, *parameters], at, seed)
+    try:
+        table = backprop(v, parameters)
+        gradients = [table[x] for x in parameters]
+        here = point([v, *gradients, *parameters], at, seed)
+    except (Disconnected, NotDifferentiable):
+        raise
+    except Exception:  # a rule that breaks down: whose?
+        finding = _Walk(v, here, seed).find(parameters).get("wrong")
+        if finding is None:
+            raise
+        rows = [_broken(x, name, finding) for x, name in zip(parameters, names, strict=True)]
+        return Report(_title(z, at), tuple(rows), (), ((),) * len(rows))
+    if here.drawn:
+        notes.append(here.drawn)
+    compared = [
+        _compared(v, x, g, here, name, seed)
+        for x, g, name in zip(parameters, gradients, names, strict=True)
+    ]
+    notes += _samples(compared)
+    if any(c.is_inexact for c in compared):
+        notes += sampled(v, parameters, here, seed)
+    walk = _Walk(v, here, seed)
+    return Report(
+        _title(z, at),
+        tuple(_row(c, walk) for c in compared),
+        tuple(notes),
+        tuple(c.curves for c in compared),
+    )
+
+
+def _title(z: Node, at: Any) -> str:
+    where = "a random point" if not at else "the given point"
+    return f"gradient of {z.label} : {z.type} at {where}"
+
+
+def _names(parameters: Sequence[Node]) -> list[str]:
+    """What to call each: its label, numbered where two are called the same."""
+    labels = [x.label for x in parameters]
+    return [
+        f"{label}_{labels[:k].count(label)}" if label in labels[:k] else label
+        for k, label in enumerate(labels)
+    ]
+
+
+class _Compared(NamedTuple):
+    """One parameter, and what each way gives for its elements."""
+
+    node: Node
+    name: str
+    size: int
+    coordinates: list[Coordinate]
+    is_inexact: bool  # too large, or not all of it has an exact meaning
+    curves: tuple[Curve, ...]
+    order: float | None
+
+    @property
+    def checked(self) -> int:
+        return sum(c.place is not None for c in self.coordinates)
+
+
+def _compared(
+    v: Node, x: Node, gradient: Node, here: Point, name: str, seed: int
+) -> _Compared:
+    size = int(np.size(here.values[x]))
+    if not np.all(np.isfinite(here.values[v])):
+        return _Compared(x, name, size, [], False, (), None)
+    ways = Ways(v, x, gradient, here.values, here.sizes, seed)
+    places = ways.places
+    exactly = ways.exact_places(places)
+    found = [
+        ways.coordinate(place, place in exactly) for place in watched(places, f"checking {name}")
+    ]
+    direction = ways.direction()
+    along = ways.along(direction)
+    if len(places) < size:
+        found.append(along)
+    curves, order = ways.curves(direction, along.best[0])
+    return _Compared(x, name, size, found, ways.exact is None, curves, order)
+
+
+def _samples(compared: Iterable[_Compared]) -> list[str]:
+    """Which parameters were sampled."""
+    names = [c.name for c in compared if c.coordinates and c.checked < c.size]
+    if not names:
+        return []
+    return [f"of {listing(names)} a random sample was checked, and all of it along one direction"]
+
+
+# -- verdicts ---------------------------------------------------------------------------------
+
+
+class _Walk:
+    """The search for the node to blame: once for each set of nodes that it may be among."""
+
+    def __init__(self, v: Node, here: Point, seed: int) -> None:
+        self.v, self.here, self.seed = v, here, seed
+        self.found: dict[Node, Finding | None] = {}
+
+    def find(self, targets: Sequence[Node]) -> dict[str, Finding]:
+        """The first finding of each kind on the way from some targets, inputs first."""
+        findings: dict[str, Finding] = {}
+        order = [u for u in pruned(self.v, targets) if u not in targets and u.inputs]
+        for u in watched(order, "looking for the node"):
+            if u not in self.found:
+                self.found[u] = blame(u, self.here.values, self.here.sizes, self.seed)
+            finding = self.found[u]
+            if finding is not None:
+                findings.setdefault(finding.kind, finding)
+            if "wrong" in findings:
+                break
+        return findings
+
+    def stray(self, x: Node) -> Finding | None:
+        """The first node whose NumPy text is not what its expression says."""
+        found = (strays(u, self.here.values, self.here.sizes) for u in pruned(self.v, [x])[1:])
+        return next((f for f in found if f is not None), None)
+
+    def leaves_the_domain(self, x: Node) -> Finding:
+        """The first node that is not finite though its operands are."""
+        values = self.here.values
+
+        def is_finite(u: Node) -> bool:
+            return not u.type.is_float or bool(np.all(np.isfinite(values[u])))
+
+        for u in pruned(self.v, [x]):
+            if not is_finite(u) and all(map(is_finite, u.inputs)):
+                index = tuple(int(k) for k in np.argwhere(~np.isfinite(values[u]))[0])
+                place = f" at {list(index)}" if index else ""
+                return Finding("outside", u, f"{u.op.name} is {values[u][index]}{place}")
+        return Finding("outside", self.v, f"its value is {values[self.v]}")
+
+
+def _row(compared: _Compared, walk: _Walk) -> Row:
+    """The verdict on one parameter, and the numbers where the difference is largest."""
+    if not compared.coordinates:
+        finding = walk.leaves_the_domain(compared.node)
+        return _numbers(compared, None, "outside", finding.node, finding.reason)
+    largest = max(abs(c.reverse) for c in compared.coordinates)
+    doubtful = [c for c in compared.coordinates if c.is_suspect or c.kink is not None]
+    verdict, node, reason = "right", None, ""
+    if doubtful:
+        verdict, node, reason = _explained(compared, doubtful, walk)
+    if verdict == "right" and not all(c.is_known(largest) for c in compared.coordinates):
+        verdict = "noisy"
+        reason = "rounding hides all but a few digits: the ways agree as far as they are known"
+    chosen = doubtful if verdict in ("wrong", "kink", "outside") else compared.coordinates
+    return _numbers(compared, max(chosen, key=_apart), verdict, node, reason)
+
+
+def _apart(c: Coordinate) -> float:
+    difference = c.difference
+    return difference if difference == difference else float("inf")
+
+
+def _explained(
+    compared: _Compared, doubtful: Sequence[Coordinate], walk: _Walk
+) -> tuple[str, Node | None, str]:
+    """What is behind a difference or a kink: verdict, node, reason."""
+    suspect = [c for c in doubtful if c.is_suspect]
+    findings = walk.find([compared.node])
+    stray = None
+    if suspect and "wrong" not in findings:
+        stray = walk.stray(compared.node)
+    finding = findings.get("wrong") or stray or findings.get("kink")
+    if finding is None and not all(np.isfinite(c.reverse) for c in suspect):
+        finding = findings.get("outside")
+    if finding is not None:
+        return finding.kind, finding.node, finding.reason
+    if any(c.is_refuted for c in suspect):
+        reason = "the ways differ, though the rule of each node agrees with its differences"
+        return "wrong", None, reason
+    if suspect:
+        return "noisy", None, "the ways differ, by no more than rounding may explain"
+    return "right", None, ""
+
+
+def _broken(x: Node, name: str, finding: Finding) -> Row:
+    nothing = _Compared(x, name, 0, [], False, (), None)
+    return _numbers(nothing, None, "wrong", finding.node, finding.reason)
+
+
+_NAN = float("nan")
+
+
+def _numbers(
+    compared: _Compared, c: Coordinate | None, verdict: str, node: Node | None, reason: str
+) -> Row:
+    name, kind = compared.name, repr(compared.node.type)
+    if c is None:
+        return Row(
+            name, kind, verdict, 0, compared.size, None, _NAN, None, None, None, "-",
+            _NAN, _NAN, _NAN, _NAN, None, node, reason,
+        )  # fmt: skip
+    best = c.best[0]
+    return Row(
+        name, kind, verdict, compared.checked, compared.size, c.place,
+        c.reverse, c.forward, c.exact, c.numeric, c.method, c.uncertainty,
+        c.difference, c.difference / abs(best) if best else (0.0 if not c.difference else np.inf),
+        _ulps(c.difference, best, compared.node), compared.order, node, reason,
+    )  # fmt: skip
+
+
+def _ulps(difference: float, best: float, x: Node) -> float:
+    """A difference in units of the last place of the derivative, in the parameter's dtype."""
+    with np.errstate(all="ignore"):
+        unit: Array = np.spacing(np.abs(x.dtype.type(best)))
+    return float(difference / float(unit))
+
+
+__all__ = ["check", "worst"]

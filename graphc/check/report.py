@@ -1,0 +1,181 @@
+"""The report of a comparison: a row for each parameter, the reasons, a picture of the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..errors import WrongGradient
+from ..ir import Node, operands
+from .plot import Curve, plotted
+
+# From the best to the worst: what a parameter is called is the worst that was found of it.
+VERDICTS = ("right", "noisy", "kink", "outside", "wrong")
+_WORDS = {"outside": "outside the domain"}
+
+
+class Row(NamedTuple):
+    """What was found of one parameter; the numbers are those where the difference is largest."""
+
+    parameter: str
+    type: str
+    verdict: str  # right, noisy, kink, outside, wrong
+    checked: int  # elements that were compared one by one
+    of: int
+    at: tuple[int, ...] | None  # where; None: along a random direction
+    reverse: float
+    forward: float | None
+    exact: float | None  # in arithmetic with more than 50 digits, rounded
+    numeric: float | None
+    method: str  # complex step, or central differences
+    uncertainty: float  # of the numeric derivative, as it estimates itself
+    absolute: float
+    relative: float
+    ulps: float
+    order: float | None  # of the Taylor remainder: 2 where the gradient is right
+    node: Node | None  # what is to blame
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `gc.check` found. `ok` tells whether all is well, `print(report)` shows the table.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> report = gc.check(gc.sin(x), x, at={x: 1.0})
+    >>> report.ok, report.rows[0].verdict, report.rows[0].method
+    (True, 'right', 'complex step')
+    """
+
+    title: str
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...]
+    curves: tuple[tuple[Curve, ...], ...]  # for each row, the errors against the step
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong, and nothing outside its domain."""
+        return all(row.verdict not in ("wrong", "outside") for row in self.rows)
+
+    @property
+    def table(self) -> str:
+        """The rows as text, a line for each parameter."""
+        lines = [_HEAD, *(_cells(row) for row in self.rows)]
+        widths = [max(len(line[k]) for line in lines) for k in range(len(_HEAD))]
+        shown = (
+            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+        return "\n".join(shown)
+
+    def __str__(self) -> str:
+        return "\n".join([self.title, self.table, *self._reasons(), *self.notes])
+
+    def _reasons(self) -> list[str]:
+        """Each reason once, with the line of the user that it is about."""
+        found: dict[tuple[Node | None, str], list[str]] = {}
+        for row in self.rows:
+            if row.reason:
+                found.setdefault((row.node, row.reason), []).append(row.parameter)
+        lines = []
+        for (node, reason), names in found.items():
+            about = "" if node is None else f"{node.label}: "
+            lines.append(f"{', '.join(names)}: {about}{reason}")
+            if node is not None and node.where is not None:
+                lines += ["    " + line for line in node.where.underlined()]
+        return lines
+
+    def raise_if_wrong(self) -> None:
+        """Raise `WrongGradient` if some gradient is wrong: for tests.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> gc.check(gc.exp(x), x, at={x: 1.0}).raise_if_wrong()
+        """
+        wrong = [row for row in self.rows if row.verdict == "wrong"]
+        if not wrong:
+            return
+        names = ", ".join(row.parameter for row in wrong)
+        first = wrong[0]
+        blamed = "" if first.node is None else f", first at {first.node.label}"
+        error = WrongGradient(f"the gradient by {names} is wrong{blamed}: {first.reason}")
+        if first.node is not None:
+            error.where = first.node.where or error.where
+            error.locate(operands([first.node, *first.node.inputs]))
+        raise error
+
+    def plot(self, parameter: str | None = None) -> str:
+        """An SVG picture: how the error of differences falls with the step, and rises again.
+
+        Of the parameter that looks worst, unless one is named.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> gc.check(gc.exp(x), x, at={x: 1.0}).plot()[:4]
+        '<svg'
+        """
+        names = [row.parameter for row in self.rows]
+        worst = max(range(len(names)), key=lambda k: VERDICTS.index(self.rows[k].verdict))
+        k = worst if parameter is None else names.index(parameter)
+        row = self.rows[k]
+        verdict = _WORDS.get(row.verdict, row.verdict)
+        return plotted(self.curves[k], f"derivative by {row.parameter}: {verdict}")
+
+    def __rich__(self) -> Any:
+        """The same for rich's console, in colours."""
+        from rich.console import Group
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(title=self.title, title_justify="left")
+        for name in _HEAD:
+            table.add_column(name)
+        for row in self.rows:
+            cells = [Text(cell) for cell in _cells(row)]
+            cells[1].stylize(_STYLES[row.verdict])
+            table.add_row(*cells)
+        return Group(table, *(Text(line) for line in [*self._reasons(), *self.notes]))
+
+
+_STYLES = {
+    "right": "green", "noisy": "yellow", "kink": "yellow", "outside": "red", "wrong": "bold red",
+}  # fmt: skip
+
+_HEAD = (
+    "parameter", "verdict", "reverse", "forward", "exact", "numeric", "by", "difference",
+    "relative", "ulps", "at", "known to", "order", "checked",
+)  # fmt: skip
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    at = "a direction" if row.at is None else str(list(row.at)) if row.at else "-"
+    by = {"complex step": "complex", "central differences": "central"}.get(row.method, row.method)
+    return (
+        f"{row.parameter} : {row.type}",
+        _WORDS.get(row.verdict, row.verdict),
+        *map(_number, (row.reverse, row.forward, row.exact, row.numeric)),
+        by,
+        *(f"{v:.1e}" if v == v else "-" for v in (row.absolute, row.relative)),
+        _ulps(row.ulps),
+        at,
+        f"{row.uncertainty:.0e}" if row.uncertainty == row.uncertainty else "-",
+        "-" if row.order is None else f"{row.order:.1f}",
+        "all" if row.checked == row.of else f"{row.checked} of {row.of}",
+    )
+
+
+def _ulps(value: float) -> str:
+    if value != value:
+        return "-"
+    return f"{value:.0f}" if value < 1e6 else f"{value:.0e}"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.7g}"
+
+
+def worst(verdicts: Sequence[str]) -> str:
+    """The worst of some verdicts."""
+    return max(verdicts, key=VERDICTS.index)
