@@ -34,7 +34,7 @@ from .errors import (
 )
 from .evaluate import evaluate
 from .explain import Explanation, explain
-from .ir import OPS, Graph, Node, Op, example, scope
+from .ir import OPS, Graph, Node, Op, example
 from .notation import latex
 from .ops.contract import (
     diagonal,
@@ -155,6 +155,7 @@ from .ops.reduce import (
 )
 from .ops.scan import cumulative_prod, cumulative_sum
 from .optim import fit
+from .parts import scope
 from .shapes import TensorType, dim, dims
 from .sparse import sparse_hessian, sparse_jacobian, sparsity
 from .trace import (

@@ -9,7 +9,7 @@ import linecache
 import os
 import sys
 from collections.abc import Iterable
-from types import CodeType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 # Frames of files in these folders are never the user's.
@@ -20,6 +20,13 @@ def not_the_users(file: str) -> None:
     """The folder of this file is a library's: look for the user's line beyond it."""
     global _internal
     _internal += (os.path.dirname(os.path.abspath(file)) + os.sep,)
+    is_internal.cache_clear()
+
+
+@functools.lru_cache(maxsize=4096)
+def is_internal(file: str) -> bool:
+    """Whether a file is graphc's, or of a library that builds on its behalf."""
+    return file.startswith(_internal)
 
 
 not_the_users(__file__)
@@ -70,14 +77,18 @@ class Where(NamedTuple):
         return [margin + _printable(text), carets]
 
 
+def user_frame() -> FrameType | None:
+    """The innermost frame on the stack that is not graphc's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and is_internal(frame.f_code.co_filename):
+        frame = frame.f_back
+    return frame
+
+
 def caller() -> Where | None:
     """The innermost instruction on the stack that is not graphc's own."""
-    frame = sys._getframe(1)
-    while frame.f_code.co_filename.startswith(_internal):
-        if frame.f_back is None:
-            return None
-        frame = frame.f_back
-    return Where(frame.f_code, frame.f_lasti)
+    frame = user_frame()
+    return None if frame is None else Where(frame.f_code, frame.f_lasti)
 
 
 @functools.lru_cache(maxsize=4096)

@@ -32,7 +32,9 @@ from .errors import (
     ShapeError,
     Where,
     caller,
+    user_frame,
 )
+from .parts import WHOLE, Part, part_of
 from .shapes import Dim, Shape, TensorType
 
 if TYPE_CHECKING:
@@ -202,15 +204,15 @@ class _Building(threading.local):
 
     origin: Node | None = None
     where: Where | None = None
-    scope: tuple[str, ...] = ()
+    part: Part = WHOLE
 
     @property
-    def state(self) -> tuple[Node | None, Where | None, tuple[str, ...]]:
-        return self.origin, self.where, self.scope
+    def state(self) -> tuple[Node | None, Where | None, Part]:
+        return self.origin, self.where, self.part
 
     @state.setter
-    def state(self, state: tuple[Node | None, Where | None, tuple[str, ...]]) -> None:
-        self.origin, self.where, self.scope = state
+    def state(self, state: tuple[Node | None, Where | None, Part]) -> None:
+        self.origin, self.where, self.part = state
 
 
 _building = _Building()
@@ -222,7 +224,7 @@ def building_for(origin: Node) -> Iterator[Callable[[Node], None]]:
     outer = _building.state
 
     def change(node: Node) -> None:
-        _building.state = node, node.where, node.scope
+        _building.state = node, node.where, node.part
 
     try:
         change(origin)
@@ -236,33 +238,10 @@ def standing_for(node: Node) -> Iterator[None]:
     """Nodes built inside do in another graph what `node` does in its own: they have its line."""
     outer = _building.state
     try:
-        _building.state = node.origin, node.where, node.scope
+        _building.state = node.origin, node.where, node.part
         yield
     finally:
         _building.state = outer
-
-
-@contextmanager
-def scope(name: str) -> Iterator[None]:
-    """Nodes made inside are a part of the graph called `name`, which pictures can fold into a box.
-
-    Scopes nest. What is made in two scopes stays in the first. A gradient is a part of what its
-    forward node is a part of.
-
-    >>> import graphc as gc
-    >>> with gc.scope("layer1"):
-    ...     h = gc.tanh(gc.input("x", ()))
-    >>> h.scope, gc.grad(h, h.inputs[0]).scope
-    (('layer1',), ('layer1',))
-    """
-    if not isinstance(name, str) or not name:
-        raise NameClash(f"a scope's name must be a string that is not empty, and {name!r} is not")
-    outer = _building.scope
-    _building.scope = (*outer, name)
-    try:
-        yield
-    finally:
-        _building.scope = outer
 
 
 def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
@@ -297,7 +276,7 @@ class Node:
     """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity."""
 
     __slots__ = (
-        "op", "inputs", "attrs", "type", "where", "scope", "origin", "adjoint_of", "differentiated",
+        "op", "inputs", "attrs", "type", "where", "part", "origin", "adjoint_of", "differentiated",
         "given_name", "__weakref__",
     )  # fmt: skip
     __match_args__ = ("op", "inputs", "attrs")
@@ -307,7 +286,7 @@ class Node:
     attrs: Attrs
     type: TensorType
     where: Where | None
-    scope: tuple[str, ...]  # the parts of the graph that it is a part of, outermost first
+    part: Part  # the call, or the `with gc.scope(...)`, that it was made in
     origin: Node | None  # the forward node on whose behalf backprop built this one
     adjoint_of: Node | None  # the forward node whose whole gradient this is
     differentiated: Node | None  # the value that it is the gradient of
@@ -319,14 +298,18 @@ class Node:
     @staticmethod
     def _new(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: TensorType) -> Node:
         node = object.__new__(Node)
-        origin = _building.origin
+        origin, where, part = _building.state
+        if where is None:
+            frame = user_frame()
+            where = None if frame is None else Where(frame.f_code, frame.f_lasti)
+            part = part_of(frame)
         put = object.__setattr__
         put(node, "op", op)
         put(node, "inputs", inputs)
         put(node, "attrs", MappingProxyType(attrs) if attrs else _NO_ATTRS)
         put(node, "type", type_)
-        put(node, "where", _building.where or caller())
-        put(node, "scope", _building.scope)
+        put(node, "where", where)
+        put(node, "part", part)
         put(node, "origin", origin)
         put(node, "adjoint_of", None)
         put(node, "differentiated", None)
@@ -335,11 +318,16 @@ class Node:
 
     def _meet(self) -> None:
         """Note that this node, which exists already, is asked for once more."""
-        if _building.scope and not self.scope:
-            object.__setattr__(self, "scope", _building.scope)
-        if _building.where is not None:
+        is_users = _building.where is None
+        frame = user_frame() if is_users else None
+        part = part_of(frame) if is_users else _building.part
+        # A scope keeps what it made; of the calls that made a node, the last one has it.
+        is_free = self.part is WHOLE or self.part.is_call
+        if part is not self.part and is_free and (is_users or self.origin is not None):
+            object.__setattr__(self, "part", part)
+        if not is_users:
             return
-        where = caller()
+        where = None if frame is None else Where(frame.f_code, frame.f_lasti)
         if self.origin is not None or (where is not None and where.assigned_name):
             # What a gradient built first, or what is given a variable again, is the user's here.
             object.__setattr__(self, "origin", None)
@@ -384,6 +372,11 @@ class Node:
     def name(self) -> str | None:
         """The name of an input, or the name given by `named`."""
         return self.attrs["name"] if self.op.name == "input" else self.given_name
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """The names of the parts of the graph that it is a part of, outermost first."""
+        return self.part.path
 
     @property
     def label(self) -> str:

@@ -171,11 +171,15 @@ def names_of(graph: Graph) -> dict[Node, Term]:
     return names
 
 
-def has_one_gradient(graph: Graph, *values: Node) -> bool:
-    """Whether all gradients in a graph, and those of `values`, are of one value that is none."""
-    adjoints = (v for v in graph.nodes if v.adjoint_of is not None and v.inputs)
-    of = {v.differentiated for v in adjoints if v.differentiated is not None} | {*values}
-    return len(of) <= 1 and all(z.adjoint_of is None for z in of)
+def has_one_gradient(graph: Graph, z: Node | None = None, table: Mapping[Node, Node] = {}) -> bool:
+    """Whether ∇v says enough: no two gradients by one v, and none of a gradient.
+
+    The `table` holds the gradients of z by nodes of the graph, where they are known.
+    """
+    own = {g: g.adjoint_of for g in graph.nodes if g.adjoint_of is not None and g.inputs}
+    by = own | {g: v for v, g in table.items() if g.origin is not None and g.inputs}
+    of = {g.differentiated for g in own} | {z}
+    return len(set(by.values())) == len(by) and all(s is None or s.adjoint_of is None for s in of)
 
 
 def gradient_term(

@@ -19,6 +19,7 @@ FLOORS = {
     "forms.py": 0,
     "plan/__init__.py": 0,  # empty: whoever wants runtime alone passes through it
     "plan/runtime.py": 0,  # NumPy functions that a program carries: they know nothing of graphc
+    "parts.py": 1,
     "shapes.py": 1,
     "ir.py": 2,
     "meaning.py": 3,

@@ -21,6 +21,7 @@ from ..notation import (
     text,
 )
 from .fold import Group, Pieces, fold, with_leaves
+from .frames import Frames, Path
 from .picture import Box, Edge, Moment, Picture, Share
 from .subject import Link, Piece, Subject
 from .text import printable, short
@@ -46,12 +47,15 @@ class Builder:
         sizes: Mapping[str, int] | None = None,
         state: Mapping[Node, str] | None = None,
         notes: Sequence[str] = (),
+        values: Mapping[Node, str] | None = None,
     ) -> None:
         self.subject, self.view, self.heat = subject, view, heat
         self.sizes = dict(sizes or {})
         self.notes = notes
         self.state = state or {}
-        self.expand = frozenset(expand)
+        self.values = values or {}
+        self.frames = Frames(subject.order)
+        self.expand = self.frames.called([*expand])
         self.fold_all = fold is True
         self.most = MOST if fold is False else PAGE
         if fold is not None and not isinstance(fold, bool):
@@ -65,8 +69,9 @@ class Builder:
         self.inputs: list[list[int]] = [[] for _ in self.pieces]
         for link in self.links:
             self.inputs[link.head].append(link.tail)
+        self._with_edges = {link.tail for link in self.links if link.kind != "reuse"}
         self.scopes = with_leaves(
-            self.inputs, [_scope(p) for p in self.pieces], [p.is_gradient for p in self.pieces]
+            self.inputs, [self._path(p) for p in self.pieces], [p.is_gradient for p in self.pieces]
         )
         at = {p.node: i for i, p in enumerate(self.pieces)}
         for i, piece in enumerate(self.pieces):
@@ -77,6 +82,10 @@ class Builder:
         self._flops_of: dict[Any, float] = {}
         steps = subject.table.steps if subject.table else ()
         self._step_of = {s.node: k for k, s in enumerate(steps, 1)}
+
+    def _path(self, piece: Piece) -> Path:
+        """A gradient stands where its forward node stands."""
+        return self.frames.path(piece.adjoint_of[0] if piece.adjoint_of else piece.node)
 
     # Pictures
 
@@ -191,6 +200,8 @@ class Builder:
         tail, head = self.pieces[link.tail].node, self.pieces[link.head].node
         if self.view == "jacobians":
             return short(printable(local_derivative(head, tail, self.subject.names)), _NAME)
+        if tail in self.values:
+            return self.values[tail]
         if tail not in self._sizes:
             self._sizes[tail] = short(size_text(tail), _NAME)
         return self._sizes[tail]
@@ -217,8 +228,11 @@ class Builder:
             and self.subject.table is not None
             and not set(first.adjoint_of).isdisjoint(self.subject.table.targets)
         )
+        lines = self._lines(first)
+        if group.members[0] not in self._with_edges and first.node in self.values:
+            lines = (*lines, self.values[first.node])  # no edge bears it
         return Box(
-            id, self._kind(first), self._lines(first), self._facts(first), is_output, is_gradient,
+            id, self._kind(first), lines, self._facts(first), is_output, is_gradient,
             state, path, beside, heat,
         )  # fmt: skip
 
@@ -283,8 +297,8 @@ class Builder:
             facts.append(f"{v.op.flops(v)} flops, {v.type.nbytes} bytes")
         if v.where is not None and v.inputs:
             facts.append(short(f"{v.where.place}   {v.where.text}".rstrip(), _HOVER))
-        if v.scope:
-            facts.append(f"in {'/'.join(v.scope)}")
+        if path := self.frames.path(v):
+            facts.append(f"in {'/'.join(path)}")
         if piece.is_gradient:
             facts += self._history(piece)
         if piece.ghost:
@@ -382,12 +396,6 @@ class Builder:
 
     def _told(self, v: Node) -> str:
         return self._value(Piece(v, True), 60)
-
-
-def _scope(piece: Piece) -> tuple[str, ...]:
-    """A gradient stands where its forward node stands."""
-    v = piece.adjoint_of[0] if piece.adjoint_of else piece.node
-    return () if v.op.family == "leaf" else v.scope
 
 
 def _likeness(piece: Piece) -> tuple[Any, ...]:

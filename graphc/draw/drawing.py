@@ -15,6 +15,7 @@ from .layout import Layout, dot_text, lay_out, run
 from .picture import Picture
 from .subject import VIEWS, Subject
 from .svg import svg
+from .values import shown_values
 
 # Pixels in an inch of a bitmap: sharp on today's screens and in print.
 _SHARP = 192
@@ -94,6 +95,7 @@ class _Draw:
         expand: Iterable[str] = (),
         heat: str | None = None,
         sizes: Mapping[str, int] | None = None,
+        at: Mapping[Any, Any] | None = None,
         title: str | None = None,
     ) -> Drawing:
         """A drawing of nodes, a graph, a grad_table, a compiled function, or what its log tells.
@@ -103,7 +105,8 @@ class _Draw:
         is. `wrt` takes the gradients of the one node drawn. `fold=True` folds every scope and
         repetition, `fold=False` as little as can be laid out, a number folds to so many boxes;
         `expand` names scopes that stay open. `heat="cost"` colours by flops, for the `sizes` of
-        the symbols (100 unless given).
+        the symbols (100 unless given). `at` gives the inputs values, for edges to show those of a few
+        elements instead of sizes.
 
         >>> import graphc as gc
         >>> x = gc.input("x", ())
@@ -124,9 +127,11 @@ class _Draw:
             raise ArgumentError(f"view= is one of {', '.join(VIEWS)}, not {view!r}")
         if heat not in (None, "cost"):
             raise ArgumentError(f"heat= is 'cost', not {heat!r}")
-        return Drawing(
-            Builder(subject, view, fold=fold, expand=_names(expand), heat=heat, sizes=sizes)
+        values = None if at is None else shown_values(subject.order, at)
+        builder = Builder(
+            subject, view, fold=fold, expand=_names(expand), heat=heat, sizes=sizes, values=values
         )
+        return Drawing(builder)
 
     def diff(
         self,

@@ -40,13 +40,13 @@ class Pieces:
 
 
 def fold(
-    pieces: Pieces, most: int, fold_all: bool, is_open: frozenset[str] = frozenset()
+    pieces: Pieces, most: int, fold_all: bool, opened: frozenset[tuple[str, ...]] = frozenset()
 ) -> list[Group]:
-    """Groups that cover the pieces, at most `most` of them; `is_open` scopes are not folded."""
+    """Groups that cover the pieces, at most `most` of them; scopes that are `opened` stay so."""
     singles = [Group("piece", [i]) for i in range(len(pieces))]
     if len(singles) <= most and not fold_all:
         return singles
-    groups = _by_scope(pieces, singles, 0 if fold_all else most, is_open)
+    groups = _by_scope(pieces, singles, 0 if fold_all else most, opened)
     if len(groups) <= most and not fold_all:
         return groups
     signatures = _signatures(pieces)
@@ -63,7 +63,7 @@ def fold(
 
 
 def _by_scope(
-    pieces: Pieces, singles: list[Group], most: int, is_open: frozenset[str]
+    pieces: Pieces, singles: list[Group], most: int, asked: frozenset[tuple[str, ...]]
 ) -> list[Group]:
     """Every scope is a group; then scopes are opened from the outside while there is room."""
     scopes = pieces.scopes
@@ -72,7 +72,7 @@ def _by_scope(
         for depth in range(1, len(path) + 1):
             tree.setdefault(path[:depth], []).append(i)
     own, parts = Counter(scopes), Counter(p[:-1] for p in tree)
-    opened: set[tuple[str, ...]] = {p for p in tree if _is_open(p, is_open)}
+    opened = {p for p in tree if p in asked}
     visible = own[()] + 2 * parts[()]
     for path in sorted(tree, key=lambda p: (len(p), len(tree[p]))):
         if path in opened or (len(path) > 1 and path[:-1] not in opened):
@@ -96,10 +96,6 @@ def _by_scope(
             groups.append(found[key])
         found[key].members.append(i)
     return groups
-
-
-def _is_open(path: tuple[str, ...], names: frozenset[str]) -> bool:
-    return path[-1] in names or "/".join(path) in names
 
 
 def with_leaves(

@@ -63,7 +63,10 @@ class Subject:
         graph = Graph([*self.outputs, *inside])
         self.order = graph.nodes
         self.names: dict[Node, Term] = names_of(graph)
-        self.has_one = has_one_gradient(graph, *([self.table.z] if self.table else []))
+        self.has_one = has_one_gradient(graph)
+        if self.table is not None:
+            known = {step.node: step.gradient for step in self.table.steps}
+            self.has_one = has_one_gradient(graph, self.table.z, known)
         self._name_adjoints()
         self.title = (self.title or self._title()) if title is None else title
 

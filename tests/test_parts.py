@@ -1,0 +1,207 @@
+"""Functions entered while building become parts of the graph: one for each call, at little cost."""
+
+import contextlib
+import functools
+import gc as collector
+import sys
+import threading
+import weakref
+
+import pytest
+
+import graphc as gc
+from graphc.draw.frames import Frames
+from graphc.parts import Part
+
+pytestmark = pytest.mark.skipif(
+    sys.gettrace() is not None, reason="a tracer has the slot that tells calls apart"
+)
+
+
+def run(program, **given):
+    """A program at the top of a module of its own; its variables."""
+    space = {"gc": gc, **given}
+    exec(compile(program, "<program>", "exec"), space)
+    return space
+
+
+def paths(*outputs):
+    """The frames that a picture draws, in the order of the graph."""
+    graph = gc.Graph(outputs)
+    frames = Frames(graph.nodes)
+    return list(dict.fromkeys(frames.path(v) for v in graph.nodes if v.inputs))
+
+
+LAYER = """
+def layer(x):
+    return gc.tanh(2.0 * x)
+"""
+# A program whose result is z -> the frames of its picture.
+PROGRAMS = {
+    "a plain script has none": (
+        "z = gc.input('x', ())\nfor k in range(3):\n    z = gc.tanh(2.0 * z)", [()],
+    ),
+    "each call is one": (
+        LAYER + "x = gc.input('x', ())\nz = 3.0 * layer(layer(layer(x)))",
+        [("layer 1",), ("layer 2",), ("layer 3",), ()],
+    ),
+    "also from one line of a loop": (
+        LAYER + "z = gc.input('x', ())\nfor k in range(2):\n    z = layer(z)",
+        [("layer 1",), ("layer 2",)],
+    ),
+    "also by map, lambda and comprehension": (
+        LAYER + "x = gc.input('x', ())\na, b = map(layer, [x, x + 1])\n"
+        "c = (lambda v: layer(v))(x + 2)\n(d,) = [layer(v) for v in [x + 3]]\nz = a + b + c + d",
+        [("layer 1",), (), ("layer 2",), ("layer 3",), ("layer 4",)],
+    ),
+    "around a single operation there is none": (
+        "def act(x):\n    return gc.tanh(x)\nz = act(act(gc.input('x', ()) + 1)) * 2", [()],
+    ),
+    "around everything there is none": (
+        LAYER + "def main():\n    return 2.0 * layer(layer(gc.input('x', ())))\nz = main()",
+        [("layer 1",), ("layer 2",), ()],
+    ),
+    "of a function that only calls another, the inner one stays": (
+        LAYER + "def wrapper(x):\n    return layer(x)\nz = wrapper(gc.input('x', ())) + 1",
+        [("layer",), ()],
+    ),
+    "they nest": (
+        LAYER + "def block(x):\n    return gc.exp(layer(layer(x)))\n"
+        "z = block(gc.input('x', ())) + 1",
+        [("block", "layer 1"), ("block", "layer 2"), ("block",), ()],
+    ),
+    "recursion is one": (
+        "def power(x, n):\n    return x if n == 1 else x * power(x, n - 1)\n"
+        "z = power(gc.input('x', ()), 900) + 1",
+        [("power",), ()],
+    ),
+    "a method is called by its class and name": (
+        "class Layer:\n    def __call__(self, x):\n        return gc.exp(self.forward(x))\n"
+        "    def forward(self, x):\n        return gc.tanh(2.0 * x)\n"
+        "z = Layer()(gc.input('x', ())) + 1",
+        [("Layer", "Layer.forward"), ("Layer",), ()],
+    ),
+    "a scope lies in the call that opens it, and around the calls made in it": (
+        LAYER + "def block(x):\n    with gc.scope('inner'):\n        y = layer(x) + 1\n"
+        "    return y * 2\n"
+        "with gc.scope('outer'):\n    z = block(gc.input('x', ())) + 2\nz = z + 3",
+        [("outer", "block", "inner", "layer"), ("outer", "block", "inner"), ("outer", "block"),
+         ("outer",), ()],
+    ),
+    "scopes of one name are one": (
+        "z = gc.input('x', ())\nfor k in range(3):\n    with gc.scope('a'):\n        z = gc.exp(z)",
+        [("a",)],
+    ),
+    "a generator's frame is one call": (
+        "def steps(x):\n    for k in range(3):\n        x = gc.tanh(x)\n        yield x\n"
+        "z = sum(steps(gc.input('x', ())), 0.0)",
+        [("steps",), ()],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PROGRAMS)
+def test_the_frames_of_a_program(case):
+    """What a reader of the program would draw a box around."""
+    program, expected = PROGRAMS[case]
+    assert expected == paths(run(program)["z"])
+
+
+def test_whom_a_library_calls_is_where_the_program_begins():
+    """This test is called by pytest, and a thread's target by threading: neither is a part."""
+
+    def layer(x):
+        return gc.tanh(2.0 * x)
+
+    x = gc.input("x", ())
+    assert () == (x * 3.0).scope
+    assert (f"{layer.__name__}",) == layer(x + 4.0).scope
+    found = []
+    thread = threading.Thread(target=lambda: found.append([(x * 5.0).scope, layer(x * 6.0).scope]))
+    thread.start()
+    thread.join()
+    assert [[(), ("layer",)]] == found
+
+
+def test_functions_of_libraries_are_no_parts():
+    """functools and contextlib stand between, and what they call is the user's all the same."""
+
+    @contextlib.contextmanager
+    def nothing():
+        yield
+
+    @nothing()
+    def decorated(x):
+        return gc.exp(3.0 * x)
+
+    @functools.singledispatch
+    def chosen(x):
+        return gc.sin(5.0 * x)
+
+    x = gc.input("x", ())
+    assert ("decorated",) == decorated(x).scope
+    assert ("chosen",) == chosen(x).scope
+    assert () == gc.softmax(gc.input("v", (3,))).scope
+
+
+def test_a_gradient_belongs_to_the_call_of_its_forward_node():
+    """Wherever it is asked for."""
+
+    def layer(x):
+        return gc.tanh(2.0 * x)
+
+    def ask(z, x):
+        return gc.grad(z, x)
+
+    x = gc.input("x", ())
+    h = layer(x)
+    table = gc.backprop(layer(h) * 3.0, [x])
+    assert ("layer",) == table[h].scope
+    assert ask(h, x).scope == ("layer",)
+
+
+def test_a_call_that_is_over_is_forgotten():
+    """No frame is held: what its variables held may go."""
+
+    class Large:
+        pass
+
+    def build(x):
+        held = Large()
+        return gc.tanh(x * 7.0), weakref.ref(held)
+
+    z, held = build(gc.input("x", ()))
+    assert ("build",) == z.scope and held() is None
+    part = weakref.ref(z)
+    del z
+    collector.collect()
+    assert part() is None
+
+
+def test_a_tracer_that_starts_later_is_not_disturbed():
+    """The frame's part is a trace function that does nothing."""
+
+    def layer(x):
+        first = x * 8.0
+        seen = []
+        sys.settrace(lambda frame, event, arg: seen.append(event))
+        second = gc.tanh(first)
+        sys.settrace(None)
+        return second, seen
+
+    z, seen = layer(gc.input("x", ()))
+    assert "call" in seen and z.scope[:1] == ("layer",)
+    assert Part()("frame", "line", None) is None
+
+
+def test_expand_takes_a_functions_name():
+    """For each of its calls, or one of them by its number; another name is an error."""
+    z = run(LAYER + "z = gc.input('x', ())\nfor k in range(3):\n    z = layer(z)")["z"]
+    folded = gc.draw(z, fold=True).picture.boxes
+    assert {"layer 1", "layer 2", "layer 3"} <= {box.lines[0] for box in folded}
+    opened = gc.draw(z, fold=True, expand="layer").picture.boxes
+    assert not any(box.folded > 1 for box in opened)
+    second = gc.draw(z, fold=True, expand="layer 2").picture.boxes
+    assert 2 == sum(box.folded > 1 for box in second)
+    with pytest.raises(gc.GraphcError, match="'lawyer'.*layer 1"):
+        gc.draw(z, expand="lawyer")
