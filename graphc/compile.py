@@ -18,6 +18,7 @@ from .ir import Graph, Node, declaration, topo
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
+from .plan.plan import Plan
 from .shapes import Dim
 
 
@@ -28,6 +29,7 @@ def compile(
     inputs: Iterable[Node] | None = None,
     simplify: passes.Mode = False,
     check_facts: bool = False,
+    threads: int | None = None,
 ) -> Function:
     """A NumPy program for a node, or for a list, tuple or dict of nodes.
 
@@ -57,7 +59,13 @@ def compile(
     if inputs is None:
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
-    return Function(name, graph, log, emit(graph, outputs, name, check_facts), outputs)
+    plan = Plan(graph) if len(graph) <= _MOST_PLANNED else None
+    program = emit(graph, outputs, name, check_facts, plan, threads)
+    return Function(name, graph, log, program, outputs)
+
+
+# A program of more nodes is written line by line alone: its text is long enough.
+_MOST_PLANNED = 20_000
 
 
 def _with_sizes(graph: Graph) -> Graph:

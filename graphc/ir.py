@@ -102,6 +102,8 @@ class Op:
     into: str | Callable[[Node], str | None] | None = None
     """NumPy text that writes the result into the array `out` (None: a new one), where there is one.
     An elementwise op's may be one of its operands."""
+    scalar: str | None = None
+    """Python text on floats, by `math`; it may raise where NumPy answers with inf or NaN."""
     fold: str = ""
     """The ufunc that joins the results of parts of a reduction's input."""
     bprop: Callable[[Node, int, Node], Node] | None = None
@@ -159,6 +161,11 @@ class Op:
     def text(self, node: Node) -> str:
         """The NumPy text for a node of this op."""
         return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def text_into(self, node: Node, out: str) -> str | None:
+        """The NumPy text that writes a node of this op into an array; None if there is none."""
+        text = self.into(node) if callable(self.into) else self.into
+        return None if text is None else text.replace("out=out", f"out={out}")
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
@@ -369,14 +376,14 @@ class Node:
         return self.type.size
 
     @property
-    def name(self) -> str | None:
-        """The name of an input, or the name given by `named`."""
-        return self.attrs["name"] if self.op.name == "input" else self.given_name
-
-    @property
     def scope(self) -> tuple[str, ...]:
         """The names of the parts of the graph that it is a part of, outermost first."""
         return self.part.path
+
+    @property
+    def name(self) -> str | None:
+        """The name of an input, or the name given by `named`."""
+        return self.attrs["name"] if self.op.name == "input" else self.given_name
 
     @property
     def label(self) -> str:

@@ -318,6 +318,15 @@ def is_at_least(a: Dim, b: Dim) -> bool:
     return all(term.subs({s: 1 for s in term.free_symbols}) >= 0 for term in terms)
 
 
+@functools.lru_cache(maxsize=4096)
+def covers(a: Dim, b: Dim) -> bool:
+    """Whether a >= b is certain even where sizes are 0, as they may be when a program runs."""
+    difference = sp.expand(sp.sympify(a - b))
+    return is_polynomial(difference) and all(
+        term.as_coeff_Mul()[0] >= 0 for term in sp.Add.make_args(difference)
+    )
+
+
 def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
     """The number that a dim is, given its symbols."""
     return value if isinstance(value, int) else int(value.subs(sizes))

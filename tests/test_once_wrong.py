@@ -100,16 +100,16 @@ def test_what_a_gradient_built_first_is_the_users_when_written() -> None:
 
 def test_constants_are_not_kept_when_a_program_is_dropped() -> None:
     """Texts are cached, and the text of a constant is as long as its bytes."""
-    from graphc.evaluate import _code
-    from graphc.plan.emit import _template
+    from graphc.evaluate import code
+    from graphc.plan.texts import _template
 
     z = gc.input("z", (1000,))
-    before = _code.cache_info().currsize, _template.cache_info().currsize
+    before = code.cache_info().currsize, _template.cache_info().currsize
     for seed in range(3):
         scaled = gc.sum(z * gc.constant(np.random.default_rng(seed).normal(size=1000)))
         gc.compile(scaled)(np.ones(1000))
         gc.evaluate(scaled, {z: np.ones(1000)})
-    after = _code.cache_info().currsize, _template.cache_info().currsize
+    after = code.cache_info().currsize, _template.cache_info().currsize
     assert all(now - then <= 2 for now, then in zip(after, before, strict=True))
 
 

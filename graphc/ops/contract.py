@@ -23,6 +23,11 @@ from .layout import (
 )
 
 
+def letters_of(node: Node) -> tuple[list[str], str]:
+    """The letters of each operand's axes, and those of the result's."""
+    return _terms(node.attrs["subscripts"])
+
+
 def _terms(subscripts: str) -> tuple[list[str], str]:
     left, right = subscripts.split("->")
     return left.split(","), right
@@ -48,14 +53,14 @@ def _type(*types: TensorType, subscripts: str) -> TensorType:
 
 def _flops(node: Node) -> Dim:
     """A multiplication and an addition for every combination of the letters."""
-    terms, _ = _terms(node.attrs["subscripts"])
+    terms, _ = letters_of(node)
     every = shapes.size(tuple(_sizes(terms, [v.type for v in node.inputs]).values()))
     return len(terms) * every
 
 
 def _bprop(node: Node, i: int, g: Node) -> Node:
     """The same letters, with the result's gradient in place of operand i."""
-    terms, out = _terms(node.attrs["subscripts"])
+    terms, out = letters_of(node)
     operand = node.inputs[i]
     sizes = _sizes(terms, [v.type for v in node.inputs])
     others = [(t, v) for k, (t, v) in enumerate(zip(terms, node.inputs, strict=True)) if k != i]
@@ -91,7 +96,7 @@ def _guard(node: Node, condition: Node, is_urgent: bool) -> Node | None:
     Where the condition varies along a summed axis, that is work, and in an ordinary network nearly
     every sum has some element that was taken: then only what is urgent gets a guard.
     """
-    terms, out = _terms(node.attrs["subscripts"])
+    terms, out = letters_of(node)
     while condition.op.name == "broadcast_to":
         condition = condition.inputs[0]
     letters = terms[0][len(terms[0]) - condition.ndim :]
@@ -133,10 +138,21 @@ def _text(node: Node) -> str:
     return _einsum_text(node)
 
 
+def _text_into(node: Node) -> str | None:
+    """The same call with `out`, where it has one."""
+    text = _text(node)
+    for operator, ufunc in (" @ ", "np.matmul"), (" * ", "np.multiply"):
+        first, found, second = text.rpartition(operator)
+        if found:
+            return f"{ufunc}({first}, {second}, out=out)"
+    takes_out = text.startswith("np.einsum") and not text.endswith(".copy()")
+    return f"{text[:-1]}, out=out)" if takes_out else None
+
+
 def _einsum_text(node: Node) -> str:
     operands = ", ".join(f"x{i}" for i in range(len(node.inputs)))
     text = f"np.einsum({node.attrs['subscripts']!r}, {operands}, optimize=True)"
-    terms, out = _terms(node.attrs["subscripts"])
+    terms, out = letters_of(node)
     # Of a diagonal np.einsum returns a view.
     return f"{text}.copy()" if len(terms) == 1 and set(terms[0]) == set(out) else text
 
@@ -204,6 +220,8 @@ _einsum = Op(
     "einsum",
     infer=_type,
     numpy=_text,
+    into=_text_into,
+    fold="np.add",
     bprop=_bprop,
     guard=(0, _guard),
     flops=_flops,

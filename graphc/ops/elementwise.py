@@ -39,6 +39,8 @@ def elementwise(
     meaning: Any,
     *,
     numpy: str | None = None,
+    into: str | None = None,
+    scalar: str | None = None,
     like: np.ufunc | None = None,
     d: Any = None,
     between: tuple[float, float] = (-2.0, 2.0),
@@ -61,7 +63,9 @@ def elementwise(
     return Op(
         name,
         infer=_broadcast_like(name, ufunc, arity, kinds),
-        numpy=numpy or f"np.{name}({', '.join(f'x{i}' for i in range(arity))})",
+        numpy=numpy or _ufunc_text(name, arity),
+        into=into or _text_into(name, numpy, arity),
+        scalar=scalar or _scalar_text(name, numpy, arity),
         bprop=rule,
         jvp=None if rule is cuts_path else _forward_rule(rule),
         meaning=formula,
@@ -72,6 +76,37 @@ def elementwise(
         examples=_examples(arity, between, dtypes),
         doc=doc,
     )
+
+
+def _ufunc_text(name: str, arity: int, *more: str) -> str:
+    return f"np.{name}({', '.join([*(f'x{i}' for i in range(arity)), *more])})"
+
+
+def _text_into(name: str, text: str | None, arity: int) -> str | None:
+    """A ufunc takes `out`: the one that is called, or that an operator of the text stands for."""
+    if text is not None and text.startswith("np."):
+        return f"{text[:-1]}, out=out)" if isinstance(_called(text), np.ufunc) else None
+    ufunc = getattr(np, name, None)
+    is_same = isinstance(ufunc, np.ufunc) and ufunc.nin == arity
+    return _ufunc_text(name, arity, "out=out") if is_same else None
+
+
+def _scalar_text(name: str, text: str | None, arity: int) -> str | None:
+    """Operators are those of floats; many functions have their twin in `math`."""
+    if text is not None and "(" not in text:
+        return text
+    return _ufunc_text(name, arity).replace("np.", "math.") if name in _IN_MATH else None
+
+
+# The twins that NumPy agrees with everywhere: rounding in `math` gives integers.
+_IN_MATH = (
+    "sqrt", "exp", "expm1", "log", "log1p", "log2", "log10", "sin", "cos", "tan", "asin", "acos",
+    "atan", "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "hypot",
+)  # fmt: skip
+
+
+def _called(text: str) -> Any:
+    return getattr(np, text.removeprefix("np.").partition("(")[0], None)
 
 
 def _examples(
@@ -183,12 +218,13 @@ divide = elementwise(
     d=lambda y, result: [1 / y, -result / y], between=(0.5, 2.0),
 )  # fmt: skip
 negative = elementwise("negative", lambda x: -x, numpy="-x0", guard=(0, unchanged))
-square = elementwise("square", lambda x: x**2, d=lambda x: [2 * x])
+square = elementwise("square", lambda x: x**2, scalar="x0 * x0", d=lambda x: [2 * x])
 sqrt = elementwise(
     "sqrt", lambda x: sp.sqrt(x), d=lambda result: [1 / (2 * result)], between=(0.1, 4.0)
 )
 reciprocal = elementwise(
-    "reciprocal", lambda x: 1 / x, numpy="1 / x0", like=np.true_divide,
+    "reciprocal", lambda x: 1 / x, numpy="1 / x0", into="np.divide(1, x0, out=out)",
+    like=np.true_divide,
     d=lambda result: [-(result**2)], between=(0.5, 2.0),
 )  # fmt: skip
 
@@ -208,7 +244,8 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
 
 
 _power = elementwise(
-    "power", lambda x, y: x**y, numpy="x0 ** x1", bprop=_power_bprop, between=(0.5, 2.0)
+    "power", lambda x, y: x**y, numpy="x0 ** x1", scalar="math.pow(x0, x1)", bprop=_power_bprop,
+    between=(0.5, 2.0),
 )
 
 
@@ -238,10 +275,12 @@ log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0))
 log10 = elementwise("log10", lambda x: sp.log(x) / sp.log(10), between=(0.1, 4.0))
 sigmoid = elementwise(
     "sigmoid", lambda x: 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
+    scalar="1 / (1 + math.exp(-x0))",
     d=lambda result: [result * (1 - result)], complex_step="1 / (1 + np.exp(-x0))",
 )  # fmt: skip
 softplus = elementwise(
     "softplus", lambda x: sp.log(1 + sp.exp(x)), numpy="np.logaddexp(0, x0)", like=np.exp,
+    scalar="math.log1p(math.exp(x0))",
     d=lambda x: [sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
 )  # fmt: skip
 logaddexp = elementwise(
@@ -293,7 +332,7 @@ hypot = elementwise(
 # -- kinks: the derivative at each is the one that the design's table names --------------------
 
 abs = elementwise(
-    "abs", lambda x: sp.Abs(x), like=np.absolute, d=lambda x: [sign_(x)],
+    "abs", lambda x: sp.Abs(x), like=np.absolute, scalar="abs(x0)", d=lambda x: [sign_(x)],
     complex_step="np.where(x0.real < 0, -x0, x0)",
 )  # fmt: skip
 sign = elementwise(
@@ -301,19 +340,20 @@ sign = elementwise(
 )
 relu = elementwise(
     "relu", lambda x: sp.Max(x, 0), numpy="np.maximum(x0, 0)", like=np.positive,
+    scalar="0.0 if x0 <= 0 else x0",
     d=lambda x: [sp.Piecewise((1, x > 0), (0, True))],
     complex_step="np.where(x0.real > 0, x0, 0)",
 )  # fmt: skip
 _half = sp.Rational(1, 2)
 maximum = elementwise(
-    "maximum", lambda x, y: sp.Max(x, y),
+    "maximum", lambda x, y: sp.Max(x, y), scalar="x0 if x0 >= x1 or x0 != x0 else x1",
     d=lambda x, y: [
         sp.Piecewise((1, a > b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))
     ],
     complex_step="np.where(x0.real > x1.real, x0, x1)",
 )  # fmt: skip
 minimum = elementwise(
-    "minimum", lambda x, y: sp.Min(x, y),
+    "minimum", lambda x, y: sp.Min(x, y), scalar="x0 if x0 <= x1 or x0 != x0 else x1",
     d=lambda x, y: [
         sp.Piecewise((1, a < b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))
     ],
@@ -321,6 +361,7 @@ minimum = elementwise(
 )  # fmt: skip
 _clip = elementwise(
     "clip", lambda x, y, z: sp.Min(sp.Max(x, y), z), like=np.maximum,
+    into="np.clip(x0, x1, x2, out=out)",
     d=lambda x, y, z: [
         sp.Piecewise((1, (x >= y) & (x <= z)), (0, True)),
         sp.Piecewise((1, (x < y) & (y <= z)), (0, True)),
@@ -363,8 +404,8 @@ def _predicate(name: str, meaning: Any, **options: Any) -> Op:
     return elementwise(name, meaning, bprop=cuts_path, **options)
 
 
-def _connective(name: str, meaning: Any, arity: int = 2) -> Op:
-    return _predicate(name, meaning, kinds="b", dtypes=("bool",) * arity)
+def _connective(name: str, meaning: Any, scalar: str, arity: int = 2) -> Op:
+    return _predicate(name, meaning, scalar=scalar, kinds="b", dtypes=("bool",) * arity)
 
 
 equal = _predicate("equal", lambda x, y: sp.Eq(x, y), numpy="x0 == x1")
@@ -374,10 +415,10 @@ less_equal = _predicate("less_equal", lambda x, y: x <= y, numpy="x0 <= x1")
 greater = _predicate("greater", lambda x, y: x > y, numpy="x0 > x1")
 greater_equal = _predicate("greater_equal", lambda x, y: x >= y, numpy="x0 >= x1")
 
-logical_and = _connective("logical_and", lambda p, q: p & q)
-logical_or = _connective("logical_or", lambda p, q: p | q)
-logical_xor = _connective("logical_xor", lambda p, q: p ^ q)
-logical_not = _connective("logical_not", lambda p: ~p, arity=1)
+logical_and = _connective("logical_and", lambda p, q: p & q, scalar="x0 and x1")
+logical_or = _connective("logical_or", lambda p, q: p | q, scalar="x0 or x1")
+logical_xor = _connective("logical_xor", lambda p, q: p ^ q, scalar="x0 != x1")
+logical_not = _connective("logical_not", lambda p: ~p, arity=1, scalar="not x0")
 
 
 def _test(name: str) -> Op:
@@ -385,6 +426,7 @@ def _test(name: str) -> Op:
         name,
         infer=lambda t: t.with_dtype(bool),
         numpy=f"np.{name}(x0)",
+        into=f"np.{name}(x0, out=out)",
         bprop=cuts_path,
         family="elementwise",
         examples=_examples(1, (-2.0, 2.0), ()),
@@ -418,6 +460,7 @@ _where = Op(
     "where",
     infer=_where_type,
     numpy="np.where(x0, x1, x2)",
+    scalar="x1 if x0 else x2",
     bprop=_where_bprop,
     jvp=_forward_rule(_where_bprop),
     meaning=Formula(lambda p, x, y: sp.Piecewise((x, p), (y, True))),
@@ -493,6 +536,7 @@ stop_gradient = Op(
     "stop_gradient",
     infer=lambda t: t,
     numpy="x0",
+    scalar="x0",
     bprop=cuts_path,
     meaning=Formula(lambda x: x),
     flops=lambda n: 0,

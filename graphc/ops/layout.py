@@ -294,6 +294,19 @@ def _indexed_shape(shape: Shape, index: Index) -> Shape:
     return tuple(taken)
 
 
+def keeps_rows(v: Node) -> bool:
+    """Whether what lies under an index of the first axis comes from that index of the inputs."""
+    rows = v.shape[:1]
+    if not rows or any(x.shape[:1] != rows for x in v.inputs):
+        return False
+    if "index" in v.attrs:
+        first = v.attrs["index"][0]
+        return isinstance(first, Span) and first.is_whole
+    if "axes" in v.attrs:
+        return bool(v.attrs["axes"][0] == 0)
+    return v.attrs["axis"] != 0 if "axis" in v.attrs else "shape" in v.attrs
+
+
 def keeps_all(shape: Shape, index: Index) -> bool:
     """Whether indexing only adds and drops axes of size 1."""
     entries = [e for e in index if e is not None]

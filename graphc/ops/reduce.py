@@ -25,13 +25,13 @@ def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType
     )
 
 
-def _text(function: str) -> Any:
+def _text(function: str, *more: str) -> Any:
     def text(n: Node) -> str:
         axis, keepdims = n.attrs["axis"], n.attrs["keepdims"]
         where = axis[0] if len(axis) == 1 else axis
         every = len(axis) == n.inputs[0].ndim and not keepdims
-        arguments = "" if every else f", axis={where}" + (", keepdims=True" if keepdims else "")
-        return f"np.{function}(x0{arguments})"
+        arguments = [] if every else [f"axis={where}", *(["keepdims=True"] if keepdims else [])]
+        return f"np.{function}({', '.join(['x0', *arguments, *more])})"
 
     return text
 
@@ -61,11 +61,13 @@ def _spread(g: Node, node: Node) -> Node:
     return broadcast_to(g, node.inputs[0].shape)
 
 
-def _reduction(name: str, *, infer: Any = _reduced, bprop: Any, **options: Any) -> Op:
+def _reduction(name: str, fold: str, *, infer: Any = _reduced, bprop: Any, **options: Any) -> Op:
     return Op(
         name,
         infer=infer,
         numpy=_text(name),
+        into=_text(name, "out=out"),
+        fold=fold,
         bprop=bprop,
         flops=_flops,
         family="reduce",
@@ -83,6 +85,7 @@ def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
 
 _sum = _reduction(
     "sum",
+    "np.add",
     infer=_summed,
     bprop=lambda n, i, g: _spread(g, n),
     guard=(0, lambda n, condition, _: _any(condition, **n.attrs)),
@@ -102,7 +105,7 @@ def _prod_bprop(node: Node, i: int, g: Node) -> Node:
     return times(_spread(g, node), back)
 
 
-_prod = _reduction("prod", infer=_summed, bprop=_prod_bprop)
+_prod = _reduction("prod", "np.multiply", infer=_summed, bprop=_prod_bprop)
 
 
 def _extremum_bprop(node: Node, i: int, g: Node) -> Node:
@@ -117,16 +120,16 @@ def astype_like(x: Node, like: Node) -> Node:
     return e.astype(x, dtype=like.dtype)
 
 
-_max = _reduction("max", bprop=_extremum_bprop)
-_min = _reduction("min", bprop=_extremum_bprop)
+_max = _reduction("max", "np.maximum", bprop=_extremum_bprop)
+_min = _reduction("min", "np.minimum", bprop=_extremum_bprop)
 
 
 def _truth(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     return _reduced(x, axis, keepdims).with_dtype(bool)
 
 
-_any: Op = _reduction("any", infer=_truth, bprop=cuts_path)
-_all = _reduction("all", infer=_truth, bprop=cuts_path)
+_any: Op = _reduction("any", "np.logical_or", infer=_truth, bprop=cuts_path)
+_all = _reduction("all", "np.logical_and", infer=_truth, bprop=cuts_path)
 
 
 def _spelled(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:

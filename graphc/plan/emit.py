@@ -1,61 +1,33 @@
-"""Emission: a graph becomes the source of a NumPy program, one line for each operation.
+"""Emission: a graph becomes the source of a NumPy program.
 
-Names of the user never reach the program as they are: identifiers are made here.
+Small arrays are computed line by line. For large ones the program follows the plan: regions over
+tiles, in memory that is kept from call to call.
 """
 
 from __future__ import annotations
 
-import builtins
-import functools
 import inspect
 import itertools
-import keyword
-import re
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import forms, shapes
-from ..errors import ShapeError, Where
+from ..errors import Where
 from ..ir import Graph, Node
 from ..ops.leaves import literal
 from ..passes.facts import ANYTHING, declared
-from . import runtime
+from . import runtime, texts
+from .names import Identifiers
+from .plan import Plan, Step, base
+from .texts import HELPERS, Texts
+from .tiles import Tiles
 
-HELPERS = {
-    name: value
-    for name, value in vars(runtime).items()
-    if getattr(value, "__module__", None) == runtime.__name__
-}
-_WORD = re.compile(r"[^\W\d]\w*")
-_OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
+_NUMBER = shapes.tensor(())
 
-
-class Identifiers:
-    """Hands out identifiers: like the names that people gave, safe, and each only once."""
-
-    def __init__(self) -> None:
-        modules = ("np", "Any", "base64", "annotations")
-        self.taken = {*keyword.kwlist, *dir(builtins), *HELPERS, *modules}
-        self.last: dict[str, int] = {}
-
-    def take(self, name: str) -> str:
-        found = base = _identifier(name)
-        while found in self.taken:
-            self.last[base] = self.last.get(base, 0) + 1
-            found = f"{base}_{self.last[base]}"
-        self.taken.add(found)
-        return found
-
-
-@functools.lru_cache(maxsize=4096)
-def _identifier(name: str) -> str:
-    """The identifier nearest to a name, in the form that Python itself would bring it to."""
-    base = unicodedata.normalize("NFKC", name[:200])
-    base = unicodedata.normalize("NFKC", re.sub(r"\W+", "_", base).strip("_")[:40])
-    if not base.isidentifier():
-        base = f"v_{base}" if f"v_{base}".isidentifier() else "v"
-    return base
+# Below this many elements tiles and threads gain nothing.
+SMALL = 1 << 14
 
 
 class Program(NamedTuple):
@@ -65,41 +37,63 @@ class Program(NamedTuple):
     function: str
 
 
-def emit(graph: Graph, form: Any, name: str, check_facts: bool = False) -> Program:
-    """The program of a graph, whose outputs are returned in a form."""
-    writer = _Writer(graph, form, name, check_facts)
+def emit(
+    graph: Graph,
+    form: Any,
+    name: str,
+    check_facts: bool = False,
+    plan: Plan | None = None,
+    threads: int | None = None,
+) -> Program:
+    """The program of a graph, whose outputs are returned in a form; line by line without a plan."""
+    writer = Writer(graph, form, name, check_facts, plan, threads)
     return Program(writer.source(), writer.function)
 
 
-class _Writer:
-    """Writes a program: one function, then the helpers and constants that it uses."""
+class Writer:
+    """Writes a program: one function, then what it uses: regions, helpers and constants."""
 
-    def __init__(self, graph: Graph, form: Any, name: str, check_facts: bool) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        form: Any,
+        name: str,
+        check_facts: bool,
+        plan: Plan | None,
+        threads: int | None,
+    ) -> None:
         self.graph, self.form, self.check_facts = graph, form, check_facts
-        self.identifiers = Identifiers()
+        self.plan, self.threads = plan, threads
+        self.identifiers = Identifiers((*HELPERS, *_MODULES, *_RESERVED))
         self.function = self.identifiers.take(name)
         self.names: dict[Node, str] = {
             v: self.identifiers.take(str(v.name)) for v in graph.parameters
         }
         self.readings = shapes.readings([v.shape for v in graph.parameters])
-        self.dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
-        self.dim_names = {symbol.name: given for symbol, given in self.dims.items()}
+        dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
+        self.texts = Texts(self.name)
+        self.texts.dim_names = {symbol.name: given for symbol, given in dims.items()}
         self.temporaries = itertools.count(1)
-        self.helpers: set[str] = set()
         self.constants: list[str] = []
         self.place = ""
         self.places: dict[tuple[Where, bool], str] = {}
+        self.pieces: list[str] = []
 
     def source(self) -> str:
         self._name_outputs()
-        body = [*self._bindings(), *self._steps(), self._result()]
         parameters = ", ".join(self.names[v] for v in self.graph.parameters)
-        function = [
-            '@np.errstate(all="ignore")',
-            f"def {self.function}({parameters}):",
-            *("    " + line for line in [*self._docstring(), *body]),
-        ]
-        return "\n".join([*self._head(), *function, *self._tail(), ""])
+        functions = []
+        called, told = self.function, self._docstring()
+        if self._is_scalar():
+            functions += [f"def {called}({parameters}):", *_indented([*told, *self._scalars()])]
+            called, told = self.identifiers.take(f"{called}_numpy"), []
+            functions += [f"    return {called}({parameters})", "", ""]
+        body = [*told, *self._bindings(), *self._faces()]
+        functions += [
+            '@np.errstate(all="ignore")', f"def {called}({parameters}):", *_indented(body)
+        ]  # fmt: skip
+        tail = self._tail()
+        return "\n".join([*self._head(functions), *functions, *tail, ""])
 
     # Names
 
@@ -110,7 +104,7 @@ class _Writer:
             if path and (v not in self.called or v.adjoint_of is not None):
                 self.called[v] = f"result_{path}" if path[0].isdigit() else path
 
-    def _name(self, v: Node) -> str:
+    def name(self, v: Node) -> str:
         """The identifier of a value, from now on."""
         found = self.names.get(v)
         if found is None:
@@ -118,112 +112,130 @@ class _Writer:
             if given is None:
                 given = "constant" if v.op.name == "constant" else f"t{next(self.temporaries)}"
             found = self.names[v] = self.identifiers.take(given)
+            if v.op.name == "constant" and v.ndim:
+                self._write_constant(v)
         return found
+
+    def _write_constant(self, v: Node) -> None:
+        # Its text holds foreign bytes: it is written as it is, and never looked through or kept.
+        text = v.op.text(v)
+        if text.startswith("from_bytes("):
+            self.texts.use("from_bytes")
+        self.constants.append(f"{self.names[v]} = {text}")
 
     # Inputs and sizes
 
     def _bindings(self) -> Iterable[str]:
         """Arguments to arrays, then sizes from their shapes, then the sizes checked."""
-        parameters = self.graph.parameters
+        parameters, use = self.graph.parameters, self.texts.use
         for v in parameters:
             x = self.names[v]
-            yield f"{x} = {self._use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
+            yield f"{x} = {use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
             if self.check_facts and (fact := declared(v)) != ANYTHING and v.dtype != bool:
                 low, high = (literal(bound, v.dtype) for bound in fact)
                 said = "positive" if v.attrs.get("positive") else f"between {low} and {high}"
-                yield f"{self._use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
+                yield f"{use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
         for r in self.readings:
             v = parameters[r.input]
             size = f"{self.names[v]}.shape[{r.axis}]"
             if not r.is_bare:
-                rest, text = self._dims(shapes.source(r.rest)), shapes.show(v.shape[r.axis])
+                rest, text = self.size(r.rest), shapes.show(v.shape[r.axis])
                 size = (
-                    f"{self._use('solve_size')}({v.name!r}, {r.axis}, {size}, "
+                    f"{use('solve_size')}({v.name!r}, {r.axis}, {size}, "
                     f"{r.factor}, {rest}, {text!r})"
                 )
-            yield f"{self.dims[r.symbol]} = {size}"
+            yield f"{self.texts.dim_names[r.symbol.name]} = {size}"
         read = {(r.input, r.axis) for r in self.readings if r.is_bare}
         sources = shapes.sources(self.readings, [str(v.name) for v in parameters])
         for i, v in enumerate(parameters):
             if all((i, k) in read for k in range(v.ndim)):
                 continue
-            wanted = self._dims(shapes.source(v.shape))
-            texts = tuple(map(shapes.show, v.shape))
+            wanted = self.size(v.shape)
+            shown = tuple(map(shapes.show, v.shape))
             reasons = tuple(
                 "" if (i, k) in read else shapes.reason(d, sources) for k, d in enumerate(v.shape)
             )
             shape = f"{self.names[v]}.shape"
             yield f"if {shape} != {wanted}:"
             yield (
-                f"    raise {self._use('wrong_shape')}"
-                f"({v.name!r}, {shape}, {wanted}, {texts!r}, {reasons!r})"
+                f"    raise {use('wrong_shape')}"
+                f"({v.name!r}, {shape}, {wanted}, {shown!r}, {reasons!r})"
             )
         for d in shapes.doubtful(v.shape for v in self.graph.nodes):
-            size = self._dims(shapes.source(d))
+            size = self.size(d)
             reason = shapes.reason(d, sources)
             yield f"if {size} < 0:"
-            yield f"    raise {self._use('no_size')}({shapes.show(d)!r}, {size}, {reason!r})"
+            yield f"    raise {use('no_size')}({shapes.show(d)!r}, {size}, {reason!r})"
 
-    def _dims(self, text: str) -> str:
-        return _OPERAND.sub(lambda m: self._dim(m[2]), text)
+    def size(self, value: shapes.Dim | shapes.Shape) -> str:
+        return self.texts.dims(shapes.source(value))
 
-    def _dim(self, name: str) -> str:
-        if name not in self.dim_names:
-            raise ShapeError(
-                f"the program needs the size {name}, which no input shows: "
-                "list an input that does in compile(..., inputs=[...])"
-            )
-        return self.dim_names[name]
+    # Numbers
 
-    # Operations
+    def _is_scalar(self) -> bool:
+        """Whether all is single numbers that Python computes with as NumPy does."""
+        if self.plan is None or self.check_facts or not self.graph.parameters:
+            return False
+        return all(
+            not v.ndim and (v.op.name == "constant" or v.dtype in (np.float64, np.bool_))
+            for v in self.graph.nodes
+        ) and all(
+            v.type == _NUMBER if v.op.name == "input" else v.op.scalar is not None
+            for v in (*self.graph.parameters, *self._computed())
+        )
 
-    def _steps(self) -> Iterable[str]:
-        for v in self.graph.nodes:
-            if v.op.name == "input":
-                continue
-            if v.op.name == "constant":
-                if v.ndim:
-                    self._write_constant(v)
-                continue
-            place = self._place(v)
-            if place and place != self.place:
-                self.place = place
-                yield f"# {place}"
-            text = self._text(v)
-            yield f"{self._name(v)} = {text}"
+    def _scalars(self) -> Iterator[str]:
+        """On Python's floats: many times as fast as NumPy on single numbers."""
+        tests = [f"type({self.names[v]}) is float" for v in self.graph.parameters]
+        yield f"if {' and '.join(tests)}:"
+        lines = []
+        for v in self._computed():
+            lines += [*self.comment(v), f"{self.name(v)} = {self.texts.scalar(v)}"]
+        kind = {"f": "np.float64", "b": "np.bool_"}
+        written = [
+            self.texts.of(v) if v.op.name == "constant" else f"{kind[v.dtype.kind]}({self.name(v)})"
+            for v in self.graph.outputs
+        ]
+        yield "    try:"
+        yield from _indented(_indented([*lines, f"return {forms.write(self.form, written)}"]))
+        yield "    except (ArithmeticError, ValueError):"
+        yield "        pass  # where Python refuses, NumPy answers: inf or NaN"
+        self.place = ""
 
-    def _write_constant(self, v: Node) -> None:
-        # Its text holds foreign bytes: it is written as it is, and never looked through or kept.
-        text = v.op.text(v)
-        if text.startswith("from_bytes("):
-            self._use("from_bytes")
-        self.constants.append(f"{self._name(v)} = {text}")
+    def _computed(self) -> Iterator[Node]:
+        return (v for v in self.graph.nodes if v.op.name not in ("input", "constant"))
 
-    def _text(self, v: Node) -> str:
-        """The NumPy text of a node, with the program's names for its operands and sizes."""
-        pieces, helpers = _template(v.op.text(v))
-        self.helpers |= helpers
-        parts = []
-        for part, operand, dim in pieces:
-            parts.append(part)
-            if operand is not None:
-                parts.append(self._operand(v, v.inputs[operand]))
-            elif dim is not None:
-                parts.append(self._dim(dim))
-        return "".join(parts)
+    # The two faces
 
-    def _operand(self, v: Node, x: Node) -> str:
-        if x.op.name != "constant" or x.ndim:
-            return self._name(x)
-        # A bare number is weak: right only beside an operand that has the constant's dtype.
-        if v.op.family == "elementwise" and any(
-            y.dtype == x.dtype and y.op.name != "constant" for y in v.inputs
-        ):
-            return literal(x.attrs["value"].array[()], x.dtype)
-        return x.op.text(x)
+    def _faces(self) -> Iterator[str]:
+        """Line by line where all is small; else by the plan."""
+        large = self.plan.sizes if self.plan else []
+        if any(isinstance(d, int) and d > SMALL for d in large):
+            yield from self._planned()
+        elif all(isinstance(d, int) for d in large):
+            yield from self._plain()
+        else:
+            sizes = [self.size(d) for d in large if not isinstance(d, int)]
+            largest = f"max({', '.join(sizes)})" if len(sizes) > 1 else sizes[0]
+            yield f"if {largest} <= {SMALL}:"
+            yield from _indented(self._plain())
+            self.place = ""
+            yield from self._planned()
+
+    def _plain(self) -> Iterator[str]:
+        for v in self._computed():
+            yield from self.comment(v)
+            yield f"{self.name(v)} = {self.texts.of(v)}"
+        yield from self._result()
+
+    def comment(self, v: Node) -> Iterator[str]:
+        """The user's line that a node belongs to, where it is not the one before."""
+        place = self._place(v)
+        if place and place != self.place:
+            self.place = place
+            yield f"# {place}"
 
     def _place(self, v: Node) -> str:
-        """The user's line that a node belongs to."""
         if v.where is None:
             return ""
         key = v.where, v.origin is not None
@@ -232,22 +244,90 @@ class _Writer:
             self.places[key] = f"{role}{v.where.place}   {v.where.text}".rstrip()
         return self.places[key]
 
+    def _planned(self) -> Iterator[str]:
+        assert self.plan is not None
+        tiles = Tiles(self)
+        take = self.identifiers.take
+        self.work, self.spare, self.workspace = map(take, ("work", "spare", "workspace"))
+        work = {v: slot for v, slot in self.plan.place.items() if slot is not None}
+        if work:
+            yield from self._workspace(work)
+        for step in self.plan.steps:
+            yield from self.comment(step.node)
+            yield from tiles.call(step) if step.region else self._call(step)
+            ended = [v for v in step.ends if v not in self.plan.place and self._takes_memory(v)]
+            if ended:
+                yield f"del {', '.join(map(self.name, ended))}"
+        if work:
+            yield f"{self.texts.use('give_back')}({self.spare}, {self.work}{self._all_sizes})"
+        yield from self._result()
+
+    @staticmethod
+    def _takes_memory(v: Node) -> bool:
+        return bool(v.ndim) and v.op.family != "leaf"
+
+    def _call(self, step: Step) -> Iterator[str]:
+        """A node by its own NumPy text, into its place if it has one."""
+        assert self.plan is not None
+        v = step.node
+        if v not in self.plan.place:
+            yield f"{self.name(v)} = {self.texts.of(v)}"
+            return
+        if self.plan.place[v] is None:
+            yield f"{self.name(v)} = {self._new(v)}"
+        operands = [self.texts.operand(v, x) for x in v.inputs]
+        yield self.texts.filled(v.op.text_into(v, self.name(v)) or "", operands)
+
+    def _new(self, v: Node) -> str:
+        return f"np.empty({self.size(v.shape)}, np.{v.dtype.name})"
+
+    def new_results(self, step: Step) -> Iterator[str]:
+        """The arrays for the caller that a region writes into."""
+        assert self.plan is not None
+        for v in step.nodes:
+            if v in self.plan.place and self.plan.place[v] is None:
+                yield f"{self.name(v)} = {self._new(v)}"
+
+    @property
+    def _all_sizes(self) -> str:
+        return "".join(f", {name}" for name in self.texts.dim_names.values())
+
+    def _workspace(self, work: dict[Node, int]) -> Iterator[str]:
+        """Borrow the memory of intermediate values; and how it is made, beside the function."""
+        assert self.plan is not None
+        sizes = self._all_sizes
+        names = [self.name(v) for v in work]
+        yield f"{self.work} = {self.texts.use('borrowed')}({self.spare}, {self.workspace}{sizes})"
+        yield f"{', '.join(names)}{',' if len(names) == 1 else ''} = {self.work}"
+        lines = [f"def {self.workspace}({sizes[2:]}):", '    """Memory for intermediate values."""']
+        for k, size in enumerate(self.plan.slots):
+            lines.append(f"    memory_{k} = np.empty({self.size(size)}, np.uint8)")
+        lines.append("    return (")
+        for v, slot in work.items():
+            piece = f"memory_{slot}"
+            if self.plan.slots[slot] != v.type.nbytes:
+                piece += f"[:{self.size(v.type.nbytes)}]"
+            shape = f".reshape({self.size(v.shape)})" if v.ndim > 1 else ""
+            lines.append(f"        {piece}.view(np.{v.dtype.name}){shape},  # {self.name(v)}")
+        self.pieces += ["\n".join([*lines, "    )"])]
+        self.constants.append(f"{self.spare} = {{}}")
+
     # The result, and what surrounds the function
 
-    def _result(self) -> str:
-        texts, given = [], set()
+    def _result(self) -> Iterator[str]:
+        written: list[str] = []
+        given: set[Node] = set()
         for v in self.graph.outputs:
             if v.op.name == "constant" and not v.ndim:
-                texts.append(self._text(v))
+                written.append(self.texts.of(v))
                 continue
-            base, is_fresh = _base(v)
-            texts.append(self._name(v))
+            written.append(self.name(v))
             if not v.ndim:
-                texts[-1] += "[()]"
-            elif not is_fresh or base in given:
-                texts[-1] += ".copy()"
-            given.add(base)
-        return "return " + forms.write(self.form, texts)
+                written[-1] += "[()]"
+            elif not _is_fresh(v) or base(v) in given:
+                written[-1] += ".copy()"
+            given.add(base(v))
+        yield "return " + forms.write(self.form, written)
 
     def _docstring(self) -> list[str]:
         inputs = [f"    {_harmless(str(v.name))} : {v.type}" for v in self.graph.parameters]
@@ -257,73 +337,58 @@ class _Writer:
             return [f'"""{result}"""']
         return ['"""', *(line.strip() for line in inputs), f"-> {result}", '"""']
 
-    def _use(self, helper: str) -> str:
-        self.helpers.add(helper)
-        return helper
-
-    def _head(self) -> list[str]:
+    def _head(self, functions: list[str]) -> list[str]:
+        helpers = [inspect.getsource(HELPERS[name]) for name in texts.closure(self.texts.helpers)]
+        imports = [
+            f"import {module}"
+            for module in _MODULES
+            if module != "np" and any(f"{module}." in text for text in (*helpers, *functions))
+        ]
+        for name, module in (("Callable", "collections.abc"), ("Any", "typing")):
+            if any(name in text for text in helpers):
+                imports.append(f"from {module} import {name}")
         return [
             f'"""{self.function}: a NumPy program written by graphc. It needs NumPy alone."""',
             "",
             "from __future__ import annotations",
             "",
-            *(["import base64"] if "from_bytes" in self.helpers else []),
-            *(["from typing import Any", ""] if self.helpers else []),
+            *([*imports, ""] if imports else []),
             "import numpy as np",
             "",
             "",
         ]
 
     def _tail(self) -> list[str]:
-        """What the function uses: helpers from the runtime, then constants, which may call them."""
+        """What the function uses; constants come last, since they may call helpers."""
         tail = []
-        for name in _closure(self.helpers):
-            tail += ["", "", inspect.getsource(HELPERS[name]).rstrip()]
-        return [*tail, "", "", *self.constants] if self.constants else tail
+        helpers = [HELPERS[name] for name in texts.closure(self.texts.helpers)]
+        for piece in (*self.pieces, *(inspect.getsource(helper).rstrip() for helper in helpers)):
+            tail += ["", "", piece]
+        constants = self.constants
+        if "in_tiles" in self.texts.helpers:
+            constants = [f"TILE_BYTES = {runtime.TILE_BYTES}", *constants]
+        return [*tail, "", "", *constants] if constants else tail
 
 
-def _base(v: Node) -> tuple[Node, bool]:
-    """Whose memory a value lies in, and whether that is nobody else's and the value all of it."""
-    is_fresh = True
+_MODULES = ("base64", "functools", "math", "os", "threading", "np")
+_RESERVED = ("Any", "annotations", "TILE_BYTES")
+
+
+def _indented(lines: Iterable[str]) -> list[str]:
+    return [f"    {line}" if line else line for line in lines]
+
+
+def _is_fresh(v: Node) -> bool:
+    """Whether a value is nobody else's memory, and all of it."""
     while v.op.view:
         # What NumPy broadcasts is read-only, even where nothing repeats.
-        is_fresh &= v.type.size == v.inputs[0].type.size and v.op.name != "broadcast_to"
+        if v.type.size != v.inputs[0].type.size or v.op.name == "broadcast_to":
+            return False
         v = v.inputs[0]
-    return v, is_fresh and v.op.name not in ("input", "constant")
+    return v.op.name not in ("input", "constant")
 
 
 def _harmless(text: str) -> str:
     """Foreign text as it may stand inside a docstring."""
     printable = "".join(c if c.isprintable() else "?" for c in text)
     return printable.replace("\\", "\\\\").replace('"', "'")
-
-
-Piece = tuple[str, int | None, str | None]
-
-
-@functools.lru_cache(maxsize=4096)
-def _template(text: str) -> tuple[tuple[Piece, ...], frozenset[str]]:
-    """A NumPy text cut at its operands and sizes, and the helpers that it calls."""
-    pieces: list[Piece] = []
-    end = 0
-    for m in _OPERAND.finditer(text):
-        pieces.append((text[end : m.start()], int(m[1]) if m[1] else None, m[2]))
-        end = m.end()
-    return (*pieces, (text[end:], None, None)), _helpers(text)
-
-
-@functools.lru_cache(maxsize=4096)
-def _helpers(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text)) & HELPERS.keys()
-
-
-def _closure(names: Iterable[str]) -> list[str]:
-    """Some helpers and all those that they use, in the order of the runtime."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(_helpers(inspect.getsource(HELPERS[name])))
-    return [name for name in HELPERS if name in found]

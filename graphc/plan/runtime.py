@@ -6,6 +6,10 @@ Nothing here knows of graphc: a function uses NumPy and the others of this file,
 from __future__ import annotations
 
 import base64
+import functools
+import os
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -91,6 +95,79 @@ def check_fact(name: str, array: Any, low: float, high: float, declared: str) ->
     if np.any(wrong):
         found = np.asarray(array)[wrong].flat[0]
         raise BindError(f"{name} was declared {declared}, and holds {found}")
+
+
+def in_tiles(
+    region: Callable[..., Any],
+    rows: int,
+    row_bytes: int,
+    threads: int | None,
+    buffers: int,
+    folds: tuple[Any, ...],
+    *arrays: Any,
+) -> list[Any]:
+    """Run a region over all rows, in tiles that stay in the cache, shared among threads.
+
+    The tiles and the order in which their results are joined depend on the sizes alone.
+    """
+    tile = max(1, TILE_BYTES // max(1, row_bytes))
+    if rows <= tile:
+        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
+    chunk = -(-rows // (tile * 16)) * tile
+    starts = range(0, rows, chunk)
+    parts: list[Any] = [None] * len(starts)
+    errors: list[BaseException] = []
+    waiting = iter(range(len(starts)))
+
+    def work() -> None:
+        scratch = [None] * buffers
+        try:
+            for k in waiting:
+                stop = min(starts[k] + chunk, rows)
+                parts[k] = region(starts[k], stop, tile, scratch, *arrays)
+        except BaseException as error:
+            errors.append(error)
+            list(waiting)  # nobody begins another one
+
+    helpers = [
+        threading.Thread(target=work, daemon=True)
+        for _ in range(min(threads or available_threads(), len(starts)) - 1)
+    ]
+    try:
+        for helper in helpers:
+            helper.start()
+        work()
+    finally:
+        list(waiting)
+        for helper in helpers:
+            helper.join()
+    if errors:
+        raise errors[0]
+    made = zip(*parts, strict=True)
+    return [functools.reduce(fold, part) for fold, part in zip(folds, made, strict=True)]
+
+
+TILE_BYTES = 1 << 20
+
+
+def available_threads() -> int:
+    """How many threads can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
+    """A workspace for some sizes: one that an earlier call gave back, or a new one."""
+    try:
+        return spare[sizes].pop()
+    except (KeyError, IndexError):
+        return make(*sizes)
+
+
+def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
+    """Keep a workspace for the next call of these sizes; of other sizes few are kept."""
+    if sizes not in spare and len(spare) >= 4:
+        spare.clear()
+    spare.setdefault(sizes, []).append(work)
 
 
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:

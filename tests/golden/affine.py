@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,10 +28,40 @@ def affine(X, W, b):
         raise wrong_shape('W', W.shape, (d, 3), ('d', '3'), (' (d is axis 1 of X)', ''))
     if b.shape != (n, 1):
         raise wrong_shape('b', b.shape, (n, 1), ('n', '1'), (' (n is axis 0 of X)', ''))
+    if 3 * n <= 16384:
+        # golden_programs.py:17   return X @ W + b
+        t1 = X @ W
+        t2 = t1 + b
+        return t2
+    work = borrowed(spare, workspace, n, d)
+    t1, = work
     # golden_programs.py:17   return X @ W + b
-    t1 = X @ W
-    t2 = t1 + b
+    np.matmul(X, W, out=t1)
+    t2 = np.empty((n, 3), np.float64)
+    in_tiles(affine_rows, n, 56, None, 0, (), t1, b, t2)
+    give_back(spare, work, n, d)
     return t2
+
+
+def workspace(n, d):
+    """Memory for intermediate values."""
+    memory_0 = np.empty(24 * n, np.uint8)
+    return (
+        memory_0.view(np.float64).reshape((n, 3)),  # t1
+    )
+
+
+@np.errstate(all="ignore")
+def affine_rows(start, stop, tile, scratch, all_t1, all_b, all_t2):
+    for first in range(start, max(stop, 1), tile):
+        last = min(first + tile, stop)
+        rows = last - first
+        t1 = all_t1[first:last]
+        b = all_b[first:last]
+        t2 = all_t2[first:last]
+        # golden_programs.py:17   return X @ W + b
+        np.add(t1, b, out=t2)
+    return ()
 
 
 class BindError(TypeError, ValueError):
@@ -89,3 +123,77 @@ def wrong_shape(
         needed += f" = {wanted[axis]}"
     found = f"axis {axis} of {name} has size {shape[axis]}"
     return BindError(f"{found}, and needs {needed}{reasons[axis]}")
+
+
+def in_tiles(
+    region: Callable[..., Any],
+    rows: int,
+    row_bytes: int,
+    threads: int | None,
+    buffers: int,
+    folds: tuple[Any, ...],
+    *arrays: Any,
+) -> list[Any]:
+    """Run a region over all rows, in tiles that stay in the cache, shared among threads.
+
+    The tiles and the order in which their results are joined depend on the sizes alone.
+    """
+    tile = max(1, TILE_BYTES // max(1, row_bytes))
+    if rows <= tile:
+        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
+    chunk = -(-rows // (tile * 16)) * tile
+    starts = range(0, rows, chunk)
+    parts: list[Any] = [None] * len(starts)
+    errors: list[BaseException] = []
+    waiting = iter(range(len(starts)))
+
+    def work() -> None:
+        scratch = [None] * buffers
+        try:
+            for k in waiting:
+                stop = min(starts[k] + chunk, rows)
+                parts[k] = region(starts[k], stop, tile, scratch, *arrays)
+        except BaseException as error:
+            errors.append(error)
+            list(waiting)  # nobody begins another one
+
+    helpers = [
+        threading.Thread(target=work, daemon=True)
+        for _ in range(min(threads or available_threads(), len(starts)) - 1)
+    ]
+    try:
+        for helper in helpers:
+            helper.start()
+        work()
+    finally:
+        list(waiting)
+        for helper in helpers:
+            helper.join()
+    if errors:
+        raise errors[0]
+    made = zip(*parts, strict=True)
+    return [functools.reduce(fold, part) for fold, part in zip(folds, made, strict=True)]
+
+
+def available_threads() -> int:
+    """How many threads can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
+    """A workspace for some sizes: one that an earlier call gave back, or a new one."""
+    try:
+        return spare[sizes].pop()
+    except (KeyError, IndexError):
+        return make(*sizes)
+
+
+def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
+    """Keep a workspace for the next call of these sizes; of other sizes few are kept."""
+    if sizes not in spare and len(spare) >= 4:
+        spare.clear()
+    spare.setdefault(sizes, []).append(work)
+
+
+TILE_BYTES = 1048576
+spare = {}

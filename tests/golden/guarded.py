@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 
-@np.errstate(all="ignore")
 def guarded(x):
     """
     x : f64[]
     -> (f64[], f64[], f64[],)
     """
+    if type(x) is float:
+        try:
+            # golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+            t1 = x > 0.0
+            t2 = math.sqrt(x)
+            root = t2 if t1 else 0.0
+            # gradient of golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+            t3 = 2.0 * t2
+            t4 = 1.0 / t3
+            result_1 = t4 if t1 else 0.0
+            t5 = t4 / t3
+            t6 = -t5
+            t7 = t6 * 2.0
+            t8 = t7 * t4
+            result_2 = t8 if t1 else 0.0
+            return (np.float64(root), np.float64(result_1), np.float64(result_2),)
+        except (ArithmeticError, ValueError):
+            pass  # where Python refuses, NumPy answers: inf or NaN
+    return guarded_numpy(x)
+
+
+@np.errstate(all="ignore")
+def guarded_numpy(x):
     x = as_input('x', x, np.float64, 0)
     # golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
     t1 = x > 0.0

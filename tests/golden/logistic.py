@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,33 +28,136 @@ def logistic(X, y, w):
         raise wrong_shape('y', y.shape, (n,), ('n',), (' (n is axis 0 of X)',))
     if w.shape != (d,):
         raise wrong_shape('w', w.shape, (d,), ('d',), (' (d is axis 1 of X)',))
+    if max(d, n) <= 16384:
+        # golden_programs.py:25   margin = y * (X @ w)
+        t1 = X @ w
+        margin = y * t1
+        # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t2 = -margin
+        t3 = np.logaddexp(0, t2)
+        t4 = np.sum(t3)
+        t5 = np.float64(n)
+        t6 = t4 / t5
+        t7 = w ** 2.0
+        t8 = np.sum(t7)
+        t9 = 0.01 * t8
+        loss = t6 + t9
+        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t10 = 1 / t5
+        t11 = sigmoid(t2)
+        t12 = t10 * t11
+        grad_margin = -t12
+        # gradient of golden_programs.py:25   margin = y * (X @ w)
+        t13 = grad_margin * y
+        t14 = t13 @ X
+        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t15 = 2.0 * w
+        t16 = 0.01 * t15
+        # gradient of golden_programs.py:24   w = gc.input("w", (d,))
+        grad = t14 + t16
+        return {'loss': loss[()], 'grad': grad}
+    work = borrowed(spare, workspace, n, d)
+    t1, t13, t14 = work
     # golden_programs.py:25   margin = y * (X @ w)
-    t1 = X @ w
-    margin = y * t1
+    np.matmul(X, w, out=t1)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t2 = -margin
-    t3 = np.logaddexp(0, t2)
-    t4 = np.sum(t3)
     t5 = np.float64(n)
-    t6 = t4 / t5
-    t7 = w ** 2.0
-    t8 = np.sum(t7)
+    t8, = in_tiles(logistic_rows, d, 16, None, 1, (np.add,), w)
+    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t9 = 0.01 * t8
-    loss = t6 + t9
     # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t10 = 1 / t5
-    t11 = sigmoid(t2)
-    t12 = t10 * t11
-    grad_margin = -t12
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t13 = grad_margin * y
-    t14 = t13 @ X
-    # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t15 = 2.0 * w
-    t16 = 0.01 * t15
+    t4, = in_tiles(logistic_rows_1, n, 40, None, 2, (np.add,), y, t1, t10, t13)
+    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+    t6 = t4 / t5
+    loss = t6 + t9
+    # gradient of golden_programs.py:25   margin = y * (X @ w)
+    np.matmul(t13, X, out=t14)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-    grad = t14 + t16
+    grad = np.empty((d,), np.float64)
+    in_tiles(logistic_rows_2, d, 32, None, 1, (), w, t14, grad)
+    give_back(spare, work, n, d)
     return {'loss': loss[()], 'grad': grad}
+
+
+def workspace(n, d):
+    """Memory for intermediate values."""
+    memory_0 = np.empty(8 * n, np.uint8)
+    memory_1 = np.empty(8 * n, np.uint8)
+    memory_2 = np.empty(8 * d, np.uint8)
+    return (
+        memory_0.view(np.float64),  # t1
+        memory_1.view(np.float64),  # t13
+        memory_2.view(np.float64),  # t14
+    )
+
+
+@np.errstate(all="ignore")
+def logistic_rows(start, stop, tile, scratch, all_w):
+    b1, = scratch
+    total_t8 = None
+    for first in range(start, max(stop, 1), tile):
+        last = min(first + tile, stop)
+        rows = last - first
+        if rows < tile:
+            b1 = None
+        w = all_w[first:last]
+        # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t7 = b1 = np.power(w, 2.0, out=b1)
+        t8 = np.sum(t7)
+        total_t8 = t8 if total_t8 is None else np.add(total_t8, t8)
+    scratch[:] = b1,
+    return (total_t8,)
+
+
+@np.errstate(all="ignore")
+def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t13):
+    b1_1, b2 = scratch
+    total_t4 = None
+    for first in range(start, max(stop, 1), tile):
+        last = min(first + tile, stop)
+        rows = last - first
+        if rows < tile:
+            b1_1 = b2 = None
+        y = all_y[first:last]
+        t1 = all_t1[first:last]
+        t13 = all_t13[first:last]
+        # golden_programs.py:25   margin = y * (X @ w)
+        margin = b1_1 = np.multiply(y, t1, out=b1_1)
+        # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t2 = b1_1 = np.negative(margin, out=b1_1)
+        t3 = b2 = np.logaddexp(0, t2, out=b2)
+        t4 = np.sum(t3)
+        total_t4 = t4 if total_t4 is None else np.add(total_t4, t4)
+        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t11 = sigmoid(t2)
+        t12 = b1_1 = np.multiply(t10, t11, out=b1_1)
+        grad_margin = b1_1 = np.negative(t12, out=b1_1)
+        # gradient of golden_programs.py:25   margin = y * (X @ w)
+        np.multiply(grad_margin, y, out=t13)
+    scratch[:] = b1_1, b2
+    return (total_t4,)
+
+
+@np.errstate(all="ignore")
+def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t14, all_grad):
+    b1_2, = scratch
+    for first in range(start, max(stop, 1), tile):
+        last = min(first + tile, stop)
+        rows = last - first
+        if rows < tile:
+            b1_2 = None
+        w = all_w_1[first:last]
+        t14 = all_t14[first:last]
+        grad = all_grad[first:last]
+        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        t15 = b1_2 = np.multiply(2.0, w, out=b1_2)
+        t16 = b1_2 = np.multiply(0.01, t15, out=b1_2)
+        # gradient of golden_programs.py:24   w = gc.input("w", (d,))
+        np.add(t14, t16, out=grad)
+    scratch[:] = b1_2,
+    return ()
 
 
 class BindError(TypeError, ValueError):
@@ -114,8 +221,82 @@ def wrong_shape(
     return BindError(f"{found}, and needs {needed}{reasons[axis]}")
 
 
+def in_tiles(
+    region: Callable[..., Any],
+    rows: int,
+    row_bytes: int,
+    threads: int | None,
+    buffers: int,
+    folds: tuple[Any, ...],
+    *arrays: Any,
+) -> list[Any]:
+    """Run a region over all rows, in tiles that stay in the cache, shared among threads.
+
+    The tiles and the order in which their results are joined depend on the sizes alone.
+    """
+    tile = max(1, TILE_BYTES // max(1, row_bytes))
+    if rows <= tile:
+        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
+    chunk = -(-rows // (tile * 16)) * tile
+    starts = range(0, rows, chunk)
+    parts: list[Any] = [None] * len(starts)
+    errors: list[BaseException] = []
+    waiting = iter(range(len(starts)))
+
+    def work() -> None:
+        scratch = [None] * buffers
+        try:
+            for k in waiting:
+                stop = min(starts[k] + chunk, rows)
+                parts[k] = region(starts[k], stop, tile, scratch, *arrays)
+        except BaseException as error:
+            errors.append(error)
+            list(waiting)  # nobody begins another one
+
+    helpers = [
+        threading.Thread(target=work, daemon=True)
+        for _ in range(min(threads or available_threads(), len(starts)) - 1)
+    ]
+    try:
+        for helper in helpers:
+            helper.start()
+        work()
+    finally:
+        list(waiting)
+        for helper in helpers:
+            helper.join()
+    if errors:
+        raise errors[0]
+    made = zip(*parts, strict=True)
+    return [functools.reduce(fold, part) for fold, part in zip(folds, made, strict=True)]
+
+
+def available_threads() -> int:
+    """How many threads can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
+    """A workspace for some sizes: one that an earlier call gave back, or a new one."""
+    try:
+        return spare[sizes].pop()
+    except (KeyError, IndexError):
+        return make(*sizes)
+
+
+def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
+    """Keep a workspace for the next call of these sizes; of other sizes few are kept."""
+    if sizes not in spare and len(spare) >= 4:
+        spare.clear()
+    spare.setdefault(sizes, []).append(work)
+
+
 def sigmoid(x: Any) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
     e = np.exp(-np.abs(x))
     return np.where(x >= 0, 1, e) / (1 + e)
+
+
+TILE_BYTES = 1048576
+spare = {}

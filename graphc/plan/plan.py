@@ -1,0 +1,153 @@
+"""Plan: in which order a graph's values are computed, together with what, and in which memory."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from .. import shapes
+from ..ir import Graph, Node
+from ..shapes import Dim
+from .regions import Region, regions
+
+
+class Step(NamedTuple):
+    """One call: of a region, or of NumPy for a single node."""
+
+    nodes: tuple[Node, ...]
+    """What others read of it."""
+    reads: tuple[Node, ...]
+    region: Region | None
+    ends: tuple[Node, ...] = ()
+    """The values that no later step reads."""
+
+    @property
+    def node(self) -> Node:
+        return self.nodes[0]
+
+    @property
+    def computed(self) -> tuple[Node, ...]:
+        """All that it computes, also what nobody else sees."""
+        return self.region.nodes if self.region else self.nodes
+
+
+class Plan:
+    """The steps of a graph, and the `place` of each value that is written into given memory.
+
+    A place is the number of a slot of the workspace, which is kept from call to call, or None: a
+    new array, for the caller. Other values are what NumPy returns.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.steps = _with_ends(graph, list(_scheduled(graph)))
+        self.slots: list[Dim] = []
+        self.place: dict[Node, int | None] = {}
+        self._allot()
+
+    def _allot(self) -> None:
+        """Give each value a slot for as long as it lives; the caller's results get none."""
+        fresh = {base(v) for v in self.graph.outputs}
+        free: dict[Dim, list[int]] = {}
+        for step in self.steps:
+            for v in step.nodes:
+                if v in fresh and _has_place(v, step):
+                    self.place[v] = None
+                elif _has_place(v, step):
+                    self.place[v] = self._slot(v.type.nbytes, free)
+            for v in step.ends:
+                slot = self.place.get(v)
+                if slot is not None:
+                    free.setdefault(self.slots[slot], []).append(slot)
+
+    def _slot(self, needed: Dim, free: dict[Dim, list[int]]) -> int:
+        """A free slot: one of the right size, else one that is larger, or may become so."""
+        sizes = [needed, *(s for s in free if s != needed and shapes.covers(s, needed))]
+        sizes += [s for s in free if shapes.covers(needed, s)]
+        for size in sizes:
+            if free.get(size):
+                slot = free[size].pop()
+                if not shapes.covers(size, needed):
+                    self.slots[slot] = needed
+                return slot
+        self.slots.append(needed)
+        return len(self.slots) - 1
+
+    @property
+    def sizes(self) -> list[Dim]:
+        """How many elements the regions work on, without those that another certainly exceeds."""
+        found: list[Dim] = []
+        for step in self.steps:
+            for v in step.computed if step.region else ():
+                if v.ndim and v.type.size not in found:
+                    found.append(v.type.size)
+        return [
+            d for d in found if not any(e != d and shapes.covers(e, d) for e in found)
+        ]
+
+
+def base(v: Node) -> Node:
+    """The value whose memory a value lies in."""
+    while v.op.view:
+        v = v.inputs[0]
+    return v
+
+
+def _has_place(v: Node, step: Step) -> bool:
+    if not v.ndim or v.op.view or v.op.family == "leaf":
+        return False
+    if step.region:
+        return v not in step.region.folds
+    return v.op.text_into(v, "") is not None
+
+
+def _scheduled(graph: Graph) -> Iterator[Step]:
+    """The steps in an order that their reads allow; else the one first that is complete first."""
+    found = regions(graph)
+    inside = {v for region in found for v in region.nodes}
+    shown = {x for region in found for x in region.operands} | set(graph.outputs)
+    steps = [Step((*r.results, *r.folds), r.operands, r) for r in found]
+    for v in reversed(graph.nodes):
+        is_leaf = v.op.name == "input" or v.op.name == "constant"
+        if not is_leaf and (v not in inside or v.op.view and v in shown):
+            shown.update(v.inputs)
+            steps.append(Step((v,), v.inputs, None))
+    place = {v: k for k, v in enumerate(graph.nodes)}
+    maker = {v: step for step in steps for v in step.nodes}
+    waits = {
+        id(step): len({id(maker[x]) for x in step.reads if x in maker}) for step in steps
+    }
+    readers: dict[int, list[Step]] = {}
+    for step in steps:
+        for other in {id(maker[x]) for x in step.reads if x in maker}:
+            readers.setdefault(other, []).append(step)
+    ready: list[tuple[int, int, Step]] = []
+    entered = itertools.count()
+
+    def enter(step: Step) -> None:
+        last = max(place[v] for v in step.computed)
+        heapq.heappush(ready, (last, next(entered), step))
+
+    for step in steps:
+        if not waits[id(step)]:
+            enter(step)
+    while ready:
+        step = heapq.heappop(ready)[2]
+        yield step
+        for reader in readers.get(id(step), ()):
+            waits[id(reader)] -= 1
+            if not waits[id(reader)]:
+                enter(reader)
+
+
+def _with_ends(graph: Graph, steps: list[Step]) -> list[Step]:
+    """The steps, each with the values that it is the last to read; outputs have no end."""
+    seen = {base(v) for v in graph.outputs}
+    result = []
+    for step in reversed(steps):
+        ends = dict.fromkeys(b for v in (*step.reads, *step.nodes) if (b := base(v)) not in seen)
+        seen.update(ends)
+        result.append(step._replace(ends=tuple(ends)))
+    return result[::-1]

@@ -1,0 +1,148 @@
+"""Regions: parts of a graph that run together over tiles, a few rows at a time, inside the cache.
+
+A region holds elementwise operations, reductions along its rows and, at its ends, reductions of the
+rows. What lies between them never exists as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..ir import Graph, Node
+from ..shapes import Dim
+from .rows import Cut, cut
+
+
+class Region(NamedTuple):
+    """Nodes that run together on the rows of one tile after the other."""
+
+    nodes: tuple[Node, ...]
+    rows: Dim
+    operands: tuple[Node, ...]
+    """What is read from outside."""
+    by_row: frozenset[Node]
+    """Those of the operands of which a tile reads its rows alone."""
+    results: tuple[Node, ...]
+    """What others need of it, with all its rows."""
+    folds: tuple[Node, ...]
+    """The reductions of its rows."""
+
+
+def regions(graph: Graph) -> list[Region]:
+    """The regions of a graph. Those that cannot run before each other do not wait for each other.
+
+    Views may stand in a region and outside too: what others need is the value that they look at.
+    """
+    cuts = {v: found for v in graph.nodes if (found := cut(v)) is not None}
+    parts = [p for p in _Stages(graph, cuts).parts() if any(not v.op.view for v in p)]
+    part_of = {v: k for k, part in enumerate(parts) for v in part}
+    demanded = _demanded(graph, cuts, part_of)
+    return [_region(part, cuts, demanded) for part in parts]
+
+
+def _demanded(graph: Graph, cuts: dict[Node, Cut], part_of: dict[Node, int]) -> set[Node]:
+    """What has to exist as a whole, seen from those who read it."""
+    found = set(graph.outputs)
+    for v in reversed(graph.nodes):
+        is_alone = v not in part_of or v.op.view and v in found
+        for k, x in enumerate(v.inputs):
+            if is_alone or part_of.get(x) != part_of[v] or not cuts[v].by_row[k] or cuts[x].folds:
+                found.add(x)
+    return found
+
+
+def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Region:
+    inside = set(part)
+    operands = dict.fromkeys(
+        x
+        for v in part
+        for k, x in enumerate(v.inputs)
+        if (x not in inside or not cuts[v].by_row[k]) and not _is_number(x)
+    )
+    by_row = frozenset(
+        x for v in part for k, x in enumerate(v.inputs) if x not in inside and cuts[v].by_row[k]
+    )
+    folds = tuple(v for v in part if cuts[v].folds)
+    results = tuple(v for v in part if v in demanded and not v.op.view and not cuts[v].folds)
+    return Region(tuple(part), cuts[part[0]].rows, tuple(operands), by_row, results, folds)
+
+
+def _is_number(x: Node) -> bool:
+    return x.op.name == "constant" and not x.ndim
+
+
+class _Stages:
+    """Which nodes may run together: those of one stage that are cut into the same rows.
+
+    An edge that leaves a region leads to a later stage, so that regions never wait in a circle.
+    """
+
+    def __init__(self, graph: Graph, cuts: dict[Node, Cut]) -> None:
+        self.graph, self.cuts = graph, cuts
+        self.stage: dict[Node, int] = {}
+        for v in graph.nodes:
+            stage = 0
+            for k, x in enumerate(v.inputs):
+                if x.op.family != "leaf":
+                    stage = max(stage, self.stage[x] + (not self._may_join(v, k)))
+            self.stage[v] = stage
+        self._sink()
+
+    def _may_join(self, v: Node, k: int) -> bool:
+        """Whether v may run in the region that computes its operand k."""
+        mine, theirs = self.cuts.get(v), self.cuts.get(v.inputs[k])
+        if mine is None or theirs is None:
+            return False
+        return mine.by_row[k] and not theirs.folds and mine.rows == theirs.rows
+
+    def _readers(self, v: Node) -> Iterator[tuple[Node, bool]]:
+        """Who reads v, and whether they may run in the region that computes it."""
+        for c in self.graph.consumers(v):
+            yield c, all(self._may_join(c, k) for k, x in enumerate(c.inputs) if x is v)
+
+    def _sink(self) -> None:
+        """Compute late what only a later region reads, if no more values are kept for it."""
+        outputs = set(self.graph.outputs)
+        for v in reversed(self.graph.nodes):
+            if v not in self.cuts or self.cuts[v].folds or v in outputs:
+                continue
+            stages = {self.stage[c] if joins else -1 for c, joins in self._readers(v)}
+            latest = min(stages, default=-1)
+            if len(stages) == 1 and latest > self.stage[v]:
+                waiting = [x for x in dict.fromkeys(v.inputs) if self._waits(x, v, latest)]
+                if len(waiting) <= 1 and outputs.isdisjoint(waiting):
+                    self.stage[v] = latest
+
+    def _waits(self, x: Node, v: Node, stage: int) -> bool:
+        """Whether x would have to be kept until a stage for v alone."""
+        is_kept = not x.ndim or x.op.family == "leaf"
+        return not is_kept and all(
+            self.stage[c] < stage for c in self.graph.consumers(x) if c is not v
+        )
+
+    def parts(self) -> list[list[Node]]:
+        """The nodes of each stage and number of rows, in parts that pass or share rows."""
+        parent: dict[Node, Node] = {}
+
+        def root(v: Node) -> Node:
+            while parent[v] is not v:
+                parent[v] = v = parent[parent[v]]
+            return v
+
+        readers: dict[tuple[Node, int, Dim], Node] = {}
+        for v in self.graph.nodes:
+            mine = self.cuts.get(v)
+            if mine is None:
+                continue
+            parent[v] = v
+            for k, x in enumerate(v.inputs):
+                if self._may_join(v, k) and self.stage[x] == self.stage[v]:
+                    parent[root(x)] = root(v)
+                elif mine.by_row[k]:
+                    reader = readers.setdefault((x, self.stage[v], mine.rows), v)
+                    parent[root(reader)] = root(v)
+        found: dict[Node, list[Node]] = {}
+        for v in parent:
+            found.setdefault(root(v), []).append(v)
+        return list(found.values())

@@ -1,0 +1,113 @@
+"""Texts: the NumPy text of a node under the names that a program gives to values and sizes."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from ..errors import ShapeError
+from ..ir import Node
+from ..ops.leaves import literal
+from . import runtime
+
+HELPERS = {
+    name: value
+    for name, value in vars(runtime).items()
+    if getattr(value, "__module__", None) == runtime.__name__
+}
+_WORD = re.compile(r"[^\W\d]\w*")
+_OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
+
+Piece = tuple[str, int | None, str | None]
+
+
+class Texts:
+    """Writes nodes, and notes which helpers of the runtime the text calls."""
+
+    def __init__(self, name_of: Callable[[Node], str]) -> None:
+        self.name_of = name_of
+        self.dim_names: dict[str, str] = {}
+        self.helpers: set[str] = set()
+
+    def use(self, helper: str) -> str:
+        self.helpers.add(helper)
+        return helper
+
+    def of(self, v: Node) -> str:
+        """The value of a node."""
+        return self.filled(v.op.text(v), [self.operand(v, x) for x in v.inputs])
+
+    def scalar(self, v: Node) -> str:
+        """The value of a node of single numbers, by Python's floats."""
+        assert v.op.scalar is not None
+        return self.filled(v.op.scalar, [self._number(x) for x in v.inputs])
+
+    def _number(self, x: Node) -> str:
+        is_constant = x.op.name == "constant"
+        return literal(x.attrs["value"].array[()], x.dtype) if is_constant else self.name_of(x)
+
+    def filled(self, text: str, operands: Sequence[str]) -> str:
+        """A text in x0, x1, ... with texts for these."""
+        pieces, helpers = _template(text)
+        self.helpers |= helpers
+        parts = []
+        for part, operand, dim in pieces:
+            parts.append(part)
+            if operand is not None:
+                parts.append(operands[operand])
+            elif dim is not None:
+                parts.append(self._dim(dim))
+        return "".join(parts)
+
+    def operand(self, v: Node, x: Node) -> str:
+        """How v's text calls its operand x."""
+        if x.op.name != "constant" or x.ndim:
+            return self.name_of(x)
+        # A bare number is weak: right only beside an operand that has the constant's dtype.
+        if v.op.family == "elementwise" and any(
+            y.dtype == x.dtype and y.op.name != "constant" for y in v.inputs
+        ):
+            return literal(x.attrs["value"].array[()], x.dtype)
+        return x.op.text(x)
+
+    def dims(self, text: str) -> str:
+        """A text of sizes, as `shapes.source` writes them."""
+        return _OPERAND.sub(lambda m: self._dim(m[2]), text)
+
+    def _dim(self, name: str) -> str:
+        if name not in self.dim_names:
+            raise ShapeError(
+                f"the program needs the size {name}, which no input shows: "
+                "list an input that does in compile(..., inputs=[...])"
+            )
+        return self.dim_names[name]
+
+
+@functools.lru_cache(maxsize=4096)
+def _template(text: str) -> tuple[tuple[Piece, ...], frozenset[str]]:
+    """A NumPy text cut at its operands and sizes, and the helpers that it calls."""
+    pieces: list[Piece] = []
+    end = 0
+    for m in _OPERAND.finditer(text):
+        pieces.append((text[end : m.start()], int(m[1]) if m[1] else None, m[2]))
+        end = m.end()
+    return (*pieces, (text[end:], None, None)), _helpers(text)
+
+
+@functools.lru_cache(maxsize=4096)
+def _helpers(text: str) -> frozenset[str]:
+    return frozenset(_WORD.findall(text)) & HELPERS.keys()
+
+
+def closure(names: Iterable[str]) -> list[str]:
+    """Some helpers and all those that they use, in the order of the runtime."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_helpers(inspect.getsource(HELPERS[name])))
+    return [name for name in HELPERS if name in found]

@@ -1,0 +1,250 @@
+"""The text of a region: a function that computes some rows, one tile after the other.
+
+Every step writes into a buffer that the next tile uses again.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from .. import shapes
+from ..errors import ShapeError
+from ..ir import OPS, Node
+from ..shapes import Dim, Shape
+from .plan import Step
+from .regions import Region
+from .rows import cut
+
+if TYPE_CHECKING:
+    from .emit import Writer
+
+
+class Tiles:
+    """Writes the regions of one program. Regions that do the same are one function."""
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer = writer
+        words = ("start", "stop", "tile", "first", "last", "rows", "scratch")
+        self.words = tuple(map(writer.identifiers.take, words))
+        self.written: dict[Any, _Function] = {}
+
+    def call(self, step: Step) -> Iterator[str]:
+        """The lines that run a region."""
+        region, writer = step.region, self.writer
+        assert region is not None
+        key = _structure(region)
+        function = self.written.get(key)
+        if function is None:
+            function = self.written[key] = _Function(region, writer, self.words)
+            writer.pieces.append(function.source)
+        yield from writer.new_results(step)
+        arguments = [
+            function.name,
+            writer.size(region.rows),
+            function.row_bytes,
+            str(writer.threads),
+            str(len(function.buffers)),
+            f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
+            *(writer.name(v) for v in (*region.operands, *region.results)),
+            *function.sizes,
+        ]
+        call = f"{writer.texts.use('in_tiles')}({', '.join(arguments)})"
+        made = "".join(f"{writer.name(v)}, " for v in region.folds).rstrip()
+        if len(region.folds) > 1:
+            made = made.rstrip(",")
+        yield f"{made} = {call}" if made else call
+
+
+def _structure(region: Region) -> Any:
+    """A region up to the names of its values: equal layers have equal structures."""
+    at: dict[Node, int] = {x: k for k, x in enumerate(region.operands)}
+    lines: list[Any] = [(region.rows, *((x.type, x in region.by_row) for x in region.operands))]
+    for v in region.nodes:
+        lines.append((v.op, tuple(v.attrs.items()), tuple(at.get(x, x) for x in v.inputs)))
+        at[v] = len(at)
+    return tuple(lines), tuple(at[v] for v in (*region.results, *region.folds))
+
+
+class _Function:
+    """The function of a region, and what a call has to give it."""
+
+    def __init__(self, region: Region, writer: Writer, words: tuple[str, ...]) -> None:
+        self.region, self.writer = region, writer
+        self.start, self.stop, self.tile, self.first, self.last, self.rows, self.scratch = words
+        take = writer.identifiers.take
+        self.name = take(f"{writer.function}_rows")
+        by_row = [v for v in region.operands if v in region.by_row]
+        # All rows of what is cut; the rows of one tile have the name of the value.
+        self.whole = {v: take(f"all_{writer.name(v)}") for v in (*by_row, *region.results)}
+        self.totals = {v: take(f"total_{writer.name(v)}") for v in region.folds}
+        self.operands = {v: list(_operands(v, region)) for v in region.nodes}
+        self.nodes = self._needed()
+        self.buffers: list[str] = []
+        self.kinds: list[tuple[Shape, Any]] = []
+        self.sizes: list[str] = []
+        body = list(self._body())
+        self.source = "\n".join(self._lines(body))
+        widths = [(v.shape[1:], v.dtype) for v in (*by_row, *region.results)]
+        self.row_bytes = writer.size(
+            shapes.as_dim(sum(shapes.size(s) * t.itemsize for s, t in (*widths, *self.kinds)))
+        )
+
+    def _needed(self) -> list[Node]:
+        """The nodes that a result or a fold is computed from."""
+        needed = {*self.region.results, *self.region.folds}
+        for v in reversed(self.region.nodes):
+            if v in needed:
+                needed.update(x for x, _ in self.operands[v])
+        return [v for v in self.region.nodes if v in needed]
+
+    def _lines(self, body: list[str]) -> Iterator[str]:
+        named = [self.whole.get(v, self.writer.name(v)) for v in self.region.operands]
+        results = [self.whole[v] for v in self.region.results]
+        parameters = [self.start, self.stop, self.tile, self.scratch, *named, *results, *self.sizes]
+        buffers = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
+        yield '@np.errstate(all="ignore")'
+        yield f"def {self.name}({', '.join(parameters)}):"
+        if buffers:
+            yield f"    {buffers} = {self.scratch}"
+        if self.totals:
+            yield f"    {' = '.join(self.totals.values())} = None"
+        yield f"    for {self.first} in range({self.start}, max({self.stop}, 1), {self.tile}):"
+        yield f"        {self.last} = min({self.first} + {self.tile}, {self.stop})"
+        yield f"        {self.rows} = {self.last} - {self.first}"
+        if buffers:
+            yield f"        if {self.rows} < {self.tile}:"
+            yield f"            {' = '.join(self.buffers)} = None"
+        yield from ("        " + line for line in body)
+        if buffers:
+            yield f"    {self.scratch}[:] = {buffers}"
+        yield f"    return ({''.join(f'{name}, ' for name in self.totals.values()).rstrip()})"
+
+    def _body(self) -> Iterator[str]:
+        """The lines for one tile."""
+        name = self.writer.name
+        for v, whole in self.whole.items():
+            yield f"{name(v)} = {whole}[{self.first}:{self.last}]"
+        ends = self._ends()
+        free: dict[tuple[Shape, Any], list[str]] = {}
+        held: dict[Node, tuple[tuple[Shape, Any], str]] = {}
+        self.writer.place = ""
+        for k, v in enumerate(self.nodes):
+            yield from self.writer.comment(v)
+            ended = [held.pop(x) for x in ends[k] if x in held]
+            if v.op.family == "elementwise":  # it may write over an operand that it is last to read
+                _release(ended, free)
+            if v in self.totals:
+                total, fold = self.totals[v], v.op.fold
+                yield f"{name(v)} = {self._text(v)}"
+                yield f"{total} = {name(v)} if {total} is None else {fold}({total}, {name(v)})"
+            elif v in self.whole:
+                yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
+            elif v.op.view or not self._into(v, ""):
+                yield f"{name(v)} = {self._text(v)}"
+            else:
+                kind = v.shape[1:], v.dtype
+                buffer = free[kind].pop() if free.get(kind) else self._new_buffer(kind)
+                held[v] = kind, buffer
+                yield f"{name(v)} = {buffer} = {self._into(v, buffer)}"
+            if v.op.family != "elementwise":
+                _release(ended, free)
+        self.writer.place = ""
+
+    def _new_buffer(self, kind: tuple[Shape, Any]) -> str:
+        self.kinds.append(kind)
+        self.buffers.append(self.writer.identifiers.take(f"b{len(self.buffers) + 1}"))
+        return self.buffers[-1]
+
+    def _ends(self) -> list[list[Node]]:
+        """For each node the values that nobody reads after it, not even through a view."""
+        inside = set(self.nodes)
+        ends: list[list[Node]] = []
+        seen: set[Node] = set()
+        for v in reversed(self.nodes):
+            bases = dict.fromkeys(_base(x, inside) for x, _ in self.operands[v])
+            ends.append([x for x in bases if x not in seen])
+            seen.update(bases)
+        return ends[::-1]
+
+    # Texts
+
+    def _given(self, v: Node) -> list[str]:
+        """v's operands: their rows, or all of one that v is not cut along."""
+        return [
+            self.whole.get(x, text) if not is_tile else text
+            for x, is_tile in self.operands[v]
+            for text in [self.writer.texts.operand(v, x)]
+        ]
+
+    def _into(self, v: Node, out: str) -> str | None:
+        text = v.op.text_into(v, out)
+        return None if text is None else self.writer.texts.filled(text, self._given(v))
+
+    def _text(self, v: Node) -> str:
+        """The text of a node on a tile; a shape in it begins with the tile's rows."""
+        text = v.op.text(_on_tile(v) if "shape" in v.attrs else v)
+        names = self.writer.texts.dim_names
+        for symbol, given in names.items():
+            if f"dim_{symbol}" in text and given not in self.sizes:
+                self.sizes.append(given)
+        names[_rows().name] = self.rows
+        try:
+            return self.writer.texts.filled(text, self._given(v))
+        finally:
+            del names[_rows().name]
+
+
+Kind = tuple[Shape, Any]
+
+
+def _release(ended: list[tuple[Kind, str]], free: dict[Kind, list[str]]) -> None:
+    for kind, buffer in ended:
+        free.setdefault(kind, []).append(buffer)
+
+
+def _base(v: Node, inside: set[Node]) -> Node:
+    while v.op.view and v in inside:
+        v = v.inputs[0]
+    return v
+
+
+def _operands(v: Node, region: Region) -> Iterator[tuple[Node, bool]]:
+    """v's operands, and whether it takes the rows of each; what only stretches one is left out."""
+    found = cut(v)
+    assert found is not None
+    given = list(zip(v.inputs, found.by_row, strict=True))
+    if v.op.family == "elementwise":
+        for k, (x, _) in enumerate(given):
+            stretch = cut(x) if x.op.name == "broadcast_to" and x in region.nodes else None
+            if stretch is not None:
+                shorter = [*given[:k], (x.inputs[0], stretch.by_row[0]), *given[k + 1 :]]
+                if _broadcasts_to(v.shape, [y for y, _ in shorter]):
+                    given = shorter
+    return iter(given)
+
+
+def _broadcasts_to(shape: Shape, operands: list[Node]) -> bool:
+    try:
+        return shapes.broadcast(*(x.shape for x in operands)) == shape
+    except ShapeError:
+        return False
+
+
+@functools.cache
+def _rows() -> Dim:
+    """What the number of rows of one tile is called in a shape."""
+    return shapes.dim("rows_of_tile")
+
+
+def _on_tile(v: Node) -> Node:
+    """A layout operation on the rows of one tile."""
+    found = cut(v)
+    assert found is not None
+    types = [
+        x.type.with_shape((_rows(), *x.shape[1:])) if is_tile else x.type
+        for x, is_tile in zip(v.inputs, found.by_row, strict=True)
+    ]
+    inputs = [OPS["input"](name="x", type=t) for t in types]
+    return v.op(*inputs, **{**v.attrs, "shape": (_rows(), *v.shape[1:])})
