@@ -45,10 +45,15 @@ def linear_regression():
 
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
-for make in (multiplication, logistic_regression, relu_layer, linear_regression):
+drawings = {
+    "A product": multiplication,
+    "Logistic regression": logistic_regression,
+    "A layer of rectified linear units": relu_layer,
+    "Linear regression with weight decay": linear_regression,
+}
+for title, make in drawings.items():
     value, wrt = make()
-    name = make.__name__
-    drawing = gc.draw(value, wrt=wrt, title=name.replace("_", " ").capitalize())
-    drawing.save(folder / f"{name}.svg")
-    drawing.save(folder / f"{name}.html")
-    print(f"{name}.svg, .html   {make.__doc__}")
+    drawing = gc.draw(value, wrt=wrt, title=title)
+    drawing.save(folder / f"{make.__name__}.svg")
+    drawing.save(folder / f"{make.__name__}.html")
+    print(f"{make.__name__}.svg, .html   {make.__doc__}")
