@@ -60,6 +60,8 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
         return declared(v)
     if v.op.name == "size":
         return Interval(1.0, 2.0**63)
+    if v.dtype == bool:
+        return _UNIT
     rule = _RULES.get(v.op.name)
     if rule is None or not depth:
         return ANYTHING
@@ -76,7 +78,7 @@ _MARGIN = 1e-6
 
 def declared(v: Node) -> Interval:
     """What was said of an input when it was declared."""
-    low, high = v.attrs.get("between", ANYTHING)
+    low, high = v.attrs.get("between", _UNIT if v.attrs.get("distribution") else ANYTHING)
     if v.attrs.get("positive"):
         low = max(low, float(np.finfo(v.dtype).smallest_subnormal) if v.type.is_float else 1)
     if v.dtype.kind in "bu":
@@ -84,6 +86,38 @@ def declared(v: Node) -> Interval:
     if v.type.is_float:  # 0.3 as a float32 is more than 0.3
         low, high = v.dtype.type(low), v.dtype.type(high)
     return Interval(float(low), float(high))
+
+
+def sums_to_one(v: Node, axes: tuple[int, ...]) -> bool:
+    """Whether the elements along some axes sum to 1 wherever they are numbers.
+
+    >>> import graphc as gc
+    >>> sums_to_one(gc.softmax(gc.input("x", ("n", 3))), (1,))
+    True
+    """
+    if v.op.name == "divide":
+        top, whole = v.inputs
+        is_whole = whole.op.name == "sum" and whole.inputs[0] is top
+        return is_whole and whole.attrs["keepdims"] and whole.attrs["axis"] == axes
+    if axes != (v.ndim - 1,):
+        return False
+    if v.op.name == "input":
+        return bool(v.attrs.get("distribution"))
+    labels = labels_of(v)
+    if labels is None or not isinstance(v.shape[-1], int):
+        return False
+    low, high = interval(labels)
+    return low >= 0 and high < v.shape[-1]
+
+
+def labels_of(v: Node) -> Node | None:
+    """The labels of `one_hot(labels, k)`, with an axis of size 1 where the classes are."""
+    if v.op.name != "astype" or v.inputs[0].op.name != "equal":
+        return None
+    labels, classes = v.inputs[0].inputs
+    if classes.op.name != "iota" or labels.dtype.kind not in "iu" or not labels.ndim:
+        return None
+    return labels if labels.shape[-1] == 1 and labels.ndim == v.ndim else None
 
 
 def _of_array(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Interval:
@@ -179,6 +213,7 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "maximum": lambda v, a, b: Interval(max(a.low, b.low), max(a.high, b.high)),
     "minimum": lambda v, a, b: Interval(min(a.low, b.low), min(a.high, b.high)),
     "where": _either,
+    "astype": lambda v, a: a if v.type.is_float else ANYTHING,
     "sum": _sum,
     **dict.fromkeys(
         ("broadcast_to", "reshape", "permute_dims", "getitem", "max", "min", "stop_gradient"), _same

@@ -26,8 +26,8 @@ def folded_node(v: Node) -> Node:
     for x in v.inputs:
         if x.op.name != "constant":
             return v
-    if not v.inputs or symbols(v.shape):
-        return v
+    if not v.inputs or symbols(v.shape) or v.op.name == "broadcast_to":
+        return v  # a number that is stretched stays one: rules ask for it
     if v.size > max(x.size for x in v.inputs):
         return v
     values = {x: x.attrs["value"].array for x in v.inputs}

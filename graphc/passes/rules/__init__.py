@@ -13,17 +13,17 @@ from . import (
     contractions,
     exponentials,
     factors,
+    labels,
     layout,
     powers,
     reductions,
-    scatters,
     signs,
     softmax,
 )
 
 _ROOMS = (
     layout, signs, powers, exponentials, factors, branches, reductions, contractions, softmax,
-    scatters,
+    labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(

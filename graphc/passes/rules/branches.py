@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ir import Node
 from ...ops.chain import is_literal
 from ..rewrite import rule
-from .vocabulary import LITERAL, Alone, f, number, op
+from .vocabulary import EXACT, LITERAL, ROUNDED, Alone, f, number, op, sides
 
 
 @rule("stop_gradient", strict=True)
@@ -58,18 +58,140 @@ def not_not(n: Node) -> Node | None:
     return None
 
 
-@rule("add", over=("where",), signs=True)
-def sum_of_choices(n: Node, is_alone: Alone) -> Node | None:
-    """where(c, x, 0) + where(c, 0, y) = where(c, x, y), and so on by one condition"""
+@rule("where", over=("where",), strict=True)
+def choice_by_both(n: Node, is_alone: Alone) -> Node | None:
+    """where(c, where(d, x, z), z) = where(c and d, x, z), where(c, z, where(d, z, x)) = with or"""
     match n:
-        case Node(op.add, (Node(op.where, (c, a, b)) as u, Node(op.where, (d, x, y)) as v)):
-            if c is d and is_alone(u) and is_alone(v):
-                first, second = _sum_unless_zero(a, x), _sum_unless_zero(b, y)
+        case Node(op.where, (c, Node(op.where, (d, x, y)) as v, z)) if y is z and is_alone(v):
+            return f.where(f.logical_and(c, d), x, z)
+        case Node(op.where, (c, z, Node(op.where, (d, y, x)) as v)) if y is z and is_alone(v):
+            return f.where(f.logical_or(c, d), z, x)
+    return None
+
+
+@rule("logical_not", over=("equal", "not_equal"), strict=True)
+def not_equal(n: Node) -> Node | None:
+    """not (x == y) = (x != y), not (x != y) = (x == y)"""
+    (v,) = n.inputs
+    if v.op is op.equal:
+        return f.not_equal(*v.inputs)
+    return f.equal(*v.inputs) if v.op is op.not_equal else None
+
+
+@rule("add", "subtract", over=("where",), signs=True)
+def sum_of_choices(n: Node, is_alone: Alone) -> Node | None:
+    """where(c, x, 0) + where(c, 0, y) = where(c, x, y), where(c, x, 0) - where(c, y, 0) = ..."""
+    match n:
+        case Node(op.add | op.subtract, (Node(op.where, (c, a, b)), Node(op.where, (d, x, y)))):
+            if c is d and all(map(is_alone, n.inputs)):
+                first, second = _known(n, a, x), _known(n, b, y)
+                if first is None and second is not None:
+                    first = n.op(a, x)
+                elif second is None and first is not None:
+                    second = n.op(b, y)
                 if first is not None and second is not None:
                     return f.where(c, first, second)
     return None
 
 
-def _sum_unless_zero(a: Node, b: Node) -> Node | None:
-    """a + b where one of them is 0, so that nothing is computed anew."""
-    return b if is_literal(a, 0) else a if is_literal(b, 0) else None
+def _known(n: Node, a: Node, b: Node) -> Node | None:
+    """a + b or a - b where that takes nothing, or a sign at most."""
+    if number(a) is not None and number(b) is not None:
+        return n.op(a, b)
+    if is_literal(b, 0):
+        return a
+    if is_literal(a, 0):
+        return b if n.op is op.add else f.negative(b)
+    return None
+
+
+@rule("multiply", "divide", over=("where",), strict=True)
+def scaled_choice(n: Node, is_alone: Alone) -> Node | None:
+    """c * where(p, a, b) = where(p, c * a, c * b) for numbers a, b and c"""
+    if not n.type.is_float:
+        return None
+    for c, v in sides(n):
+        if number(c) is not None and v.op is op.where and v.shape == n.shape:
+            return _in_each(n, v, is_alone)
+    return None
+
+
+def _in_each(n: Node, v: Node, is_alone: Alone, depth: int = 4) -> Node | None:
+    """n, which takes a choice among numbers and a number, with any of the chosen in its place."""
+    if number(v) is not None:
+        return n.op(*(v if number(x) is None else x for x in n.inputs))
+    if v.op is not op.where or not depth or not is_alone(v):
+        return None
+    c, *branches = v.inputs
+    changed = [_in_each(n, x, is_alone, depth - 1) for x in branches]
+    return None if None in changed else f.where(c, *changed)
+
+
+@rule("multiply", over=("where",), hides=True)
+def product_with_choice(n: Node, is_alone: Alone) -> Node | None:
+    """x * where(c, 1, 0) = where(c, x, 0)"""
+    for v, x in sides(n):
+        if v.op is op.where and n.type.is_float and is_alone(v) and x.dtype == n.dtype:
+            c, a, b = v.inputs
+            if is_literal(a, 1) and is_literal(b, 0):
+                return f.where(c, x, b)
+            if is_literal(a, 0) and is_literal(b, 1):
+                return f.where(c, a, x)
+    return None
+
+
+@rule("where", over=EXACT, strict=True)
+def choice_among_equals(n: Node, is_alone: Alone) -> Node | None:
+    """where(c, -x, -y) = -where(c, x, y), where(c, x / s, y / s) = where(c, x, y) / s"""
+    return _one_for_both(n, is_alone) if n.inputs[1].op.name in EXACT else None
+
+
+@rule("where", over=ROUNDED)
+def choice_among_functions(n: Node, is_alone: Alone) -> Node | None:
+    """where(c, f(x), f(y)) = f(where(c, x, y)) for an f that a loop may round otherwise"""
+    return _one_for_both(n, is_alone) if n.inputs[1].op.name in ROUNDED else None
+
+
+def _one_for_both(n: Node, is_alone: Alone) -> Node | None:
+    c, a, b = n.inputs
+    if a.op is not b.op or a.op.family != "elementwise" or a.attrs != b.attrs:
+        return None
+    if a.shape != n.shape or b.shape != n.shape or not is_alone(a) or not is_alone(b):
+        return None
+    for i, j in _pairings(a):
+        x, y = a.inputs[i], b.inputs[j]
+        others = [v for k, v in enumerate(a.inputs) if k != i]
+        if others == [v for k, v in enumerate(b.inputs) if k != j] and x.dtype == y.dtype:
+            if x.shape == y.shape == n.shape:
+                chosen = f.where(c, x, y)
+                return a.op(*(chosen if k == i else v for k, v in enumerate(a.inputs)), **a.attrs)
+    return None
+
+
+def _pairings(v: Node) -> list[tuple[int, int]]:
+    """Which operands of two alike nodes may differ: the same one, or any where order is free."""
+    count = len(v.inputs)
+    if v.op in (op.add, op.multiply):
+        return [(i, j) for i in range(count) for j in range(count)]
+    return [(i, i) for i in range(count)]
+
+
+@rule("where", over=("sqrt",), strict=True)
+def root_or_zero(n: Node) -> Node | None:
+    """where(s == 0, 0, sqrt(s)) = sqrt(s) for a sum of squares, which is never -0"""
+    match n:
+        case Node(op.where, (Node(op.equal, (s, zero)), result, Node(op.sqrt, (t,)) as root)):
+            if s is t and is_literal(zero, 0) and is_literal(result, 0) and _is_of_squares(s):
+                return root
+    return None
+
+
+def _is_of_squares(s: Node) -> bool:
+    """A sum or a mean of squares."""
+    if s.op in (op.reshape, op.getitem):
+        s = s.inputs[0]
+    if s.op is op.divide and s.inputs[1].op is op.size:
+        s = s.inputs[0]
+    if s.op is op.einsum and not s.ndim:
+        return len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]
+    return s.op is op.sum and s.inputs[0].op in (op.square, op.abs)

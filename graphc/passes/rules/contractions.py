@@ -5,15 +5,13 @@ from __future__ import annotations
 import itertools
 import string
 
+import numpy as np
+
 from ...ir import Node
 from ...ops import contract, layout
+from ...ops.chain import is_literal
 from ..rewrite import rule
-from .vocabulary import Alone, f, op, sides, takes_fewer
-
-
-def _letters(n: Node) -> tuple[list[str], str]:
-    left, out = n.attrs["subscripts"].split("->")
-    return left.split(","), out
+from .vocabulary import Alone, f, letters, number, op, sides, takes_fewer
 
 
 @rule("einsum", over=("permute_dims",))
@@ -21,7 +19,7 @@ def contraction_of_transposes(n: Node) -> Node | None:
     """einsum(transpose(x), y) = einsum(x, y) with other letters"""
     if all(x.op is not op.permute_dims for x in n.inputs):
         return None
-    terms, out = _letters(n)
+    terms, out = letters(n)
     operands = list(n.inputs)
     for i, x in enumerate(operands):
         if x.op is op.permute_dims:
@@ -37,7 +35,7 @@ def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
         case Node(op.permute_dims, (Node(op.einsum, xs) as v,), {"axes": axes}):
             if not is_alone(v) or n.ndim != 2:
                 return None
-            terms, out = _letters(v)
+            terms, out = letters(v)
             order = "".join(out[k] for k in axes)
             return contract.contract(",".join(terms) + "->" + order, xs)
     return None
@@ -46,7 +44,7 @@ def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
 @rule("einsum")
 def operands_in_order(n: Node) -> Node | None:
     """einsum(x, y) -> letters of y, then of x = einsum(y, x)"""
-    terms, out = _letters(n)
+    terms, out = letters(n)
     if len(terms) != 2 or set(out) & set(terms[0]) & set(terms[1]) or n.ndim < 2:
         return None
     right = "".join(c for c in out if c in terms[1])
@@ -69,7 +67,7 @@ def contraction_of_negative(n: Node) -> Node | None:
 @rule("einsum", over=("eye",), hides=True)
 def product_with_eye(n: Node) -> Node | None:
     """eye @ A = A @ eye = A"""
-    terms, out = _letters(n)
+    terms, out = letters(n)
     if len(terms) != 2 or not n.type.is_float:
         return None
     for i in (0, 1):
@@ -89,7 +87,7 @@ def product_with_eye(n: Node) -> Node | None:
 @rule("einsum", hides=True)
 def product_with_diagonal(n: Node) -> Node | None:
     """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
-    terms, out = _letters(n)
+    terms, out = letters(n)
     if len(terms) != 2 or not n.type.is_float:
         return None
     for i in (0, 1):
@@ -127,7 +125,7 @@ def sum_of_diagonal(n: Node, is_alone: Alone) -> Node | None:
     """sum(einsum(x, y)) = einsum(x, y) with fewer letters in the result"""
     match n:
         case Node(op.sum, (Node(op.einsum, xs) as v,), {"axis": axes, "keepdims": False}):
-            terms, out = _letters(v)
+            terms, out = letters(v)
             summed = [out[k] for k in axes]
             # A letter of one operand alone would be summed there, before the product.
             if is_alone(v) and v.dtype == n.dtype and all(c in t for c in summed for t in terms):
@@ -141,8 +139,8 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     """trace(A @ B) = sum(A * B.T): one contraction of two where the first is not needed itself"""
     match n:
         case Node(op.einsum, (Node(op.einsum, (a, b)) as v,)) if is_alone(v):
-            (outer,), out = _letters(n)
-            (x, y), inner = _letters(v)
+            (outer,), out = letters(n)
+            (x, y), inner = letters(v)
             if len(set(outer)) == len(outer):
                 return None
             spare = iter(c for c in string.ascii_letters if c not in outer + out)
@@ -157,14 +155,14 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
 @rule("einsum", over=("einsum",), signs=True)
 def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B) @ C = A @ (B @ C) where that takes fewer operations, whatever the sizes are"""
-    terms, out = _letters(n)
+    terms, out = letters(n)
     if len(terms) != 2 or not n.type.is_float:
         return None
     for i in (0, 1):
         v, last = n.inputs[i], n.inputs[1 - i]
         if v.op is not op.einsum or len(v.inputs) != 2 or not is_alone(v):
             continue
-        inner, inner_out = _letters(v)
+        inner, inner_out = letters(v)
         spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
         names = dict(zip(inner_out, terms[i], strict=True))
         for c in dict.fromkeys("".join(inner)):
@@ -182,3 +180,104 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
             if takes_fewer(whole.op.flops(whole) + first.op.flops(first), written):
                 return whole
     return None
+
+
+@rule("add", "subtract", over=("einsum",), signs=True)
+def common_matrix(n: Node, is_alone: Alone) -> Node | None:
+    """A @ X + B @ X = (A + B) @ X, A @ X - c * (B @ X) = (A - c * B) @ X where that is cheaper"""
+    if not n.ndim or not n.type.is_float or any(v.shape != n.shape for v in n.inputs):
+        return None
+    (u, c), (v, d) = (_scaled_product(x) for x in n.inputs)
+    if u is None or v is None or not all(map(is_alone, (*n.inputs, u, v))):
+        return None
+    for i, j in itertools.product((0, 1), repeat=2):
+        first, second = _with_first(u, i), _with_first(v, j)
+        a, b, x = u.inputs[1 - i], v.inputs[1 - j], u.inputs[i]
+        if first != second or x is not v.inputs[j] or a.type != b.type or a.dtype != n.dtype:
+            continue
+        total = n.op(a if c is None else f.multiply(c, a), b if d is None else f.multiply(d, b))
+        terms, out = letters(u)
+        operands = [x if k == i else total for k in (0, 1)]
+        whole = contract.contract(",".join(terms) + "->" + out, operands)
+        new = sum(w.op.flops(w) for w in {whole, total, *total.inputs} - {a, b})
+        if takes_fewer(new, sum(w.op.flops(w) for w in {n, u, v, *n.inputs})):
+            return whole
+    return None
+
+
+def _scaled_product(v: Node) -> tuple[Node | None, Node | None]:
+    """The contraction of two that a value is, and the number that it is multiplied by, if any."""
+    c = None
+    if v.op is op.multiply:
+        c, v = next(((c, x) for c, x in sides(v) if number(c) is not None), (None, v))
+    return (v if v.op is op.einsum and len(v.inputs) == 2 else None), c
+
+
+def _with_first(v: Node, i: int) -> str:
+    """The subscripts of a contraction of two in the letters of operand i, which comes first."""
+    terms, out = letters(v)
+    text = f"{terms[i]},{terms[1 - i]}->{out}"
+    present = dict.fromkeys(c for c in text if c.isalpha())
+    names = dict(zip(present, string.ascii_letters, strict=False))
+    return "".join(names.get(c, c) for c in text)
+
+
+@rule("einsum", over=("broadcast_to", "constant"), hides=True)
+def contraction_of_stretched(n: Node) -> Node | None:
+    """einsum(broadcast(s), y) = s * sum(y): what is stretched does not take part in the products"""
+    terms, out = letters(n)
+    if len(terms) != 2 or not n.type.is_float:
+        return None
+    for i in (0, 1):
+        s, y, term = n.inputs[i], n.inputs[1 - i], terms[1 - i]
+        s = s.inputs[0] if s.op is op.broadcast_to else s
+        if s.ndim or len(set(term)) < len(term) or not s.dtype == y.dtype == n.dtype:
+            continue
+        # A letter that y does not have is stretched in the result; summed, it would be counted.
+        if set(terms[i]) <= set(out + term):
+            kept = "".join(c for c in out if c in term)
+            rest = contract.contract(f"{term}->{kept}", [y])
+            rest = rest if is_literal(s, 1) else f.multiply(s, rest)
+            spread = [d if c in term else 1 for c, d in zip(out, n.shape, strict=True)]
+            return rest if out.endswith(kept) else f.reshape(rest, spread)
+    return None
+
+
+@rule("einsum", strict=True)
+def sum_of_one_operand(n: Node) -> Node | None:
+    """einsum("ab->b", x) = sum(x, axis=0), transposed where need be"""
+    terms, out = letters(n)
+    if len(terms) != 1 or len(set(terms[0])) < len(terms[0]) or not n.type.is_float:
+        return None
+    (term,) = terms
+    summed = f.sum(n.inputs[0], axis=tuple(k for k, c in enumerate(term) if c not in out))
+    kept = [c for c in term if c in out]
+    return f.permute_dims(summed, tuple(kept.index(c) for c in out))
+
+
+@rule("sum", over=("multiply",), signs=True)
+def sum_of_stretched_products(n: Node, is_alone: Alone) -> Node | None:
+    """sum(x[:, :, None] * y, axis=1) = x @ y: what is multiplied out and summed is a contraction"""
+    (v,) = n.inputs
+    if v.op is not op.multiply or not is_alone(v) or v.dtype != np.float64 or n.attrs["keepdims"]:
+        return None
+    x, y = v.inputs
+    axes = n.attrs["axis"]
+    whole = string.ascii_letters[: v.ndim]
+    terms, operands = [], []
+    for a in (x, y):
+        own = whole[v.ndim - a.ndim :]
+        kept = [k for k, d in enumerate(a.shape) if d != 1]
+        terms.append("".join(own[k] for k in kept))
+        operands.append(f.reshape(a, tuple(a.shape[k] for k in kept)))
+    summed = {whole[k] for k in axes}
+    # Each summed letter in both, and a letter of its own on each side: else nothing is stretched,
+    # or one factor could be summed alone.
+    shared = set(terms[0]) & set(terms[1])
+    if not summed <= shared or set(terms[0]) == set(terms[1]) or 1 in v.shape:
+        return None
+    if any(a.dtype != v.dtype for a in operands):
+        return None
+    return contract.contract(
+        ",".join(terms) + "->" + "".join(c for c in whole if c not in summed), operands
+    )

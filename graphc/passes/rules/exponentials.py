@@ -76,6 +76,31 @@ def log_of_sigmoid(n: Node) -> Node | None:
     return None
 
 
+@rule("log", over=("subtract",))
+def log_of_rest(n: Node) -> Node | None:
+    """log(1 - sigmoid(x)) = -softplus(x)"""
+    match n:
+        case Node(op.log, (Node(op.subtract, (one, Node(op.sigmoid, (x,)))),)):
+            return f.negative(f.softplus(x)) if is_literal(one, 1) else None
+    return None
+
+
+@rule("multiply", over=("exp",))
+def slope_of_sigmoid(n: Node, is_alone: Alone) -> Node | None:
+    """p / (1 + e) * e = p * (1 - p) for p = 1 / (1 + e), e = exp(x): times sigmoid(x)"""
+    for w, e in sides(n):
+        if e.op is not op.exp or w.op not in (op.multiply, op.divide) or not is_alone(w):
+            continue
+        for r, rest in sides(w) if w.op is op.multiply else ((w, None),):
+            if r.op is not op.divide or _exp_of(_one_plus(r.inputs[1])) is not e.inputs[0]:
+                continue
+            p, slope = r.inputs[0], f.sigmoid(e.inputs[0])
+            if p is f.sigmoid(f.negative(e.inputs[0])) or p is f.reciprocal(r.inputs[1]):
+                slope = f.multiply(p, slope)
+                return slope if rest is None else f.multiply(rest, slope)
+    return None
+
+
 @rule("subtract", over=("exp",), signs=True)
 def exp_minus_one(n: Node) -> Node | None:
     """exp(x) - 1 = expm1(x)"""

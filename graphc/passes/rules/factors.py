@@ -26,6 +26,80 @@ def times_reciprocal(n: Node) -> Node | None:
     return None
 
 
+@rule("multiply", over=("divide",), hides=True)
+def quotient_times_divisor(n: Node) -> Node | None:
+    """(x / y) * y = x"""
+    for v, y in sides(n):
+        match v:
+            case Node(op.divide, (x, d)) if d is y:
+                return x
+    return None
+
+
+@rule("multiply", over=("add", "subtract"), hides=True)
+def difference_times_divisor(n: Node, is_alone: Alone) -> Node | None:
+    """(x / p - s) * p = x - s * p, and so with sums, for |p| <= 1"""
+    for v, p in sides(n):
+        if v.op not in (op.add, op.subtract) or not is_alone(v):
+            continue
+        for q in v.inputs:
+            if q.op is op.divide and q.inputs[1] is p and is_alone(q) and interval(p).size <= 1:
+                x, y = (a.inputs[0] if a is q else f.multiply(a, p) for a in v.inputs)
+                return v.op(x, y)
+    return None
+
+
+@rule("multiply", over=("add", "subtract"), hides=True)
+def difference_times_divisors(n: Node, is_alone: Alone) -> Node | None:
+    """(x / p - y / q) * (p * q) = x * q - y * p, and so with sums, for |p| <= 1 and |q| <= 1"""
+    for v, product in sides(n):
+        if v.op not in (op.add, op.subtract) or product.op is not op.multiply:
+            continue
+        a, b = v.inputs
+        if a.op is not op.divide or b.op is not op.divide or not is_alone(v):
+            continue
+        for p, q in sides(product):
+            fit = a.inputs[1] is p and (b.inputs[1] is q or _is_rest(b.inputs[1], q))
+            tif = b.inputs[1] is p and (a.inputs[1] is q or _is_rest(a.inputs[1], q))
+            if (fit or tif) and interval(p).size <= 1 and interval(q).size <= 1:
+                return v.op(
+                    f.multiply(a.inputs[0], q if fit else p),
+                    f.multiply(b.inputs[0], p if fit else q),
+                )
+    return None
+
+
+def _is_rest(v: Node, q: Node) -> bool:
+    """Whether v is 1 - sigmoid(x) and q is sigmoid(-x), or the other way round."""
+    match v:
+        case Node(op.subtract, (one, Node(op.sigmoid, (x,)))) if is_literal(one, 1):
+            return q.op is op.sigmoid and q in (f.sigmoid(f.negative(x)), _opposite(x))
+    return False
+
+
+def _opposite(x: Node) -> Node | None:
+    return f.sigmoid(x.inputs[0]) if x.op is op.negative else None
+
+
+@rule("add", "subtract", over=("multiply", "divide"))
+def common_factor(n: Node, is_alone: Alone) -> Node | None:
+    """s * x + s * y = s * (x + y), x / s - y / s = (x - y) / s for an s that is smaller"""
+    u, v = n.inputs
+    if u.op is not v.op or u.op not in (op.multiply, op.divide) or not n.type.is_float:
+        return None
+    if not is_alone(u) or not is_alone(v) or not u.shape == v.shape == n.shape:
+        return None
+    for s, x in sides(u):
+        for t, y in sides(v):
+            if s is not t or s.shape == n.shape or not x.shape == y.shape == n.shape:
+                continue
+            if u.op is op.divide and (s is u.inputs[0] or t is v.inputs[0]):
+                continue
+            if s.dtype == x.dtype == y.dtype == n.dtype:
+                return u.op(n.op(x, y), s)
+    return None
+
+
 @rule("divide", over=("reciprocal", "divide"))
 def over_reciprocal(n: Node) -> Node | None:
     """x / (1 / y) = x * y"""
@@ -78,7 +152,9 @@ def scaled_twice(n: Node, is_alone: Alone) -> Node | None:
         return None
     for outer, v in sides(n):
         a = _factor(outer)
-        if a is None or v.op not in (op.multiply, op.divide) or not is_alone(v):
+        if a is None or v.op not in (op.multiply, op.divide):
+            continue
+        if n.ndim and not is_alone(v):  # of two scalars neither is dearer
             continue
         over = n.op is op.divide
         for inner, x in sides(v):
@@ -107,6 +183,88 @@ def _factor(v: Node) -> Fraction | None:
     if value is None or not v.type.is_float or not math.isfinite(value) or value == 0:
         return None
     return Fraction(value)
+
+
+@rule("multiply", over=("multiply",))
+def scaled_both(n: Node, is_alone: Alone) -> Node | None:
+    """(a * x) * (b * y) = (a * b) * (x * y) for numbers a and b whose product is near 1 or less"""
+    u, v = n.inputs
+    if u.op is not op.multiply or v.op is not op.multiply or not n.type.is_float:
+        return None
+    if not is_alone(u) or not is_alone(v):
+        return None
+    (a, x), (b, y) = (_number_and_rest(w) for w in (u, v))
+    c = None if a is None or b is None else _rounded(a * b, n)
+    if a is None or b is None or c is None or not x.dtype == y.dtype == n.dtype:
+        return None
+    if 1 <= abs(a * b) <= _NEAR:
+        return f.multiply(c, f.multiply(x, y))
+    # The number goes where it is no smaller than the one before: nothing vanishes in between.
+    if abs(a * b) < 1 and abs(b) * _NEAR >= 1:
+        return f.multiply(f.multiply(c, x), y)
+    if abs(a * b) < 1 and abs(a) * _NEAR >= 1:
+        return f.multiply(x, f.multiply(c, y))
+    return None
+
+
+# A factor so near 1 matters at the very ends of the range only, and there within a few ulp.
+_NEAR = 4
+
+
+def _number_and_rest(v: Node) -> tuple[Fraction | None, Node]:
+    """The number and the other factor of a product; None where there is none."""
+    for c, x in sides(v):
+        a = _factor(c)
+        if a is not None:
+            return a, x
+    return None, v
+
+
+@rule("multiply", over=("multiply",))
+def number_on_the_small_side(n: Node, is_alone: Alone) -> Node | None:
+    """s * (c * X) = (c * s) * X for an ordinary number c, and an s that is smaller than X"""
+    if not n.type.is_float:
+        return None
+    for s, v in sides(n):
+        if v.op is not op.multiply or s.shape == n.shape or not is_alone(v):
+            continue
+        c, x = _number_and_rest(v)
+        if c is None or x.shape != n.shape or not s.dtype == x.dtype == n.dtype:
+            continue
+        if _is_ordinary(c) and _factor(s) is None:
+            return f.multiply(f.multiply(like(n, float(c)), s), x)
+    return None
+
+
+def _is_ordinary(c: Fraction) -> bool:
+    """Whether a number may be moved among factors: what it makes overflow was nearly there."""
+    return Fraction(1, 1024) <= abs(c) <= 1024
+
+
+@rule("multiply", over=LITERAL)
+def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
+    """2 * (x * (0.5 / y)) = x * (1 / y): numbers within a product whose own product is 1 or -1"""
+    c, v = _number_and_rest(n)
+    if c is None or not n.type.is_float or not _is_ordinary(c) or v.shape != n.shape:
+        return None
+    return _with_number(v, c, n, is_alone, depth=4)
+
+
+def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone, depth: int) -> Node | None:
+    """c * v where a number 1 / c or -1 / c is among the factors of v."""
+    if not depth or v.op not in (op.multiply, op.divide, op.negative) or not is_alone(v):
+        return None
+    for k, x in enumerate(v.inputs):
+        if v.op is op.divide and k == 1:
+            continue
+        b = _factor(x)
+        if b is not None and abs(b * c) == 1 and x.dtype == n.dtype:
+            new: Node | None = like(n, float(b * c))
+        else:
+            new = _with_number(x, c, n, is_alone, depth - 1)
+        if new is not None:
+            return v.op(*(new if i == k else y for i, y in enumerate(v.inputs)))
+    return None
 
 
 @rule("add", "subtract", over=LITERAL)

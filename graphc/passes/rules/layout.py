@@ -10,7 +10,7 @@ from ... import shapes
 from ...ir import Node
 from ...ops import layout
 from ..rewrite import rule
-from .vocabulary import EXACT, ROUNDED, f, op
+from .vocabulary import EXACT, ROUNDED, Alone, f, op
 
 # A sum of more terms than this is taken as it is.
 _MOST_TERMS = 64
@@ -35,6 +35,27 @@ def reshape_of_reshape(n: Node) -> Node | None:
             return f.reshape(x, n.shape)
         case Node(op.reshape, (Node(op.getitem, (x,), {"index": at}),)):
             return f.reshape(x, n.shape) if layout.keeps_all(x.shape, at) else None
+    return None
+
+
+@rule("getitem", over=("reshape", "getitem"), strict=True)
+def axes_put_back(n: Node) -> Node | None:
+    """reshape(x)[:, None] = x where that is x's shape, and what only adds axes is one reshape"""
+    (v,) = n.inputs
+    if not layout.keeps_all(v.shape, n.attrs["index"]):
+        return None
+    (x,) = v.inputs
+    if v.op is op.reshape or (v.op is op.getitem and layout.keeps_all(x.shape, v.attrs["index"])):
+        return f.reshape(x, n.shape)
+    return None
+
+
+@rule("permute_dims", "reshape", "getitem", over=("negative",), strict=True)
+def layout_of_negative(n: Node, is_alone: Alone) -> Node | None:
+    """layout(-x) = -layout(x): a sign is met further on"""
+    match n:
+        case Node(_, (Node(op.negative, (x,)) as v,), attrs) if is_alone(v):
+            return f.negative(n.op(x, **attrs))
     return None
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from ... import shapes
-from ...errors import ShapeError
 from ...ir import Node
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import Alone, f, op, sides
+from .vocabulary import (
+    Alone,
+    beside,
+    f,
+    fits,
+    is_constant_along,
+    like,
+    number,
+    op,
+    sides,
+)
 
 
 @rule("sum", over=("broadcast_to",), signs=True)
@@ -28,16 +37,8 @@ def sum_of_stretched(n: Node) -> Node | None:
             rest = tuple(k - offset for k in axes if k >= offset)
             total = f.sum(x, axis=rest, keepdims=n.attrs["keepdims"]) if rest else x
             scaled = f.multiply(total, count)
-            return scaled if _is_suffix(scaled.shape, n.shape) else f.reshape(scaled, n.shape)
+            return scaled if fits(scaled.shape, n.shape) else f.reshape(scaled, n.shape)
     return None
-
-
-def _is_suffix(small: shapes.Shape, large: shapes.Shape) -> bool:
-    """Whether broadcasting brings one shape to another."""
-    try:
-        return shapes.broadcast(small, large) == large
-    except ShapeError:
-        return False
 
 
 @rule("sum", "max", "min", signs=True)
@@ -79,21 +80,86 @@ def sum_of_negative(n: Node) -> Node | None:
 
 @rule("sum", over=("multiply", "divide"), signs=True)
 def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
-    """sum(s * x) = s * sum(x) for a scalar s with |s| >= 1, or where sum(x) cannot overflow"""
+    """sum(s * x) = s * sum(x) for an s with |s| >= 1, or where sum(x) cannot overflow"""
     (v,) = n.inputs
     if v.op not in (op.multiply, op.divide) or not n.type.is_float or not is_alone(v):
         return None
     for s, x in sides(v):
-        if s.ndim or not x.ndim or x.shape != v.shape or x.dtype != n.dtype or s.dtype != n.dtype:
+        if not x.ndim or x.shape != v.shape or x.dtype != n.dtype or s.dtype != n.dtype:
             continue
-        if v.op is op.divide and s is v.inputs[0]:
+        if (v.op is op.divide and s is v.inputs[0]) or not is_constant_along(s, n):
             continue
         bounds = interval(s)
         smallest = 0.0 if bounds.low <= 0 <= bounds.high else min(map(abs, bounds))
         grows = smallest >= 1 if v.op is op.multiply else bounds.size <= 1 and smallest > 0
         if grows or interval(x).size <= (1e200 if n.dtype == np.float64 else 1e10):
-            return v.op(op.sum(x, **n.attrs), s)
+            return v.op(op.sum(x, **n.attrs), beside(s, n))
     return None
+
+
+@rule("sum", over=("subtract", "multiply", "divide"), hides=True)
+def sum_of_deviations(n: Node) -> Node | None:
+    """sum(s * (x - mean(x))) = 0 over the axes of the mean"""
+    (v,) = n.inputs
+    if not n.type.is_float:
+        return None
+    if v.op in (op.multiply, op.divide):
+        for s, x in sides(v):
+            if x.op is op.subtract and x.shape == v.shape and is_constant_along(s, n):
+                if v.op is op.multiply or x is v.inputs[0]:
+                    v = x
+                    break
+    if v.op is not op.subtract:
+        return None
+    x, mean = v.inputs
+    return like(n, 0) if x.shape == v.shape and _is_mean(mean, x, n.attrs["axis"]) else None
+
+
+def _is_mean(m: Node, x: Node, axes: tuple[int, ...]) -> bool:
+    """Whether m is the mean of x over some axes, as it stands beside x."""
+    if m.op not in (op.divide, op.multiply):
+        return False
+    total, count = m.inputs
+    if total.op is not op.sum or total.inputs[0] is not x or total.attrs["axis"] != axes:
+        return False
+    if not total.attrs["keepdims"] and len(axes) < x.ndim:
+        return False
+    size = shapes.size(tuple(x.shape[k] for k in axes))
+    if m.op is op.multiply:  # by 1 / size, where that is exact
+        known = number(count)
+        return isinstance(size, int) and known is not None and bool(known * size == 1)
+    return bool(count.attrs["dim"] == size if count.op is op.size else number(count) == size)
+
+
+@rule("multiply", over=("sum", "einsum"))
+def scale_that_returns(n: Node, is_alone: Alone) -> Node | None:
+    """sum(x * (y / s)) * s = sum(x * y) for an s that is constant along the sum"""
+    for total, s in sides(n):
+        if total.op not in (op.sum, op.einsum) or not is_alone(total) or total.shape != n.shape:
+            continue
+        product = total if total.op is op.einsum else total.inputs[0]
+        whole = _without_divisor(product, s, total, is_alone)
+        if whole is None and (product.op is op.multiply or product is total) and is_alone(product):
+            for k, q in enumerate(product.inputs):
+                y = _without_divisor(q, s, total, is_alone)
+                if y is not None:
+                    others = (y if i == k else x for i, x in enumerate(product.inputs))
+                    whole = product.op(*others, **product.attrs)
+        if whole is not None:
+            return whole if product is total else op.sum(whole, **total.attrs)
+    return None
+
+
+def _without_divisor(q: Node, s: Node, total: Node, is_alone: Alone) -> Node | None:
+    """The y of y / s, for an s that is constant along a sum and stands beside it."""
+    if q.op is not op.divide or not is_alone(q) or q.inputs[0].shape != q.shape:
+        return None
+    y, d = q.inputs
+    if total.op is op.einsum:
+        return y if d is s and not s.ndim else None
+    if q.shape != total.inputs[0].shape or not is_constant_along(d, total):
+        return None
+    return y if beside(d, total) is s else None
 
 
 @rule("sum", over=("multiply", "square"), signs=True)

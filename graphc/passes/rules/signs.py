@@ -16,6 +16,17 @@ def times_one(n: Node) -> Node | None:
     return next((x for one, x in sides(n) if is_literal(one, 1)), None)
 
 
+@rule("multiply", "divide", over=LITERAL, strict=True)
+def times_minus_one(n: Node) -> Node | None:
+    """(-1) * x = x / (-1) = -x"""
+    if not n.type.is_float:
+        return None
+    for x, c in sides(n) if n.op is op.multiply else (n.inputs,):
+        if is_literal(c, -1) and x.dtype == n.dtype:
+            return f.negative(x)
+    return None
+
+
 @rule("divide", over=LITERAL, strict=True)
 def divided_by_one(n: Node) -> Node | None:
     """x / 1 = x"""
@@ -137,13 +148,15 @@ def negative_of_product(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("negative", over=("multiply", "divide"), strict=True)
+@rule("negative", over=("multiply", "divide", "reciprocal"), strict=True)
 def negative_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     """-(c * x) = (-c) * x, -(c / x) = (-c) / x, -(x / c) = x / (-c) for a number c"""
     (v,) = n.inputs
     if not n.type.is_float or not is_alone(v):
         return None
     match v:
+        case Node(op.reciprocal, (x,)):
+            return f.divide(like(n, -1.0), x)
         case Node(op.multiply | op.divide, (c, x)) if number(c) is not None:
             return v.op(like(c, -number(c)), x)
         case Node(op.multiply | op.divide, (x, c)) if number(c) is not None:
@@ -167,6 +180,41 @@ def minus_negative(n: Node) -> Node | None:
     match n:
         case Node(op.subtract, (x, Node(op.negative, (y,)))):
             return f.add(x, y)
+    return None
+
+
+@rule("add", "subtract", over=("multiply", "divide"), strict=True)
+def plus_negative_product(n: Node, is_alone: Alone) -> Node | None:
+    """x + (-s) * y = x - s * y, x - (-s) * y = x + s * y, and so with quotients"""
+    for x, v in sides(n):
+        if v.op not in (op.multiply, op.divide) or not n.type.is_float or not is_alone(v):
+            continue
+        if n.op is op.subtract and v is n.inputs[0]:
+            continue
+        if sum(a.op is op.negative for a in v.inputs) == 1:
+            plain = v.op(*(a.inputs[0] if a.op is op.negative else a for a in v.inputs))
+            return f.subtract(x, plain) if n.op is op.add else f.add(x, plain)
+    return None
+
+
+@rule("subtract", over=("negative",), signs=True)
+def negative_minus(n: Node, is_alone: Alone) -> Node | None:
+    """(-x) - y = -(x + y)"""
+    match n:
+        case Node(op.subtract, (Node(op.negative, (x,)) as v, y)) if is_alone(v):
+            return f.negative(f.add(x, y)) if n.type.is_float else None
+    return None
+
+
+@rule("negative", over=("add",), signs=True)
+def negative_of_sum(n: Node, is_alone: Alone) -> Node | None:
+    """-(x + c) = -c - x for a number c"""
+    (v,) = n.inputs
+    if v.op is not op.add or not n.type.is_float or not is_alone(v):
+        return None
+    for x, c in sides(v):
+        if number(c) is not None:
+            return f.subtract(like(n, -number(c)), x)
     return None
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...ir import Node
+from ..facts import sums_to_one
 from ..rewrite import rule
-from .vocabulary import f, op, sides
+from .vocabulary import Alone, f, fits, letters, op, sides
 
 
 def _is_shifted(x: Node) -> bool:
@@ -26,13 +27,13 @@ def log_of_total(n: Node) -> Node | None:
     return None
 
 
-@rule("divide", over=("exp",), signs=True)
+@rule("divide", over=("exp",))
 def naive_softmax(n: Node) -> Node | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
     match n:
         case Node(op.divide, (Node(op.exp, (x,)) as e, Node(op.sum, (total,), attrs))):
-            if total is e and attrs["keepdims"] and not _is_shifted(x) and len(attrs["axis"]) == 1:
-                return f.softmax(x, axis=attrs["axis"][0])
+            if total is e and attrs["keepdims"] and not _is_shifted(x):
+                return f.softmax(x, axis=attrs["axis"])
     return None
 
 
@@ -55,12 +56,39 @@ def gradient_of_softmax(n: Node) -> Node | None:
                 pass
             case _:
                 continue
-        if e.op is not op.exp or not _is_shifted(e.inputs[0]) or g.shape != n.shape:
+        if e.op is not op.exp or g.shape != n.shape or t is not op.sum(e, **attrs):
             continue
-        if t is not op.sum(e, **attrs) or product.op not in (op.multiply, op.divide):
-            continue
-        p, divided = f.divide(e, t), f.divide(g, t)
+        (x,) = e.inputs
+        p = f.divide(e, t) if _is_shifted(x) else f.softmax(x, axis=attrs["axis"])
+        divided = f.divide(g, t)
         known = (f.multiply(g, f.divide(p, t)), f.multiply(divided, p), f.multiply(p, divided))
         if product in known:
             return f.multiply(f.subtract(g, op.sum(f.multiply(g, p), **attrs)), p)
+    return None
+
+
+@rule("multiply", over=("divide",))
+def scaled_softmax(n: Node, is_alone: Alone) -> Node | None:
+    """s * (e / t) = (s / t) * e for e = exp(x), t = sum(e), and s no larger than t"""
+    for s, p in sides(n):
+        match p:
+            case Node(op.divide, (Node(op.exp, (x,)) as e, Node(op.sum, (total,)) as t)):
+                if total is e and _is_shifted(x) and is_alone(p) and fits(s.shape, t.shape):
+                    return f.multiply(f.divide(s, t), e)
+    return None
+
+
+@rule("einsum", over=("subtract",))
+def cross_entropy_of_shares(n: Node, is_alone: Alone) -> Node | None:
+    """sum(y * (x - log(sum(exp(x))))) = sum(y * x) - sum(log(sum(exp(x)))) where y sums to 1"""
+    terms, out = letters(n)
+    if out or len(terms) != 2 or terms[0] != terms[1]:
+        return None
+    for y, v in sides(n):
+        match v:
+            case Node(op.subtract, (x, Node(op.log, (Node(op.sum, (e,), attrs),)) as s)):
+                if e.op is not op.exp or e.inputs[0] is not x or not is_alone(v):
+                    continue
+                if _is_shifted(x) and attrs["keepdims"] and sums_to_one(y, attrs["axis"]):
+                    return f.subtract(n.op(y, x, **n.attrs), f.sum(s))
     return None

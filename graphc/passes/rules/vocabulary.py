@@ -64,3 +64,32 @@ def like(n: Node, value: float) -> Node:
 def takes_fewer(new: shapes.Dim, old: shapes.Dim) -> bool:
     """Whether a count of operations is never larger than another, and not always the same."""
     return new != old and shapes.is_at_least(old, new)
+
+
+def letters(n: Node) -> tuple[list[str], str]:
+    """The subscripts of an einsum: one term for each operand, and that of the result."""
+    left, out = n.attrs["subscripts"].split("->")
+    return left.split(","), out
+
+
+def fits(small: shapes.Shape, large: shapes.Shape) -> bool:
+    """Whether broadcasting brings one shape to another."""
+    if len(small) > len(large):
+        return False
+    return all(a == b or a == 1 for a, b in zip(small[::-1], large[::-1], strict=False))
+
+
+def is_constant_along(s: Node, n: Node) -> bool:
+    """Whether a factor of what is reduced is the same for all that is added up."""
+    offset = n.inputs[0].ndim - s.ndim
+    return all(k < offset or s.shape[k - offset] == 1 for k in n.attrs["axis"])
+
+
+def beside(s: Node, n: Node) -> Node:
+    """A factor that is constant along the reduced axes, to stand beside the result."""
+    if n.attrs["keepdims"]:
+        return s
+    offset = n.inputs[0].ndim - s.ndim
+    kept = tuple(d for k, d in enumerate(s.shape) if k + offset not in n.attrs["axis"])
+    found: Node = f.reshape(s, kept)
+    return found

@@ -1,0 +1,149 @@
+"""Choices by labels: one-hot products, and the scatters that are their gradients."""
+
+from __future__ import annotations
+
+from ...ir import Node
+from ...ops.chain import is_literal
+from ..facts import interval, labels_of, sums_to_one
+from ..rewrite import rule
+from .vocabulary import (
+    Alone,
+    beside,
+    f,
+    fits,
+    is_constant_along,
+    letters,
+    like,
+    op,
+    sides,
+)
+
+# Where adding up so many classes costs more than two comparisons of each label.
+_MANY = 32
+
+
+def _with_factor(n: Node) -> tuple[Node, Node | None]:
+    """What is summed as p or as p * c with a factor that is constant along the sum: p and c."""
+    (v,) = n.inputs
+    if v.op is op.multiply:
+        for c, p in sides(v):
+            if p.shape == v.shape and c.shape != v.shape and is_constant_along(c, n):
+                return p, beside(c, n)
+    return v, None
+
+
+@rule("sum", hides=True)
+def sum_of_shares(n: Node) -> Node | None:
+    """sum(c * p) = c for shares p of a whole: softmax, one-hot labels in range, what is declared"""
+    p, c = _with_factor(n)
+    if not n.type.is_float or not sums_to_one(p, n.attrs["axis"]):
+        return None
+    return like(n, 1) if c is None else c
+
+
+@rule("sum", over=("astype", "multiply"), signs=True)
+def sum_of_one_hot(n: Node) -> Node | None:
+    """sum(c * one_hot(k, size)) = c where 0 <= k < size, else 0, for many classes"""
+    v, c = _with_factor(n)
+    k = labels_of(v)
+    if k is None or n.attrs["axis"] != (v.ndim - 1,) or not n.type.is_float:
+        return None
+    size = v.shape[-1]
+    if not isinstance(size, int) or size < _MANY:
+        return None
+    k = f.reshape(k, n.shape)
+    inside = f.less(k, f.size(size, k.dtype))
+    if not interval(k).is_not_negative:
+        inside = f.logical_and(f.greater_equal(k, 0), inside)
+    counted = f.astype(inside, n.dtype)
+    return counted if c is None else f.multiply(c, counted)
+
+
+@rule("sum", over=("multiply",), hides=True)
+def sum_by_one_hot(n: Node) -> Node | None:
+    """sum(one_hot(k) * x) = take_along_axis(x, k) for labels k that are declared to be in range"""
+    (v,) = n.inputs
+    last = v.ndim - 1
+    if last not in n.attrs["axis"]:
+        return None
+    for y, x in sides(v):
+        if labels_of(y) is not None and x.shape == v.shape and x.dtype == n.dtype:
+            if sums_to_one(y, (last,)):
+                return f.sum(f.take_along_axis(x, labels_of(y), axis=last), **n.attrs)
+    return None
+
+
+@rule("einsum", over=("astype",), hides=True)
+def dot_with_one_hot(n: Node) -> Node | None:
+    """sum(one_hot(k) * x) = sum(take_along_axis(x, k)) for labels k that are in range"""
+    terms, out = letters(n)
+    if out or len(terms) != 2 or terms[0] != terms[1]:
+        return None
+    for y, x in sides(n):
+        if labels_of(y) is not None and x.dtype == n.dtype and sums_to_one(y, (y.ndim - 1,)):
+            return f.sum(f.take_along_axis(x, labels_of(y), axis=y.ndim - 1))
+    return None
+
+
+@rule("add", "subtract", over=("multiply", "astype"), signs=True)
+def plus_one_hot(n: Node, is_alone: Alone) -> Node | None:
+    """x + c * one_hot(k) = scatter_add(x, k, c), and so with -, for labels k that are in range"""
+    for x, v in sides(n):
+        if x.shape != n.shape or not n.type.is_float:
+            continue
+        for y, c in sides(v) if v.op is op.multiply else ((v, like(v, 1)),):
+            k = labels_of(y)
+            if k is None or not is_alone(v) or not fits(c.shape, k.shape) or c.dtype != n.dtype:
+                continue
+            if sums_to_one(y, (y.ndim - 1,)):
+                if n.op is op.subtract:
+                    x, c = (f.negative(x), c) if v is n.inputs[0] else (x, f.negative(c))
+                return f.scatter_add_along_axis(x, k, f.broadcast_to(c, k.shape), axis=-1)
+    return None
+
+
+@rule("sum", over=("scatter_add_along_axis",), signs=True)
+def sum_of_scatter(n: Node) -> Node | None:
+    """sum(scatter_add(0, k, u)) = sum(u) along the axis of k"""
+    match n:
+        case Node(op.sum, (Node(op.scatter_add_along_axis, (zero, _, u)) as v,), {"axis": axes}):
+            if is_literal(zero, 0) and v.attrs["axis"] in axes and u.dtype == n.dtype:
+                return f.sum(u, **n.attrs)
+    return None
+
+
+@rule("negative", over=("scatter_add_along_axis",))
+def scaled_scatter(n: Node, is_alone: Alone) -> Node | None:
+    """-scatter_add(0, k, u) = scatter_add(0, k, -u)"""
+    match n:
+        case Node(op.negative, (Node(op.scatter_add_along_axis, (zero, k, u)) as v,)):
+            if is_literal(zero, 0) and is_alone(v) and n.type.is_float:
+                return v.op(zero, k, f.negative(u), **v.attrs)
+    return None
+
+
+@rule("add", over=("scatter_add_along_axis",), signs=True)
+def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
+    """x + scatter_add(0, k, u) = scatter_add(x, k, u)"""
+    for x, v in sides(n):
+        match v:
+            case Node(op.scatter_add_along_axis, (zero, k, u)) if is_literal(zero, 0):
+                alone = is_alone(v) and x.shape == n.shape and x.dtype == u.dtype == n.dtype
+                # More than one at a place would be added in another order.
+                if alone and k.shape[v.attrs["axis"]] == 1:
+                    return v.op(x, k, u, **v.attrs)
+    return None
+
+
+@rule("subtract", over=("scatter_add_along_axis",), signs=True)
+def minus_scatter(n: Node, is_alone: Alone) -> Node | None:
+    """x - scatter_add(0, k, u) = x + scatter_add(0, k, -u), and s - x = s + (-x)"""
+    match n:
+        case Node(op.subtract, (Node(op.scatter_add_along_axis, (zero, k, u)) as v, x)):
+            alone = is_alone(v) and x.shape == n.shape and x.dtype == u.dtype == n.dtype
+            if is_literal(zero, 0) and alone and k.shape[v.attrs["axis"]] == 1:
+                return v.op(f.negative(x), k, u, **v.attrs)
+        case Node(op.subtract, (x, Node(op.scatter_add_along_axis, (zero, k, u)) as v)):
+            if is_literal(zero, 0) and is_alone(v) and n.type.is_float:
+                return f.add(x, v.op(zero, k, f.negative(u), **v.attrs))
+    return None
