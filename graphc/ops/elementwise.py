@@ -336,7 +336,8 @@ abs = elementwise(
     complex_step="np.where(x0.real < 0, -x0, x0)",
 )  # fmt: skip
 sign = elementwise(
-    "sign", lambda x: sp.sign(x), d=lambda: [0], complex_step="np.sign(x0.real) + 0j"
+    "sign", lambda x: sp.sign(x), d=lambda: [0], complex_step="np.sign(x0.real) + 0j",
+    scalar="x0 if x0 != x0 or x0 == 0 else math.copysign(1.0, x0)",
 )
 relu = elementwise(
     "relu", lambda x: sp.Max(x, 0), numpy="np.maximum(x0, 0)", like=np.positive,

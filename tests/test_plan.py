@@ -1,0 +1,349 @@
+"""The plan: programs in tiles, threads and kept memory answer as the reference interpreter does.
+
+Here every array counts as large and a tile is a few rows, so that small graphs take the same ways
+as large ones.
+"""
+
+import threading
+
+import numpy as np
+import pytest
+from test_random_graphs import Grower
+
+import graphc as gc
+from graphc.plan import emit, runtime
+
+n, d, h = gc.dims("n d h")
+
+
+@pytest.fixture(autouse=True)
+def all_is_large(monkeypatch):
+    monkeypatch.setattr(emit, "SMALL", -1)
+    monkeypatch.setattr(runtime, "TILE_BYTES", 100)
+
+
+# -- graphs -----------------------------------------------------------------------------------
+
+X = gc.input("X", (n, d))
+y = gc.input("y", (n,))
+w = gc.input("w", (d,))
+W = gc.input("W", (d, h))
+k = gc.input("k", (n,), dtype="int64")
+single = gc.input("single", (n, d), dtype="float32")
+
+
+def elementwise():
+    loss = gc.sum(gc.tanh(X * w) * gc.exp(-(X**2)) + gc.log1p(y**2)[:, None])
+    return [loss, *gc.grad(loss, [X, w, y])]
+
+
+def softmax():
+    p = gc.softmax(X @ W, axis=1)
+    loss = -gc.mean(gc.sum(gc.one_hot(k, h) * gc.log(p), axis=1))
+    return [loss, p, gc.grad(loss, W)]
+
+
+def layer_norm():
+    centred = X - gc.mean(X, axis=1, keepdims=True)
+    out = centred / gc.sqrt(gc.mean(centred**2, axis=1, keepdims=True) + 1e-5) * w
+    return [out, gc.grad(gc.sum(gc.sin(out)), X)]
+
+
+def reductions():
+    return [
+        gc.sum(X, axis=0), gc.prod(X, axis=0, keepdims=True), gc.sum(X * X), gc.max(X, axis=1),
+        gc.min(y), gc.any(X > 1), gc.all(X > -9, axis=0), gc.sum(X > 0, axis=0),
+    ]  # fmt: skip
+
+
+def layouts():
+    tripled = gc.reshape(gc.concat([X, X * 2, X + y[:, None]], axis=1), (n, 3, d))
+    return [
+        gc.sum(tripled, axis=2), gc.permute_dims(tripled, (0, 2, 1)) * w[:, None], X[:, ::-1] + w,
+        gc.cumulative_sum(X, axis=1) * X, gc.broadcast_to(w, (n, d)) + 1, X.T + 1,
+        gc.broadcast_to(y[:, None], (n, d)),
+    ]  # fmt: skip
+
+
+def aliases():
+    """Inputs, views of them and views of results, given back: all must be the caller's own."""
+    t = gc.exp(X)
+    return [X, X.T, t, t.T, gc.reshape(t, (n * d,)), t[:, 0], gc.sum(t), t + 0]
+
+
+def kinds():
+    return [single * 2 + X, gc.astype(single, "float64") * X, k * 2 + 1, gc.take(w, k) * y, k > 0]
+
+
+def square_of_rows():
+    """A vector read row by row and as a whole by one operation after the other."""
+    s = gc.exp(y)
+    return [s[:, None] * s, gc.sum(s[:, None] - y, axis=1), s + y]
+
+
+def deep():
+    v, total = X, 0.0
+    for _ in range(12):
+        v = gc.tanh(v @ (W @ W.T)) + v
+        total = total + gc.sum(v * v) / n
+    return [total, gc.grad(total, W)]
+
+
+GRAPHS = [
+    elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows, deep,
+]  # fmt: skip
+
+
+def arguments(f, sizes, seed=0):
+    rng = np.random.default_rng(seed)
+    values = {}
+    for v in f.graph.parameters:
+        shape = tuple(s if isinstance(s, int) else sizes[str(s)] for s in v.shape)
+        drawn = rng.integers(0, 2, shape) if v.dtype.kind == "i" else rng.uniform(-2, 2, shape)
+        values[v.name] = np.asarray(drawn, v.dtype)
+    return values
+
+
+def leaves(results):
+    return [np.asarray(v) for v in results]
+
+
+def assert_same_bits(want, got):
+    for a, b in zip(leaves(want), leaves(got), strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_array_equal(a, b)
+
+
+def assert_close(want, got):
+    for a, b in zip(leaves(want), leaves(got), strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        rtol = 1e-5 if a.dtype == np.float32 else 1e-9
+        np.testing.assert_allclose(b, a, rtol=rtol, atol=rtol)
+
+
+each = pytest.mark.parametrize("graph", GRAPHS, ids=[g.__name__ for g in GRAPHS])
+SIZES = {"n": 7, "d": 3, "h": 4}
+
+
+# -- the laws ---------------------------------------------------------------------------------
+
+
+@each
+@pytest.mark.parametrize("rows", [0, 1, 2, 7, 50])
+def test_a_planned_program_answers_as_the_interpreter_does(graph, rows):
+    """At every number of tiles, a ragged last one among them, and where there is nothing at all."""
+    f = gc.compile(graph())
+    values = arguments(f, SIZES | {"n": rows})
+    try:
+        want = gc.evaluate(graph(), values)
+    except ValueError as error:  # no largest of nothing
+        with pytest.raises(ValueError, match=str(error)):
+            f(**values)
+        return
+    assert_close(want, f(**values))
+
+
+@each
+def test_the_number_of_threads_changes_no_bit(graph):
+    """Tiles, and the order in which their sums are joined, depend on the sizes alone."""
+    form = graph()
+    functions = [gc.compile(form, threads=threads) for threads in (1, 2, 5)]
+    values = arguments(functions[0], SIZES | {"n": 203})
+    want = functions[0](**values)
+    for f in functions[1:]:
+        for _ in range(3):
+            assert_same_bits(want, f(**values))
+
+
+@each
+def test_kept_memory_holds_nothing_that_matters(graph):
+    """Whatever an earlier call left in the workspace, the answer is the same."""
+    f = gc.compile(graph())
+    values = arguments(f, SIZES)
+    want = f(**values)
+    for kept in workspaces(f):
+        for array in kept:
+            array.view(np.uint8)[...] = 255  # NaN, or -1
+    assert_same_bits(want, f(**values))
+
+
+@each
+def test_results_belong_to_the_caller(graph):
+    """No result shares memory with an input, another result, kept memory or the next results."""
+    f = gc.compile(graph())
+    values = arguments(f, SIZES)
+    first, again = leaves(f(**values)), leaves(f(**values))
+    kept = [array for work in workspaces(f) for array in work]
+    arrays = [*first, *again]
+    for k, a in enumerate(arrays):
+        for b in (*arrays[k + 1 :], *values.values(), *kept):
+            assert not np.shares_memory(a, b)
+        assert a.flags.writeable or not a.ndim
+
+
+LAYOUTS = {
+    "Fortran's order": np.asfortranarray,
+    "strided": lambda a: np.repeat(a, 2, axis=-1)[..., ::2],
+    "backwards": lambda a: a[::-1].copy()[::-1],
+    "not aligned": lambda a: unaligned(a),
+}
+
+
+def unaligned(a):
+    memory = np.empty(a.nbytes + 1, np.uint8)[1:]
+    moved = memory.view(a.dtype).reshape(a.shape)
+    moved[...] = a
+    return moved
+
+
+@each
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_layout_of_the_inputs_will_do(graph, layout):
+    """And inputs are never written, even where they may not be."""
+    f = gc.compile(graph())
+    values = arguments(f, SIZES)
+    want = f(**values)
+    given = {name: LAYOUTS[layout](a) if a.ndim else a for name, a in values.items()}
+    for a in given.values():
+        a.setflags(write=False)
+    assert_close(want, f(**given))
+    for name, a in values.items():
+        np.testing.assert_array_equal(a, given[name])
+
+
+@each
+def test_inputs_of_stride_zero_will_do(graph):
+    """What NumPy broadcasts lies in no memory of its own."""
+    f = gc.compile(graph())
+    values = arguments(f, SIZES)
+    flat = {name: np.broadcast_to(a.flat[0], a.shape) for name, a in values.items()}
+    assert_close(f(**{name: a.copy() for name, a in flat.items()}), f(**flat))
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_graphs_in_tiles(seed):
+    """Graphs that nobody thought of; NaN kept, sizes of 0 and 1 too."""
+    grown = Grower(seed, is_smooth=seed % 2 == 0).grow(14)
+    outputs = grown.outputs(3)
+    f = gc.compile(outputs, simplify=False)
+    for size in (2, 0, 1, 7):
+        values = arguments(f, {"a": size, "b": size}, seed)
+        try:
+            want = gc.evaluate(outputs, values)
+        except (ValueError, IndexError) as error:
+            with pytest.raises(type(error)):
+                f(**values)
+            continue
+        got = f(**values)
+        assert_close(want, got)
+        assert_same_bits(got, f(**values))
+
+
+# -- memory, threads, interruptions -----------------------------------------------------------
+
+
+def namespace(f):
+    return f._run.__wrapped__.__globals__
+
+
+def workspaces(f):
+    """The memory that a function keeps, for all sizes."""
+    return [work for works in namespace(f).get("spare", {}).values() for work in works]
+
+
+def test_memory_is_kept_for_few_sizes():
+    """Calls of many sizes do not gather memory without end."""
+    f = gc.compile(deep())
+    for rows in range(1, 40):
+        f(**arguments(f, SIZES | {"n": rows}))
+    assert 1 <= len(namespace(f)["spare"]) <= 4
+
+
+def test_values_that_are_not_alive_together_share_memory():
+    """Layers that are not needed backwards take turns in one slot."""
+    v = X
+    for _ in range(10):
+        v = gc.exp(gc.tanh(v) @ (W @ W.T))
+    f = gc.compile(v, simplify=False)
+    f(**arguments(f, SIZES))
+    (work,) = workspaces(f)
+    assert len(work) > 9
+    assert len({array.__array_interface__["data"][0] for array in work}) <= 4
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_interrupted_call_leaves_the_function_as_it_was(error, threads):
+    """Nobody writes any more when the error arrives, and the next answer is right."""
+    f = gc.compile(softmax(), threads=threads)
+    values = arguments(f, SIZES | {"n": 100})
+    want = f(**values)
+    known = namespace(f)
+    region = next(name for name in known if name.endswith("_rows"))
+    original, calls = known[region], []
+
+    def interrupted(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise error
+        return original(*args)
+
+    known[region] = interrupted
+    before = threading.active_count()
+    with pytest.raises(error):
+        f(**values)
+    assert before == threading.active_count()
+    known[region] = original
+    assert_same_bits(want, f(**values))
+
+
+def test_eight_threads_call_one_planned_function():
+    """Each call has a workspace of its own."""
+    f = gc.compile(softmax(), threads=2)
+    given = [arguments(f, SIZES | {"n": 30 + k % 2}, seed=k) for k in range(8)]
+    want = [f(**values) for values in given]
+    failures = []
+
+    def calls(k):
+        for _ in range(30):
+            try:
+                assert_same_bits(want[k], f(**given[k]))
+            except AssertionError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=calls, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+# -- single numbers ---------------------------------------------------------------------------
+
+a, b = gc.input("a", ()), gc.input("b", ())
+NUMBERS = [
+    gc.exp(a * b) + a * b / gc.log(a) + gc.sin(gc.log(a)) / (a * b),
+    gc.where(a > b, gc.sqrt(a), b**a), gc.sigmoid(a) * gc.softplus(b) + gc.relu(a - b),
+    gc.maximum(a, b) - gc.minimum(a, 2.0) + gc.abs(b), gc.atan2(a, b) + gc.hypot(a, b),
+    gc.reciprocal(a) + gc.square(b) - (-a), gc.logical_and(a > 0, gc.logical_not(b > 0)),
+    gc.expm1(a) + gc.log1p(b) + gc.tanh(a) + gc.asin(b) + gc.acosh(a),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("formula", NUMBERS, ids=[str(k) for k in range(len(NUMBERS))])
+def test_single_numbers_run_on_python_floats_and_answer_as_numpy_does(formula):
+    """Where Python would raise, the answer is NumPy's: inf or NaN."""
+    extremes = 2.0, 0.5, -1.5, 0.0, -0.0, 1e308, -1e308, 5e-324, np.inf, -np.inf, np.nan, 1.0
+    outputs = [formula]
+    if formula.type.is_float:
+        outputs += gc.grad(formula, [a, b], disconnected="zero")
+    f = gc.compile(outputs, inputs=[a, b], simplify=False)
+    assert "type(a) is float" in f.source
+    for p in extremes:
+        for q in extremes:
+            want = gc.evaluate(outputs, {a: p, b: q})
+            got = f(float(p), float(q))
+            for x, y in zip(want, got, strict=True):
+                assert type(x) is type(y)
+                np.testing.assert_allclose(y, x, rtol=1e-14)
