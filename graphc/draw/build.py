@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .. import shapes
-from ..errors import ArgumentError, GraphcError
-from ..ir import FUNCTIONS, OPS, Node
+from ..errors import ArgumentError
+from ..ir import Node
 from ..notation import (
-    Term,
-    is_written_inside,
     leaf_term,
     op_word,
     reference,
@@ -20,11 +16,14 @@ from ..notation import (
     term,
     text,
 )
+from .derivatives import local_derivative
 from .fold import Group, Pieces, fold, with_leaves
 from .frames import Frames, Path
-from .picture import Box, Edge, Moment, Picture, Share
+from .heat import Heat
+from .picture import STATES, Box, Edge, Moment, Picture, Share
 from .subject import Link, Piece, Subject
 from .text import printable, short
+from .values import Seen, states
 
 # Nothing larger is laid out; by default a picture is folded to what a page can show.
 MOST, PAGE = 400, 90
@@ -43,17 +42,15 @@ class Builder:
         *,
         fold: bool | int | None = None,
         expand: Iterable[str] = (),
-        heat: str | None = None,
-        sizes: Mapping[str, int] | None = None,
+        heat: Heat | None = None,
         state: Mapping[Node, str] | None = None,
         notes: Sequence[str] = (),
-        values: Mapping[Node, str] | None = None,
+        values: Mapping[Node, Seen] | None = None,
     ) -> None:
         self.subject, self.view, self.heat = subject, view, heat
-        self.sizes = dict(sizes or {})
         self.notes = notes
-        self.state = state or {}
         self.values = values or {}
+        self.state = {**states(self.values), **(state or {})}
         self.frames = Frames(subject.order)
         self.expand = self.frames.called([*expand])
         self.fold_all = fold is True
@@ -79,7 +76,6 @@ class Builder:
                 self.scopes[i] = self.scopes[at[piece.adjoint_of[0]]]
         self.groups: dict[str, Group] = {}
         self._sizes: dict[Node, str] = {}
-        self._flops_of: dict[Any, float] = {}
         steps = subject.table.steps if subject.table else ()
         self._step_of = {s.node: k for k, s in enumerate(steps, 1)}
 
@@ -135,17 +131,21 @@ class Builder:
         ids = [f"{prefix}n{k}" for k in range(len(groups))]
         self.groups.update(zip(ids, groups, strict=True))
         beside = self._beside(groups, owner, ids)
-        costs = self._costs(groups) if self.heat else [None] * len(groups)
+        heats: list[float | None] = [None] * len(groups)
+        told = ""
+        if self.heat is not None:
+            members = [[self.pieces[i].node for i in group.members] for group in groups]
+            heats, told = self.heat.of(members)
         boxes = [
-            self._box(group, id, beside.get(k, ""), cost)
-            for k, (group, id, cost) in enumerate(zip(groups, ids, costs, strict=True))
+            self._box(group, id, beside.get(k, ""), heat)
+            for k, (group, id, heat) in enumerate(zip(groups, ids, heats, strict=True))
         ]
         return Picture(
             title=printable(title),
             boxes=boxes,
             edges=self._edges(owner, ids, prefix, groups),
             notes=self.notes,
-            heat="flops, from few to many" if self.heat else "",
+            heat=told,
         )
 
     def _beside(
@@ -185,7 +185,7 @@ class Builder:
                 labels = {self._edge_label(link) for link in links}
                 label = labels.pop() if len(labels) == 1 else ""
             ends = self.pieces[links[0].tail], self.pieces[links[0].head]
-            state = max(self.state.get(p.node, "") for p in ends)
+            state = _state_between(*(self.state.get(p.node, "") for p in ends))
             state = "ghost" if any(p.ghost for p in ends) else state
             edges.append(
                 Edge(f"{prefix}e{len(edges)}", ids[tail], ids[head], kind, label, state, len(links))
@@ -200,8 +200,8 @@ class Builder:
         tail, head = self.pieces[link.tail].node, self.pieces[link.head].node
         if self.view == "jacobians":
             return short(printable(local_derivative(head, tail, self.subject.names)), _NAME)
-        if tail in self.values:
-            return self.values[tail]
+        if tail in self.values and self.values[tail].short:
+            return self.values[tail].short
         if tail not in self._sizes:
             self._sizes[tail] = short(size_text(tail), _NAME)
         return self._sizes[tail]
@@ -217,10 +217,12 @@ class Builder:
         if group.kind != "piece":
             if group.name in path:
                 path = path[: path.index(group.name)]
+            inside = {self.state.get(self.pieces[i].node, "") for i in group.members}
+            state = next((s for s in ("first_nan", "nan") if s in inside), "")
             return Box(
                 id, "gradient" if is_gradient else "operation", self._group_lines(group),
-                self._group_facts(group), is_output, is_gradient, part=path, beside=beside,
-                heat=heat, folded=len(group.members),
+                self._group_facts(group), is_output, is_gradient, state, path, beside, heat,
+                len(group.members),
             )  # fmt: skip
         state = "ghost" if first.ghost else self.state.get(first.node, "")
         is_output = is_output or (
@@ -230,7 +232,7 @@ class Builder:
         )
         lines = self._lines(first)
         if group.members[0] not in self._with_edges and first.node in self.values:
-            lines = (*lines, self.values[first.node])  # no edge bears it
+            lines += (self.values[first.node].short,) * bool(self.values[first.node].short)
         return Box(
             id, self._kind(first), lines, self._facts(first), is_output, is_gradient,
             state, path, beside, heat,
@@ -303,8 +305,12 @@ class Builder:
             facts += self._history(piece)
         if piece.ghost:
             facts.append(piece.ghost)
-        if v in self.state and self.state[v]:
-            facts.append(self.state[v])
+        if self.heat is not None and v in self.heat.numbers:
+            facts.append(f"{self.heat.title}: {self.heat.numbers[v]:.4g}")
+        if v in self.values:
+            facts.append(self.values[v].summary)
+        if self.state.get(v):
+            facts.append(STATES[self.state[v]])
         return tuple(printable(fact) for fact in facts)
 
     def _history(self, piece: Piece) -> Iterable[str]:
@@ -350,22 +356,6 @@ class Builder:
             facts.append(f"{group.count:,} times the same {size} nodes")
         return tuple(facts)
 
-    # Heat
-
-    def _costs(self, groups: Sequence[Group]) -> list[float | None]:
-        """flops of each group, from 0 to 1 on a logarithmic scale; None where there are none."""
-        totals = [sum(self._flops(self.pieces[i].node) for i in g.members) for g in groups]
-        most = math.log1p(max(totals, default=0.0))
-        return [math.log1p(total) / most if total else None for total in totals]
-
-    def _flops(self, v: Node) -> float:
-        key = (v.op, v.type, tuple(x.type for x in v.inputs))
-        if key not in self._flops_of:
-            formula = v.op.flops(v)
-            sizes = {s: self.sizes.get(s.name, 100) for s in shapes.symbols([formula])}
-            self._flops_of[key] = float(shapes.number(formula, sizes))
-        return self._flops_of[key]
-
     # Steps
 
     def _moments(self, picture: Picture) -> list[Moment]:
@@ -403,6 +393,14 @@ def _likeness(piece: Piece) -> tuple[Any, ...]:
     return v.op, v.type, len(v.inputs), piece.is_entry, bool(piece.adjoint_of)
 
 
+def _state_between(tail: str, head: str) -> str:
+    """NaN goes along an edge; what was added or removed takes its edges with it."""
+    wrong = ("nan", "first_nan")
+    if tail in wrong or head in wrong:
+        return "nan" if tail in wrong else ""
+    return max(tail, head)
+
+
 def _direct(edges: list[Edge]) -> list[Edge]:
     """Between stretches of a graph: the edges that do not follow from longer ways."""
     import networkx
@@ -419,41 +417,3 @@ def _renumber(group: Group, members: Sequence[int]) -> None:
     group.members = [members[i] for i in group.members]
     for child in group.children:
         _renumber(child, members)
-
-
-def local_derivative(v: Node, x: Node, names: Mapping[Node, Term]) -> str:
-    """∂v/∂x of one operation, as textbooks write it at the edge from x to v."""
-    return " + ".join(_derivative(v, i, names) for i, u in enumerate(v.inputs) if u is x)
-
-
-def _derivative(v: Node, i: int, names: Mapping[Node, Term]) -> str:
-    if v.op.bprop is None or not v.type.is_float or not v.inputs[i].type.is_float:
-        return "none"
-    known = {u: reference(u, names) for u in (*v.inputs, v)}
-    try:
-        if v.op.family == "elementwise":
-            # On scalars the rule is the derivative itself, without sums over what was stretched.
-            scalars = [_scalar(u, k) for k, u in enumerate(v.inputs)]
-            alone = v.op(*scalars, **v.attrs)
-            one = FUNCTIONS["constant"](1.0, dtype=v.dtype)
-            found = v.op.bprop(alone, i, one)
-            told = {s: known[u] for s, u in zip(scalars, v.inputs, strict=True) if s is not u}
-            return text(term(found, {**told, alone: known[v]}, 4))
-        if "subscripts" in v.attrs:
-            others = [known[u] for k, u in enumerate(v.inputs) if k != i]
-            return " ".join(text(t, 6) for t in others) or "1"
-        incoming = OPS["input"](name="G", type=v.type)
-        found = v.op.bprop(v, i, incoming)
-        written = text(term(found, {**known, incoming: Term("name", "G")}, 3))
-    except (NotImplementedError, GraphcError):
-        return "none"
-    return "1" if written == "G" else f"G ↦ {written}"
-
-
-def _scalar(u: Node, k: int) -> Node:
-    if is_written_inside(u):
-        while u.inputs:
-            u = u.inputs[0]
-        return u
-    return OPS["input"](name=f"x{k}", type=u.type.with_shape(()))
-

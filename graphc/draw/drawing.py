@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import ArgumentError
+from ..ir import Node
 from ..passes import Log
 from .build import Builder
+from .heat import heat_of
 from .html import page
 from .layout import Layout, dot_text, lay_out, run
 from .picture import Picture
 from .subject import VIEWS, Subject
 from .svg import svg
-from .values import shown_values
+from .values import seen_at, seen_in
 
 # Pixels in an inch of a bitmap: sharp on today's screens and in print.
 _SHARP = 192
@@ -93,9 +95,10 @@ class _Draw:
         wrt: Any = None,
         fold: bool | int | None = None,
         expand: Iterable[str] = (),
-        heat: str | None = None,
+        heat: Any = None,
         sizes: Mapping[str, int] | None = None,
         at: Mapping[Any, Any] | None = None,
+        values: Mapping[Node, Any] | None = None,
         title: str | None = None,
     ) -> Drawing:
         """A drawing of nodes, a graph, a grad_table, a compiled function, or what its log tells.
@@ -104,9 +107,12 @@ class _Draw:
         each saying why) or "jacobians" (edges bear local derivatives); by default all that there
         is. `wrt` takes the gradients of the one node drawn. `fold=True` folds every scope and
         repetition, `fold=False` as little as can be laid out, a number folds to so many boxes;
-        `expand` names scopes that stay open. `heat="cost"` colours by flops, for the `sizes` of
-        the symbols (100 unless given). `at` gives the inputs values, for edges to show those of a few
-        elements instead of sizes.
+        `expand` names scopes, or functions, that stay open.
+
+        `heat` colours: by "cost", the flops for the `sizes` of the symbols (100 unless given), by a
+        mapping from nodes to numbers, or by a pair of a title and such a mapping. `at` gives the
+        inputs values, or `values` maps nodes to arrays: edges show those of a few elements instead
+        of sizes, and what holds NaN is red.
 
         >>> import graphc as gc
         >>> x = gc.input("x", ())
@@ -125,13 +131,15 @@ class _Draw:
             view = "both" if has_gradients else "forward"
         if view not in VIEWS:
             raise ArgumentError(f"view= is one of {', '.join(VIEWS)}, not {view!r}")
-        if heat not in (None, "cost"):
-            raise ArgumentError(f"heat= is 'cost', not {heat!r}")
-        values = None if at is None else shown_values(subject.order, at)
-        builder = Builder(
-            subject, view, fold=fold, expand=_names(expand), heat=heat, sizes=sizes, values=values
+        found = seen_at(subject.order, at) if at is not None else {}
+        if values is not None:
+            found |= seen_in(values, subject.order)
+        numbers = heat_of(heat, subject.order, sizes or {})
+        return Drawing(
+            Builder(
+                subject, view, fold=fold, expand=_names(expand), heat=numbers, values=found
+            )
         )
-        return Drawing(builder)
 
     def diff(
         self,

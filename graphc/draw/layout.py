@@ -195,11 +195,17 @@ def _add_box(graph: Any, box: Box, for_layout: bool) -> None:
     if for_layout:
         graph.node(box.id, label="", shape="box", **size)
         return
-    fill, stroke = LIGHT.fill(box.kind), LIGHT.stroke(box.kind)
+    fill, ink = LIGHT.fill(box.kind), LIGHT.ink
+    stroke = LIGHT.of_state(box.state) or LIGHT.stroke(box.kind)
+    style = f"filled{SHAPES[box.kind].style}{',dashed' * (box.state in ('ghost', 'removed'))}"
+    if box.step_of_heat is not None:
+        fill, ink = LIGHT.heat[box.step_of_heat]
+    if box.state == "first_nan":
+        fill = LIGHT.wrong[0]
     graph.node(
         box.id, label=graphviz.escape("\n".join(box.lines)),
-        tooltip=graphviz.escape("\n".join(box.facts)), style=f"filled{SHAPES[box.kind].style}",
-        shape=SHAPES[box.kind].dot, fillcolor=fill, color=stroke, fontcolor=LIGHT.ink,
+        tooltip=graphviz.escape("\n".join(box.facts)), style=style,
+        shape=SHAPES[box.kind].dot, fillcolor=fill, color=stroke, fontcolor=ink,
         peripheries="2" if box.is_output else "1", **size,
     )  # fmt: skip
 

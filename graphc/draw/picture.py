@@ -22,7 +22,10 @@ STATES = {
     "ghost": "dropped by pruning",
     "removed": "only before",
     "added": "only after",
+    "nan": "holds NaN",
+    "first_nan": "NaN arises here",
 }
+STEPS_OF_HEAT = 5
 FONT_SIZE, SMALL = 13.0, 10.5
 LINE_HEIGHT, MARGIN = 17.0, 12.0
 
@@ -43,6 +46,13 @@ class Box:
     heat: float | None = None  # from 0 to 1
     folded: int = 1  # how many nodes it stands for
     inside: Picture | None = field(default=None, compare=False)
+
+    @property
+    def step_of_heat(self) -> int | None:
+        """Which of the colours of heat it has."""
+        if self.heat is None:
+            return None
+        return min(STEPS_OF_HEAT - 1, int(self.heat * STEPS_OF_HEAT))
 
     @property
     def size(self) -> tuple[float, float]:

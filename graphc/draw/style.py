@@ -40,6 +40,7 @@ class Colours(NamedTuple):
     inside: str  # of a frame
     removed: str
     added: str
+    wrong: tuple[str, str]  # fill and stroke
     heat: tuple[tuple[str, str], ...]  # from few to many: fill and ink
 
     def fill(self, kind: str) -> str:
@@ -48,6 +49,11 @@ class Colours(NamedTuple):
     def stroke(self, kind: str) -> str:
         return self.boxes[list(SHAPES).index(kind)][1]
 
+    def of_state(self, state: str) -> str | None:
+        """The stroke of what a state sets apart."""
+        known = {"removed": self.removed, "added": self.added}
+        return self.wrong[1] if state in ("nan", "first_nan") else known.get(state)
+
 
 LIGHT = Colours(
     boxes=(
@@ -55,7 +61,7 @@ LIGHT = Colours(
         ("#d5f0e6", "#00795a"), ("#bfe8d8", "#00795a"), ("#fdebd9", "#c05000"),
     ),
     paper="#ffffff", ink="#16191d", quiet="#5b6571", frame="#a9b4c0", inside="#f6f8fa",
-    removed="#b3004b", added="#00795a",
+    removed="#b3004b", added="#00795a", wrong=("#f9c9c9", "#c4001a"),
     heat=(
         ("#fff8d6", "#16191d"), ("#fbdc8c", "#16191d"), ("#f6b04d", "#16191d"),
         ("#e57a2a", "#16191d"), ("#a83a15", "#ffffff"),
@@ -67,7 +73,7 @@ DARK = Colours(
         ("#0b3a2d", "#2fc79a"), ("#0d4a39", "#2fc79a"), ("#43260c", "#f0923f"),
     ),
     paper="#101418", ink="#e9edf1", quiet="#a3adb8", frame="#48525d", inside="#161b20",
-    removed="#ff7fae", added="#2fc79a",
+    removed="#ff7fae", added="#2fc79a", wrong=("#6b1015", "#ff6b6b"),
     heat=(
         ("#2a2410", "#e9edf1"), ("#54410f", "#e9edf1"), ("#7d5110", "#ffffff"),
         ("#c97a1f", "#16191d"), ("#f3b65b", "#16191d"),
@@ -89,7 +95,8 @@ def css() -> str:
         ".graphc .reuse path { stroke-width: 0.8; stroke-dasharray: 4 3; }",
         ".graphc .ghost { opacity: 0.5; }",
         ".graphc .ghost .shape, .graphc .removed .shape { stroke-dasharray: 5 3; }",
-        ".graphc .removed .shape, .graphc .added .shape { stroke-width: 2.2; }",
+        ".graphc .removed .shape, .graphc .added .shape, .graphc .nan .shape, "
+        ".graphc .first_nan .shape { stroke-width: 2.2; }",
         *_colours(LIGHT),
         "@media (prefers-color-scheme: dark) {",
         *_colours(DARK),
@@ -112,6 +119,11 @@ def _colours(c: Colours) -> list[str]:
     for k, (fill, ink) in enumerate(c.heat):
         rules.append(f".graphc .heat{k} .shape {{ fill: {fill}; }}")
         rules.append(f".graphc .heat{k} text {{ fill: {ink}; }}")
+    fill, stroke = c.wrong
+    for state in ("nan", "first_nan"):
+        rules.append(f".graphc .{state} .shape, .graphc .{state} path {{ stroke: {stroke}; }}")
+        rules.append(f".graphc .{state} .tip {{ fill: {stroke}; }}")
+    rules.append(f".graphc .first_nan .shape {{ fill: {fill}; }}")
     for state, colour in (("removed", c.removed), ("added", c.added)):
         rules.append(f".graphc .{state} .shape, .graphc .{state} path {{ stroke: {colour}; }}")
         rules.append(f".graphc .{state} .tip {{ fill: {colour}; }}")

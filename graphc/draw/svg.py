@@ -7,13 +7,22 @@ import math
 from collections.abc import Iterator, Sequence
 
 from .layout import Layout, Line, Point
-from .picture import FONT_SIZE, KINDS, LINE_HEIGHT, SMALL, STATES, Box, Edge, Picture
+from .picture import (
+    FONT_SIZE,
+    KINDS,
+    LINE_HEIGHT,
+    SMALL,
+    STATES,
+    STEPS_OF_HEAT,
+    Box,
+    Edge,
+    Picture,
+)
 from .style import SHAPES, css
 from .text import short, width
 
 _EDGE = 16.0  # the paper's margin
 _TITLE, _LEGEND = 30.0, 30.0
-_STEPS_OF_HEAT = 5
 
 
 def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = True) -> str:
@@ -76,7 +85,7 @@ def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
     if box.state:
         classes.append(box.state)
     if box.heat is not None:
-        classes.append(f"heat{min(_STEPS_OF_HEAT - 1, int(box.heat * _STEPS_OF_HEAT))}")
+        classes.append(f"heat{box.step_of_heat}")
     if box.folded > 1:
         classes.append("folded")
     yield f'<g id="{prefix}{box.id}" class="{" ".join(classes)}">'
@@ -182,7 +191,7 @@ def _legend_width(legend: Sequence[tuple[str, str, str]]) -> float:
 
 
 def _mark_width(mark: str) -> float:
-    return 16.0 * _STEPS_OF_HEAT if mark == "heat" else 24.0
+    return 16.0 * STEPS_OF_HEAT if mark == "heat" else 24.0
 
 
 def _legend_marks(legend: Sequence[tuple[str, str, str]], x: float, y: float) -> Iterator[str]:
@@ -195,7 +204,7 @@ def _legend_marks(legend: Sequence[tuple[str, str, str]], x: float, y: float) ->
             path = f'<path d="M{_n(x)},{_n(y + 6)} L{_n(x + span)},{_n(y + 6)}"/>'
             yield f'<g class="edge {name}">{path}</g>'
         elif mark == "heat":
-            for k in range(_STEPS_OF_HEAT):
+            for k in range(STEPS_OF_HEAT):
                 cell = _outline("round", x + 16 * k + 8, y + 6, 16, 12)
                 yield f'<g class="operation heat{k}">{cell}</g>'
         else:
