@@ -128,8 +128,8 @@ ELEMENTWISE = [
     ("scaled_both", (0.1 * x) * (y * 2.0), 0.2 * x * y, False),
     ("number_on_the_small_side", s * (2 * x), (2 * s) * x, False),
     ("numbers_that_cancel", 2 * (x * (0.5 / y)), x / y, False),
-    ("common_factor", s * x + y * s, (x + y) * s, False),
-    ("common_factor", x / s - y / s, (x - y) / s, False),
+    ("common_factor", 3.0 * x + y * 3.0, (x + y) * 3.0, False),
+    ("common_factor", gc.tanh(x) / s - gc.tanh(y) / s, (gc.tanh(x) - gc.tanh(y)) / s, False),
     (
         "log_of_rest",
         gc.log(1 - gc.sigmoid(x)) * gc.sigmoid(x),

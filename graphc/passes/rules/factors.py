@@ -11,7 +11,7 @@ from ...ir import Node
 from ...ops.chain import is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import LITERAL, Alone, f, like, number, op, sides
+from .vocabulary import LITERAL, Alone, f, grows, like, number, op, sides
 
 
 @rule("multiply", over=("reciprocal", "divide"))
@@ -83,11 +83,11 @@ def _opposite(x: Node) -> Node | None:
 
 @rule("add", "subtract", over=("multiply", "divide"))
 def common_factor(n: Node, is_alone: Alone) -> Node | None:
-    """s * x + s * y = s * (x + y), x / s - y / s = (x - y) / s for an s that is smaller"""
+    """s * x + s * y = s * (x + y), x / s - y / s = (x - y) / s where x + y cannot overflow alone"""
     u, v = n.inputs
     if u.op is not v.op or u.op not in (op.multiply, op.divide) or not n.type.is_float:
         return None
-    if not is_alone(u) or not is_alone(v) or not u.shape == v.shape == n.shape:
+    if u is v or not is_alone(u) or not is_alone(v) or not u.shape == v.shape == n.shape:
         return None
     for s, x in sides(u):
         for t, y in sides(v):
@@ -95,7 +95,9 @@ def common_factor(n: Node, is_alone: Alone) -> Node | None:
                 continue
             if u.op is op.divide and (s is u.inputs[0] or t is v.inputs[0]):
                 continue
-            if s.dtype == x.dtype == y.dtype == n.dtype:
+            largest = 1e300 if n.dtype == np.float64 else 1e36
+            is_tame = interval(x).size + interval(y).size <= largest
+            if s.dtype == x.dtype == y.dtype == n.dtype and (is_tame or grows(s, u)):
                 return u.op(n.op(x, y), s)
     return None
 

@@ -13,6 +13,7 @@ from .vocabulary import (
     beside,
     f,
     fits,
+    grows,
     is_constant_along,
     like,
     number,
@@ -89,10 +90,7 @@ def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
             continue
         if (v.op is op.divide and s is v.inputs[0]) or not is_constant_along(s, n):
             continue
-        bounds = interval(s)
-        smallest = 0.0 if bounds.low <= 0 <= bounds.high else min(map(abs, bounds))
-        grows = smallest >= 1 if v.op is op.multiply else bounds.size <= 1 and smallest > 0
-        if grows or interval(x).size <= (1e200 if n.dtype == np.float64 else 1e10):
+        if grows(s, v) or interval(x).size <= (1e200 if n.dtype == np.float64 else 1e10):
             return v.op(op.sum(x, **n.attrs), beside(s, n))
     return None
 

@@ -9,6 +9,7 @@ from typing import Any
 from ... import shapes
 from ...ir import FUNCTIONS, OPS, Node
 from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
+from ..facts import interval
 
 
 class _Functions:
@@ -93,3 +94,10 @@ def beside(s: Node, n: Node) -> Node:
     kept = tuple(d for k, d in enumerate(s.shape) if k + offset not in n.attrs["axis"])
     found: Node = f.reshape(s, kept)
     return found
+
+
+def grows(s: Node, product: Node) -> bool:
+    """Whether a factor, or divisor, of a product makes nothing smaller: it may be taken out."""
+    bounds = interval(s)
+    smallest = 0.0 if bounds.low <= 0 <= bounds.high else min(map(abs, bounds))
+    return smallest >= 1 if product.op is op.multiply else bounds.size <= 1 and smallest > 0
