@@ -4,12 +4,21 @@ One of the four objectives that automatic differentiation is usually measured on
 Jacobian meets 15 parameters: 11 of a camera, 3 of a point, 1 weight. One of them it never depends
 on (the horizontal error on the vertical principal point, or the other way round): 14 elements are
 stored.
+
+    pip install scipy
+    python examples/bundle_adjustment.py
 """
 
+import sys
+
 import numpy as np
-from scipy import sparse
 
 import graphc as gc
+
+try:
+    from scipy import sparse
+except ImportError:
+    sys.exit("this example builds a sparse matrix: pip install scipy")
 
 
 def rotated(axis, x):

@@ -1,5 +1,5 @@
-"""A character model: an LSTM unrolled over a text of 1,024 characters, and the gradient through
-time.
+"""A character model: an LSTM unrolled over a text of 256 characters, and the gradient through time.
+1,024 of them make a graph of some 50,000 nodes, without a loop.
 
 One of the four objectives that automatic differentiation is usually measured on.
 
@@ -58,7 +58,7 @@ def problem(steps=1024, layers=1, width=4, seed=0):
 
 
 if __name__ == "__main__":
-    values = problem(steps=int(sys.argv[2]) if len(sys.argv) > 2 else 1024)
+    values = problem(steps=int(sys.argv[2]) if len(sys.argv) > 2 else 256)
     both = gc.value_and_grad(objective, argnums=(0, 1))
     start = time.perf_counter()
     value, slopes = both(*values)
