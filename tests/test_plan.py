@@ -20,6 +20,7 @@ n, d, h = gc.dims("n d h")
 def all_is_large(monkeypatch):
     monkeypatch.setattr(emit, "SMALL", -1)
     monkeypatch.setattr(runtime, "TILE_BYTES", 100)
+    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
 
 
 # -- graphs -----------------------------------------------------------------------------------

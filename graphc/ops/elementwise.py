@@ -275,12 +275,12 @@ log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0))
 log10 = elementwise("log10", lambda x: sp.log(x) / sp.log(10), between=(0.1, 4.0))
 sigmoid = elementwise(
     "sigmoid", lambda x: 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
-    scalar="1 / (1 + math.exp(-x0))",
+    into="sigmoid(x0, out=out)", scalar="1 / (1 + math.exp(-x0))",
     d=lambda result: [result * (1 - result)], complex_step="1 / (1 + np.exp(-x0))",
 )  # fmt: skip
 softplus = elementwise(
-    "softplus", lambda x: sp.log(1 + sp.exp(x)), numpy="np.logaddexp(0, x0)", like=np.exp,
-    scalar="math.log1p(math.exp(x0))",
+    "softplus", lambda x: sp.log(1 + sp.exp(x)), numpy="softplus(x0)", like=np.exp,
+    into="softplus(x0, out=out)", scalar="math.log1p(math.exp(x0))",
     d=lambda x: [sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
 )  # fmt: skip
 logaddexp = elementwise(

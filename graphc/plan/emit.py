@@ -366,12 +366,14 @@ class Writer:
             tail += ["", "", piece]
         constants = self.constants
         if "in_tiles" in self.texts.helpers:
-            constants = [f"TILE_BYTES = {runtime.TILE_BYTES}", *constants]
+            limits = (f"{name} = {getattr(runtime, name)}" for name in _LIMITS)
+            constants = [*limits, *constants]
         return [*tail, "", "", *constants] if constants else tail
 
 
 _MODULES = ("base64", "functools", "math", "os", "threading", "np")
-_RESERVED = ("Any", "annotations", "TILE_BYTES")
+_LIMITS = ("TILE_BYTES", "THREAD_WORK")
+_RESERVED = ("Any", "annotations", *_LIMITS)
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

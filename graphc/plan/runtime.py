@@ -101,6 +101,7 @@ def in_tiles(
     region: Callable[..., Any],
     rows: int,
     row_bytes: int,
+    row_work: int,
     threads: int | None,
     buffers: int,
     folds: tuple[Any, ...],
@@ -129,10 +130,9 @@ def in_tiles(
             errors.append(error)
             list(waiting)  # nobody begins another one
 
-    helpers = [
-        threading.Thread(target=work, daemon=True)
-        for _ in range(min(threads or available_threads(), len(starts)) - 1)
-    ]
+    is_worth_it = rows * row_work > THREAD_WORK
+    wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
+    helpers = [threading.Thread(target=work, daemon=True) for _ in range(wanted)]
     try:
         for helper in helpers:
             helper.start()
@@ -148,6 +148,7 @@ def in_tiles(
 
 
 TILE_BYTES = 1 << 20
+THREAD_WORK = 1 << 20  # in multiplications: what starting a thread is small beside
 
 
 def available_threads() -> int:
@@ -175,11 +176,27 @@ def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Any, out: Any = None) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    if not x.ndim:
+        e = np.exp(-np.abs(x))
+        return np.where(x >= 0, 1, e) / (1 + e)
+    e = np.abs(x)
+    np.exp(np.negative(e, out=e), out=e)
+    below = 1 + e
+    np.copyto(e, 1, where=x >= 0)
+    return np.divide(e, below, out=below if out is None else out)
+
+
+def softplus(x: Any, out: Any = None) -> Any:
+    """log(1 + exp(x)) without overflow, by functions that NumPy has made fast."""
+    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
+    if not x.ndim:
+        return np.logaddexp(0, x)
+    rest = np.abs(x)
+    np.log1p(np.exp(np.negative(rest, out=rest), out=rest), out=rest)
+    return np.add(np.maximum(x, 0), rest, out=rest if out is None else out)
 
 
 def place(x: Any, shape: tuple[int, ...], index: Any) -> Any:

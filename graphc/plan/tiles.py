@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import OPS, Node
+from ..passes.cost import weight
 from ..shapes import Dim, Shape
 from .plan import Step
 from .regions import Region
@@ -44,6 +45,7 @@ class Tiles:
             function.name,
             writer.size(region.rows),
             function.row_bytes,
+            function.row_work,
             str(writer.threads),
             str(len(function.buffers)),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
@@ -82,14 +84,15 @@ class _Function:
         self.operands = {v: list(_operands(v, region)) for v in region.nodes}
         self.nodes = self._needed()
         self.buffers: list[str] = []
-        self.kinds: list[tuple[Shape, Any]] = []
+        self.kinds: list[Kind] = []
         self.sizes: list[str] = []
         body = list(self._body())
         self.source = "\n".join(self._lines(body))
-        widths = [(v.shape[1:], v.dtype) for v in (*by_row, *region.results)]
+        widths = [*map(_kind, (*by_row, *region.results)), *self.kinds]
         self.row_bytes = writer.size(
-            shapes.as_dim(sum(shapes.size(s) * t.itemsize for s, t in (*widths, *self.kinds)))
+            shapes.as_dim(sum(shapes.size(s) * t.itemsize for s, t in widths))
         )
+        self.row_work = writer.size(shapes.as_dim(sum(map(_row_work, self.nodes))))
 
     def _needed(self) -> list[Node]:
         """The nodes that a result or a fold is computed from."""
@@ -112,7 +115,8 @@ class _Function:
             yield f"    {' = '.join(self.totals.values())} = None"
         yield f"    for {self.first} in range({self.start}, max({self.stop}, 1), {self.tile}):"
         yield f"        {self.last} = min({self.first} + {self.tile}, {self.stop})"
-        yield f"        {self.rows} = {self.last} - {self.first}"
+        if buffers or any(self.rows in line for line in body):
+            yield f"        {self.rows} = {self.last} - {self.first}"
         if buffers:
             yield f"        if {self.rows} < {self.tile}:"
             yield f"            {' = '.join(self.buffers)} = None"
@@ -127,8 +131,9 @@ class _Function:
         for v, whole in self.whole.items():
             yield f"{name(v)} = {whole}[{self.first}:{self.last}]"
         ends = self._ends()
-        free: dict[tuple[Shape, Any], list[str]] = {}
-        held: dict[Node, tuple[tuple[Shape, Any], str]] = {}
+        early = self._early(ends)
+        free: dict[Kind, list[str]] = {}
+        held: dict[Node, tuple[Kind, str]] = {}
         self.writer.place = ""
         for k, v in enumerate(self.nodes):
             yield from self.writer.comment(v)
@@ -141,10 +146,12 @@ class _Function:
                 yield f"{total} = {name(v)} if {total} is None else {fold}({total}, {name(v)})"
             elif v in self.whole:
                 yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
-            elif v.op.view or not self._into(v, ""):
+            elif not _takes_buffer(v):
                 yield f"{name(v)} = {self._text(v)}"
+            elif v in early:
+                yield f"{name(v)} = {self._into(v, name(early[v]))}"
             else:
-                kind = v.shape[1:], v.dtype
+                kind = _kind(v)
                 buffer = free[kind].pop() if free.get(kind) else self._new_buffer(kind)
                 held[v] = kind, buffer
                 yield f"{name(v)} = {buffer} = {self._into(v, buffer)}"
@@ -152,7 +159,25 @@ class _Function:
                 _release(ended, free)
         self.writer.place = ""
 
-    def _new_buffer(self, kind: tuple[Shape, Any]) -> str:
+    def _early(self, ends: list[list[Node]]) -> dict[Node, Node]:
+        """Steps on the way to a result that may use its rows: the last one writes over them."""
+        found: dict[Node, Node] = {}
+        last = {x: v for k, v in enumerate(self.nodes) for x in ends[k]}
+        for result in self.region.results:
+            v: Node | None = result
+            while v is not None and v.op.family == "elementwise":
+                before = (
+                    x
+                    for x, _ in self.operands[v]
+                    if last.get(x) is v and _takes_buffer(x) and _kind(x) == _kind(result)
+                    if x in self.operands and x not in self.whole and x not in found
+                )
+                v = next(before, None)
+                if v is not None:
+                    found[v] = result
+        return found
+
+    def _new_buffer(self, kind: Kind) -> str:
         self.kinds.append(kind)
         self.buffers.append(self.writer.identifiers.take(f"b{len(self.buffers) + 1}"))
         return self.buffers[-1]
@@ -197,6 +222,23 @@ class _Function:
 
 
 Kind = tuple[Shape, Any]
+
+
+def _kind(v: Node) -> Kind:
+    """What values must have in common to be kept in one buffer."""
+    return v.shape[1:], v.dtype
+
+
+def _takes_buffer(v: Node) -> bool:
+    return not v.op.view and v.op.text_into(v, "") is not None
+
+
+def _row_work(v: Node) -> Dim:
+    """How many multiplications one row of a step is worth."""
+    if v.op.view:
+        return 0
+    widest = max((x.shape[1:] for x in (v, *v.inputs)), key=len)
+    return max(1, round(weight(v))) * shapes.size(widest)
 
 
 def _release(ended: list[tuple[Kind, str]], free: dict[Kind, list[str]]) -> None:

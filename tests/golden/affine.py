@@ -38,7 +38,7 @@ def affine(X, W, b):
     # golden_programs.py:17   return X @ W + b
     np.matmul(X, W, out=t1)
     t2 = np.empty((n, 3), np.float64)
-    in_tiles(affine_rows, n, 56, None, 0, (), t1, b, t2)
+    in_tiles(affine_rows, n, 56, 3, None, 0, (), t1, b, t2)
     give_back(spare, work, n, d)
     return t2
 
@@ -55,7 +55,6 @@ def workspace(n, d):
 def affine_rows(start, stop, tile, scratch, all_t1, all_b, all_t2):
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
-        rows = last - first
         t1 = all_t1[first:last]
         b = all_b[first:last]
         t2 = all_t2[first:last]
@@ -129,6 +128,7 @@ def in_tiles(
     region: Callable[..., Any],
     rows: int,
     row_bytes: int,
+    row_work: int,
     threads: int | None,
     buffers: int,
     folds: tuple[Any, ...],
@@ -157,10 +157,9 @@ def in_tiles(
             errors.append(error)
             list(waiting)  # nobody begins another one
 
-    helpers = [
-        threading.Thread(target=work, daemon=True)
-        for _ in range(min(threads or available_threads(), len(starts)) - 1)
-    ]
+    is_worth_it = rows * row_work > THREAD_WORK
+    wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
+    helpers = [threading.Thread(target=work, daemon=True) for _ in range(wanted)]
     try:
         for helper in helpers:
             helper.start()
@@ -196,4 +195,5 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
 
 
 TILE_BYTES = 1048576
+THREAD_WORK = 1048576
 spare = {}

@@ -34,7 +34,7 @@ def logistic(X, y, w):
         margin = y * t1
         # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
         t2 = -margin
-        t3 = np.logaddexp(0, t2)
+        t3 = softplus(t2)
         t4 = np.sum(t3)
         t5 = np.float64(n)
         t6 = t4 / t5
@@ -62,13 +62,13 @@ def logistic(X, y, w):
     np.matmul(X, w, out=t1)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t5 = np.float64(n)
-    t8, = in_tiles(logistic_rows, d, 16, None, 1, (np.add,), w)
+    t8, = in_tiles(logistic_rows, d, 16, 41, None, 1, (np.add,), w)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t9 = 0.01 * t8
     # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t10 = 1 / t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 40, None, 2, (np.add,), y, t1, t10, t13)
+    t4, = in_tiles(logistic_rows_1, n, 32, 70, None, 1, (np.add,), y, t1, t10, t13)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t6 = t4 / t5
     loss = t6 + t9
@@ -76,7 +76,7 @@ def logistic(X, y, w):
     np.matmul(t13, X, out=t14)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = np.empty((d,), np.float64)
-    in_tiles(logistic_rows_2, d, 32, None, 1, (), w, t14, grad)
+    in_tiles(logistic_rows_2, d, 24, 3, None, 0, (), w, t14, grad)
     give_back(spare, work, n, d)
     return {'loss': loss[()], 'grad': grad}
 
@@ -113,50 +113,45 @@ def logistic_rows(start, stop, tile, scratch, all_w):
 
 @np.errstate(all="ignore")
 def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t13):
-    b1_1, b2 = scratch
+    b1_1, = scratch
     total_t4 = None
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
         rows = last - first
         if rows < tile:
-            b1_1 = b2 = None
+            b1_1 = None
         y = all_y[first:last]
         t1 = all_t1[first:last]
         t13 = all_t13[first:last]
         # golden_programs.py:25   margin = y * (X @ w)
-        margin = b1_1 = np.multiply(y, t1, out=b1_1)
+        margin = np.multiply(y, t1, out=t13)
         # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t2 = b1_1 = np.negative(margin, out=b1_1)
-        t3 = b2 = np.logaddexp(0, t2, out=b2)
+        t2 = np.negative(margin, out=t13)
+        t3 = b1_1 = softplus(t2, out=b1_1)
         t4 = np.sum(t3)
         total_t4 = t4 if total_t4 is None else np.add(total_t4, t4)
         # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t11 = sigmoid(t2)
-        t12 = b1_1 = np.multiply(t10, t11, out=b1_1)
-        grad_margin = b1_1 = np.negative(t12, out=b1_1)
+        t11 = sigmoid(t2, out=t13)
+        t12 = np.multiply(t10, t11, out=t13)
+        grad_margin = np.negative(t12, out=t13)
         # gradient of golden_programs.py:25   margin = y * (X @ w)
         np.multiply(grad_margin, y, out=t13)
-    scratch[:] = b1_1, b2
+    scratch[:] = b1_1,
     return (total_t4,)
 
 
 @np.errstate(all="ignore")
 def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t14, all_grad):
-    b1_2, = scratch
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
-        rows = last - first
-        if rows < tile:
-            b1_2 = None
         w = all_w_1[first:last]
         t14 = all_t14[first:last]
         grad = all_grad[first:last]
         # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t15 = b1_2 = np.multiply(2.0, w, out=b1_2)
-        t16 = b1_2 = np.multiply(0.01, t15, out=b1_2)
+        t15 = np.multiply(2.0, w, out=grad)
+        t16 = np.multiply(0.01, t15, out=grad)
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
         np.add(t14, t16, out=grad)
-    scratch[:] = b1_2,
     return ()
 
 
@@ -225,6 +220,7 @@ def in_tiles(
     region: Callable[..., Any],
     rows: int,
     row_bytes: int,
+    row_work: int,
     threads: int | None,
     buffers: int,
     folds: tuple[Any, ...],
@@ -253,10 +249,9 @@ def in_tiles(
             errors.append(error)
             list(waiting)  # nobody begins another one
 
-    helpers = [
-        threading.Thread(target=work, daemon=True)
-        for _ in range(min(threads or available_threads(), len(starts)) - 1)
-    ]
+    is_worth_it = rows * row_work > THREAD_WORK
+    wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
+    helpers = [threading.Thread(target=work, daemon=True) for _ in range(wanted)]
     try:
         for helper in helpers:
             helper.start()
@@ -291,12 +286,29 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
     spare.setdefault(sizes, []).append(work)
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Any, out: Any = None) -> Any:
     """1 / (1 + exp(-x)) without overflow."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, e) / (1 + e)
+    if not x.ndim:
+        e = np.exp(-np.abs(x))
+        return np.where(x >= 0, 1, e) / (1 + e)
+    e = np.abs(x)
+    np.exp(np.negative(e, out=e), out=e)
+    below = 1 + e
+    np.copyto(e, 1, where=x >= 0)
+    return np.divide(e, below, out=below if out is None else out)
+
+
+def softplus(x: Any, out: Any = None) -> Any:
+    """log(1 + exp(x)) without overflow, by functions that NumPy has made fast."""
+    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
+    if not x.ndim:
+        return np.logaddexp(0, x)
+    rest = np.abs(x)
+    np.log1p(np.exp(np.negative(rest, out=rest), out=rest), out=rest)
+    return np.add(np.maximum(x, 0), rest, out=rest if out is None else out)
 
 
 TILE_BYTES = 1048576
+THREAD_WORK = 1048576
 spare = {}
