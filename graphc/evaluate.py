@@ -43,6 +43,11 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
 
 def by_name(values: Mapping[Any, Any]) -> dict[str, Any]:
     """Values given by inputs or by the names of inputs, all by name."""
+    if not isinstance(values, Mapping):
+        raise ArgumentError(
+            "values come in a dict from inputs, or their names, to arrays, not in a "
+            f"{type(values).__name__}"
+        )
     return {str(key.name) if isinstance(key, Node) else key: v for key, v in values.items()}
 
 

@@ -123,6 +123,8 @@ class _Run:
     ) -> None:
         if patience is not None and patience < 1:
             raise ArgumentError(f"patience= counts epochs, at least 1, and is {patience!r}")
+        if not isinstance(optimizer, Optimizer):
+            raise ArgumentError(f"an optimizer is made by gc.optim.adam and others: {optimizer!r}")
         self.epochs, self.validation, self.patience = epochs, validation, patience
         given = by_name(params)
         targets = _inputs_called(given, loss)
@@ -203,7 +205,8 @@ def _digest(step: Function) -> str:
 @contextmanager
 def _bar(progress: bool | None, epochs: int, batches: int | None) -> Iterator[Tell]:
     """Shows how far a training is, on a terminal; yields what to tell of each step."""
-    if not (sys.stderr.isatty() if progress is None else progress):
+    is_terminal = sys.stderr is not None and sys.stderr.isatty()
+    if not (is_terminal if progress is None else progress):
         yield lambda training: None
         return
     from rich.console import Console
