@@ -1,4 +1,4 @@
-"""graphc beside its peers: python -m benchmarks [--only network] [--peers jax,C] [--json out.json]
+"""graphc beside its peers: python -m benchmarks [--only network LSTM] [--peers jax,C] [--json out.json]
 
 Every workload, every peer that is installed (pip install graphc[bench]), in one run: results are
 compared with NumPy's first, then all take turns, and medians of their ratios are shown.
@@ -8,7 +8,9 @@ import argparse
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from time import perf_counter
 
 from .measure import measure, workers_for
 from .peers import OURS, PEERS
@@ -32,7 +34,7 @@ def chosen_peers(text: str) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; 1 if a result of ours was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", default="", help="rows with one of these texts, by commas")
+    parser.add_argument("--only", nargs="+", default=[""], help="rows that hold one of these texts")
     parser.add_argument("--peers", default="", help="by commas; all that are installed otherwise")
     parser.add_argument("--json", type=Path, help="a file for everything that was measured")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
@@ -41,18 +43,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     options = parser.parse_args(arguments)
 
-    texts = options.only.split(",")
-    rows = [row for name, row in ROWS.items() if any(text.strip() in name for text in texts)]
+    rows = [row for name, row in ROWS.items() if any(text in name for text in options.only)]
     if options.list or not rows:
         print("\n".join(ROWS))
         return 0 if options.list else 2
     peers, measured = chosen_peers(options.peers), []
-    with workers_for(peers, options.threads) as workers:
+    # Ctrl-C ends the measuring; what was measured is shown.
+    with workers_for(peers, options.threads) as workers, suppress(KeyboardInterrupt):
         for count, row in enumerate(rows, 1):
+            start = perf_counter()
             measured.append(measure(row, workers, options.limit, options.seconds))
             ratio = best(measured[-1])
-            tail = "" if ratio is None else f": best peer / ours {ratio:.2f}"
-            print(f"{count} of {len(rows)}, {row.name}{tail}", file=sys.stderr)
+            told = measured[-1].cells[OURS].note if ratio is None else f"best / ours {ratio:.2f}"
+            seconds = f"{perf_counter() - start:.0f} s"
+            print(f"{count} of {len(rows)}, {seconds}, {row.name}: {told}", file=sys.stderr)
     print(document(measured, peers, options.threads))
     if options.json:
         options.json.write_text(json.dumps(data(measured, options.threads), indent=1))
