@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 from ..errors import ArgumentError
 from ..ir import Node
@@ -13,6 +13,7 @@ from ..passes import Log
 from .build import Builder
 from .heat import heat_of
 from .html import page
+from .lanes import Bar, lanes_svg
 from .layout import Layout, dot_text, lay_out, run
 from .picture import Picture
 from .subject import VIEWS, Subject
@@ -52,7 +53,8 @@ class Drawing:
     @functools.cached_property
     def html(self) -> str:
         """One self-contained page: pan, zoom, search, fold and unfold, backprop step by step."""
-        return page(self._builder, self.picture, self.layout)
+        picture = self.picture
+        return page(self._builder, picture, self.layout)
 
     @property
     def png(self) -> bytes:
@@ -85,6 +87,26 @@ class Drawing:
         return f"<drawing of {self.picture.title}: {self.picture.description}>"
 
 
+class PlanDrawing(Drawing):
+    """The plan of a compiled function: `.svg`; it shows itself in notebooks."""
+
+    def __init__(self, bars: Sequence[Bar], title: str) -> None:
+        self._bars, self._title = bars, title
+
+    @functools.cached_property
+    def svg(self) -> str:
+        """An SVG document."""
+        return lanes_svg(self._bars, self._title)
+
+    @property
+    def picture(self) -> NoReturn:
+        """There are no boxes and edges to lay out."""
+        raise ArgumentError("a plan is drawn as SVG alone: it has .svg, and is saved as .svg")
+
+    def __repr__(self) -> str:
+        return f"<drawing of {self._title}: {len(self._bars)} values>"
+
+
 class _Draw:
     """Pictures of graphs: `draw(...)` of one, `draw.diff(before, after)` of two in one."""
 
@@ -104,8 +126,9 @@ class _Draw:
         """A drawing of nodes, a graph, a grad_table, a compiled function, or what its log tells.
 
         `view` is "forward", "gradient", "both", "pruned" (what Algorithm 6.5 drops stays as ghosts,
-        each saying why) or "jacobians" (edges bear local derivatives); by default all that there
-        is. `wrt` takes the gradients of the one node drawn. `fold=True` folds every scope and
+        each saying why), "jacobians" (edges bear local derivatives) or "plan" (of a compiled
+        function: what lies in which buffer, from when to when); by default all that there is.
+        `wrt` takes the gradients of the one node drawn. `fold=True` folds every scope and
         repetition, `fold=False` as little as can be laid out, a number folds to so many boxes;
         `expand` names scopes, or functions, that stay open.
 
@@ -123,6 +146,8 @@ class _Draw:
         match what:
             case (Log(steps=[first, *_, last]),):
                 return self.diff(first.graph, last.graph, fold=fold, title=title or "The passes")
+        if view == "plan":
+            return _plan(what, title)
         if not what:
             raise ArgumentError("draw takes nodes, a graph, a table, a function or a log")
         subject = Subject(what, wrt, title)
@@ -130,7 +155,7 @@ class _Draw:
             has_gradients = any(map(subject.is_gradient, subject.order)) or subject.table
             view = "both" if has_gradients else "forward"
         if view not in VIEWS:
-            raise ArgumentError(f"view= is one of {', '.join(VIEWS)}, not {view!r}")
+            raise ArgumentError(f"view= is one of {', '.join((*VIEWS, 'plan'))}, not {view!r}")
         found = seen_at(subject.order, at) if at is not None else {}
         if values is not None:
             found |= seen_in(values, subject.order)
@@ -169,6 +194,17 @@ class _Draw:
         counts = [sum(s == kind for s in state.values()) for kind in ("", "removed", "added")]
         notes = ["{} nodes kept, {} removed, {} added.".format(*counts)]
         return Drawing(Builder(both, "both", fold=fold, state=state, notes=notes))
+
+
+def _plan(what: Sequence[Any], title: str | None) -> PlanDrawing:
+    """The lanes that a compiled function's plan, or a plan itself, hands over."""
+    subject = what[0] if len(what) == 1 else None
+    lanes = getattr(getattr(subject, "plan", subject), "lanes", None)
+    if lanes is None:
+        raise ArgumentError('view="plan" draws one compiled function, or its plan')
+    if title is None:
+        title = f"The plan of {getattr(subject, 'name', 'a program')}"
+    return PlanDrawing([Bar(*row) for row in lanes()], title)
 
 
 def _names(expand: Iterable[str]) -> Iterable[str]:

@@ -108,7 +108,8 @@ def _colours(c: Colours) -> list[str]:
     rules = [
         f".graphc .paper {{ fill: {c.paper}; }}",
         f".graphc text {{ fill: {c.ink}; }}",
-        f".graphc .edge text, .graphc .frame text, .graphc .legend text {{ fill: {c.quiet}; }}",
+        ".graphc .edge text, .graphc .frame text, .graphc .legend text, .graphc .step "
+        f"{{ fill: {c.quiet}; }}",
         f".graphc .frame rect {{ fill: {c.inside}; stroke: {c.frame}; }}",
     ]
     for kind, (fill, stroke) in zip(SHAPES, c.boxes, strict=True):

@@ -21,40 +21,45 @@ from .picture import (
 from .style import SHAPES, css
 from .text import short, width
 
-_EDGE = 16.0  # the paper's margin
-_TITLE, _LEGEND = 30.0, 30.0
+EDGE = 16.0  # the paper's margin
+TITLE, LEGEND = 30.0, 30.0
 
 
 def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = True) -> str:
     """A picture as an SVG document, the same for the same picture."""
     legend = list(_legend(picture))
     title_width = width(picture.title, 16) + 8
-    w = max(layout.width, min(title_width, 900), _legend_width(legend)) + 2 * _EDGE
-    top = _EDGE + (_TITLE if picture.title else 0)
-    h = top + layout.height + _LEGEND + _EDGE / 2
+    w = max(layout.width, min(title_width, 900), legend_width(legend)) + 2 * EDGE
+    top = EDGE + (TITLE if picture.title else 0)
+    h = top + layout.height + LEGEND + EDGE / 2
     left = (w - layout.width) / 2
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="graphc" role="img" width="{_n(w)}" '
-        f'height="{_n(h)}" viewBox="0 0 {_n(w)} {_n(h)}">',
-        f"<title>{escape(picture.title)}</title>",
-        f"<desc>{escape(picture.description)}</desc>",
-        *([f"<style>\n{css()}\n</style>"] if with_style else []),
-        f'<rect class="paper" width="{_n(w)}" height="{_n(h)}"/>',
-    ]
-    if picture.title:
-        most = max(4, int(w / 8.5))
-        lines.append(
-            f'<text class="heading" x="{_n(_EDGE)}" y="{_n(_EDGE + 12)}">'
-            f"{escape(short(picture.title, most))}</text>"
-        )
-    lines.append(f'<g class="drawing" transform="translate({_n(left)} {_n(top)})">')
+    lines = list(head(picture.title, picture.description, w, h, css() if with_style else ""))
+    lines.append(f'<g class="drawing" transform="translate({digits(left)} {digits(top)})">')
     lines += _frames(layout)
     lines += (part for edge in picture.edges for part in _edge(edge, layout, prefix))
     lines += (part for box in picture.boxes for part in _box(box, layout, prefix))
     lines.append("</g>")
-    lines += _legend_marks(legend, _EDGE, h - _LEGEND + 6)
+    lines += legend_marks(legend, EDGE, h - LEGEND + 6)
     lines.append("</svg>\n")
     return "\n".join(lines)
+
+
+def head(title: str, description: str, w: float, h: float, style: str) -> Iterator[str]:
+    """How a document opens: its size, what it is, its style, the paper and the heading."""
+    yield (
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="graphc" role="img" width="{digits(w)}" '
+        f'height="{digits(h)}" viewBox="0 0 {digits(w)} {digits(h)}">'
+    )
+    yield f"<title>{escape(title)}</title>"
+    yield f"<desc>{escape(description)}</desc>"
+    if style:
+        yield f"<style>\n{style}\n</style>"
+    yield f'<rect class="paper" width="{digits(w)}" height="{digits(h)}"/>'
+    if title:
+        yield (
+            f'<text class="heading" x="{digits(EDGE)}" y="{digits(EDGE + 12)}">'
+            f"{escape(short(title, max(4, int(w / 8.5))))}</text>"
+        )
 
 
 def escape(text: str) -> str:
@@ -62,7 +67,7 @@ def escape(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def _n(number: float) -> str:
+def digits(number: float) -> str:
     """At most one decimal: the same digits wherever it is computed."""
     return f"{round(number + 0.0, 1):.1f}".removesuffix(".0").replace("-0", "0", number == 0)
 
@@ -72,9 +77,9 @@ def _frames(layout: Layout) -> Iterator[str]:
         (x0, y0), (x1, y1) = frame.low, frame.high
         top = layout.height - y1
         yield f'<g class="frame" data-name="{html.escape(frame.name)}">'
-        size = f'width="{_n(x1 - x0)}" height="{_n(y1 - y0)}"'
-        yield f'<rect x="{_n(x0)}" y="{_n(top)}" {size} rx="8"/>'
-        yield f'<text x="{_n(x0 + 8)}" y="{_n(top + 14)}">{escape(frame.name)}</text></g>'
+        size = f'width="{digits(x1 - x0)}" height="{digits(y1 - y0)}"'
+        yield f'<rect x="{digits(x0)}" y="{digits(top)}" {size} rx="8"/>'
+        yield f'<text x="{digits(x0 + 8)}" y="{digits(top + 14)}">{escape(frame.name)}</text></g>'
 
 
 def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
@@ -99,7 +104,7 @@ def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
         yield inner.replace('class="shape"', 'class="shape rim"')
     first = y - (len(box.lines) - 1) * LINE_HEIGHT / 2 + FONT_SIZE * 0.35
     for k, line in enumerate(box.lines):
-        yield f'<text x="{_n(x)}" y="{_n(first + k * LINE_HEIGHT)}">{escape(line)}</text>'
+        yield f'<text x="{digits(x)}" y="{digits(first + k * LINE_HEIGHT)}">{escape(line)}</text>'
     yield "</g>"
 
 
@@ -108,8 +113,8 @@ def _outline(outline: str, x: float, y: float, w: float, h: float) -> str:
     if outline in ("pill", "round"):
         radius = h / 2 if outline == "pill" else 5.0
         return (
-            f'<rect class="shape" x="{_n(left)}" y="{_n(top)}" width="{_n(w)}" height="{_n(h)}" '
-            f'rx="{_n(radius)}"/>'
+            f'<rect class="shape" x="{digits(left)}" y="{digits(top)}" width="{digits(w)}" '
+            f'height="{digits(h)}" rx="{digits(radius)}"/>'
         )
     c = min(7.0, h / 3)
     corners: Sequence[Point] = {
@@ -127,7 +132,7 @@ def _outline(outline: str, x: float, y: float, w: float, h: float) -> str:
 
 
 def _points(points: Sequence[Point]) -> str:
-    return " ".join(f"{_n(px)},{_n(py)}" for px, py in points)
+    return " ".join(f"{digits(px)},{digits(py)}" for px, py in points)
 
 
 def _edge(edge: Edge, layout: Layout, prefix: str) -> Iterator[str]:
@@ -140,12 +145,12 @@ def _edge(edge: Edge, layout: Layout, prefix: str) -> Iterator[str]:
         f'data-from="{prefix}{edge.tail}" data-to="{prefix}{edge.head}">'
     )
     first, *rest = [(px, layout.height - py) for px, py in line.points]
-    curve = " ".join(f"{_n(px)},{_n(py)}" for px, py in rest)
-    yield f'<path d="M{_n(first[0])},{_n(first[1])} C{curve}"/>'
+    curve = " ".join(f"{digits(px)},{digits(py)}" for px, py in rest)
+    yield f'<path d="M{digits(first[0])},{digits(first[1])} C{curve}"/>'
     yield _tip(line, layout.height)
     if edge.label and line.label is not None:
         lx, ly = line.label[0], layout.height - line.label[1]
-        yield f'<text x="{_n(lx)}" y="{_n(ly + SMALL * 0.35)}">{escape(edge.label)}</text>'
+        yield f'<text x="{digits(lx)}" y="{digits(ly + SMALL * 0.35)}">{escape(edge.label)}</text>'
     yield "</g>"
 
 
@@ -186,7 +191,8 @@ def _by(picture: Picture) -> str:
     return "∂z/∂v: gradient of z by v" if is_partial else "∇v: gradient by v"
 
 
-def _legend_width(legend: Sequence[tuple[str, str, str]]) -> float:
+def legend_width(legend: Sequence[tuple[str, str, str]]) -> float:
+    """How much room a legend takes: (kind of mark, its class, its word) each."""
     return sum(_mark_width(mark) + width(word, SMALL) + 20 for mark, _, word in legend)
 
 
@@ -194,25 +200,26 @@ def _mark_width(mark: str) -> float:
     return 16.0 * STEPS_OF_HEAT if mark == "heat" else 24.0
 
 
-def _legend_marks(legend: Sequence[tuple[str, str, str]], x: float, y: float) -> Iterator[str]:
+def legend_marks(legend: Sequence[tuple[str, str, str]], x: float, y: float) -> Iterator[str]:
+    """The legend as SVG, from a point to the right."""
     if not legend:
         return
     yield '<g class="legend">'
     for mark, name, word in legend:
         span = _mark_width(mark)
         if mark == "edge":
-            path = f'<path d="M{_n(x)},{_n(y + 6)} L{_n(x + span)},{_n(y + 6)}"/>'
+            path = f'<path d="M{digits(x)},{digits(y + 6)} L{digits(x + span)},{digits(y + 6)}"/>'
             yield f'<g class="edge {name}">{path}</g>'
         elif mark == "heat":
             for k in range(STEPS_OF_HEAT):
                 cell = _outline("round", x + 16 * k + 8, y + 6, 16, 12)
                 yield f'<g class="operation heat{k}">{cell}</g>'
         else:
-            outline = SHAPES[name.split()[0]].outline
+            outline = "round" if mark == "bar" else SHAPES[name.split()[0]].outline
             drawn = _outline(outline, x + span / 2, y + 6, span, 14)
             if mark == "rim":
                 drawn += _outline(outline, x + span / 2, y + 6, span - 6, 8)
             yield f'<g class="{name}">{drawn}</g>'
-        yield f'<text x="{_n(x + span + 5)}" y="{_n(y + 10)}">{escape(word)}</text>'
+        yield f'<text x="{digits(x + span + 5)}" y="{digits(y + 10)}">{escape(word)}</text>'
         x += span + width(word, SMALL) + 20
     yield "</g>"
