@@ -32,9 +32,9 @@ def outline(derivation: Derivation, limit: int | None) -> list[int | Gap]:
         scopes=[s.node.scope for s in steps],
         halves=[False] * count,
     )
-    groups = fold(pieces, max(limit // 2, 1), False)
+    groups = fold(pieces, count, True)
     opened = _opened(groups, limit)
-    return [part for group in groups for part in _parts(group, opened)]
+    return _trimmed([part for group in groups for part in _parts(group, opened)], limit)
 
 
 def _opened(groups: Sequence[Group], limit: int) -> set[int]:
@@ -44,7 +44,7 @@ def _opened(groups: Sequence[Group], limit: int) -> set[int]:
     waiting = list(groups)
     while waiting:
         group = waiting.pop(0)
-        inside = group.children[: group.block] if group.kind in ("repeat", "stretch") else []
+        inside = group.children[: group.block] if group.kind == "repeat" else []
         size = sum(g.kind == "piece" for g in inside)
         size = len(group.members) if group.kind == "scope" else size
         if group.kind != "piece" and 0 <= size <= room:
@@ -70,10 +70,20 @@ def _parts(group: Group, opened: set[int]) -> Iterator[int | Gap]:
             yield Gap(rest, f"the same as {_ranges(sorted(done))}, {times}, for other nodes")
     elif group.kind == "scope":
         yield Gap(numbers, f"the scope {group.name}")
-    elif group.kind == "repeat":
-        yield Gap(numbers, f"{group.count} times the same {group.block} steps")
     else:
-        yield Gap(numbers, "not written out")
+        many = f"{len(numbers) // group.count} steps" if len(numbers) > group.count else "step"
+        yield Gap(numbers, f"{group.count} times the same {many}")
+
+
+def _trimmed(parts: list[int | Gap], limit: int) -> list[int | Gap]:
+    """At most so many steps, and gaps: the first ones, and the last."""
+    if len(parts) <= limit:
+        return parts
+    head, tail = limit - limit // 3, limit // 3
+    between = parts[head : len(parts) - tail]
+    numbers = [n for part in between for n in ((part,) if isinstance(part, int) else part.numbers)]
+    gap = Gap(tuple(sorted(numbers)), "not written out")
+    return [*parts[:head], gap, *parts[len(parts) - tail :]]
 
 
 def _ranges(numbers: Sequence[int]) -> str:

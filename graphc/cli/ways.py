@@ -1,0 +1,139 @@
+"""The derivatives of a scalar expression in four ways, each by its own means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from ..autodiff import grad, jvp
+from ..check import central
+from ..evaluate import bind, evaluate, interpret
+from ..ir import Graph, Node, topo
+from ..meaning import expression
+
+DIGITS = 50
+# sympy goes through an expression by recursion, and writes out what a graph shares.
+_MOST_OPERATIONS, _DEEPEST = 400, 60
+# Ways that differ by more than this, and by more than numeric differences err, contradict.
+_TOLERANCE = 1e-8
+# Numeric differences that know less of themselves tell nothing.
+_KNOWN = 1e-2
+
+
+class Slopes(NamedTuple):
+    """One derivative: reverse mode, forward mode, sympy, numeric differences and their error."""
+
+    reverse: float
+    forward: float
+    symbolic: Any | None
+    """A sympy number of 50 digits; None where sympy has none, or `Ways.refusal` tells why."""
+    numeric: float
+    uncertainty: float
+
+    @property
+    def differences(self) -> list[float]:
+        """How far reverse mode is from each other way."""
+        others = [self.forward, self.symbolic]
+        others += [self.numeric] * self.is_known_numerically
+        return [float(abs(o - self.reverse)) for o in others if o is not None]
+
+    @property
+    def is_known_numerically(self) -> bool:
+        """Whether numeric differences tell anything: beside a pole they do not."""
+        return bool(self.uncertainty <= _KNOWN * max(1.0, abs(self.numeric)))
+
+    @property
+    def largest(self) -> float:
+        finite = [d for d in self.differences if np.isfinite(d)]
+        return max(finite, default=float("nan"))
+
+    @property
+    def agree(self) -> bool:
+        """Whether no way contradicts another; what is not finite says nothing."""
+        size = max(1.0, abs(self.reverse))
+        allowed = [_TOLERANCE * size, _TOLERANCE * size]
+        allowed.append(_TOLERANCE * size + 4 * self.uncertainty)
+        others = [self.forward, self.symbolic, self.numeric]
+        return all(
+            abs(o - self.reverse) <= most
+            for o, most in zip(others, allowed, strict=True)
+            if o is not None and np.isfinite(float(o)) and np.isfinite(self.reverse)
+        )
+
+
+class Ways(NamedTuple):
+    """All derivatives at one point, the value, and why sympy's are missing, if they are."""
+
+    value: float
+    symbolic: Any | None
+    slopes: tuple[Slopes, ...]
+    refusal: str
+
+
+def ways(y: Node, wrt: Sequence[Node], at: Mapping[str, Any]) -> Ways:
+    """The value and the derivatives of y at a point.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> found = ways(x**3, [x], {"x": 2.0})
+    >>> found.value, found.slopes[0].reverse, found.slopes[0].symbolic
+    (8.0, 12.0, 12.000000000000000000000000000000000000000000000000)
+    """
+    exact, refusal = _symbolic(y, wrt, at)
+    slopes = []
+    for k, x in enumerate(wrt):
+        with np.errstate(all="ignore"):
+            reverse = float(evaluate(grad(y, x, disconnected="zero"), at))
+            forward = reverse if x not in Graph([y]) else float(_forward(y, x, at))
+            numeric, uncertainty = central(y, x, at)
+        symbolic = None if exact is None else exact[k + 1]
+        slopes.append(Slopes(reverse, forward, symbolic, float(numeric), float(uncertainty)))
+    value = float(evaluate(y, at))
+    return Ways(value, None if exact is None else exact[0], tuple(slopes), refusal)
+
+
+def _forward(y: Node, x: Node, at: Mapping[str, Any]) -> Any:
+    try:
+        return evaluate(jvp(y, x, 1.0), at)
+    except ValueError:  # the path is cut: no gradient by reverse mode either
+        return 0.0
+
+
+def _symbolic(
+    y: Node, wrt: Sequence[Node], at: Mapping[str, Any]
+) -> tuple[list[Any] | None, str]:
+    """The value and sympy's derivatives to 50 digits, or why there are none."""
+    order = topo([y])
+    depth: dict[Node, int] = {}
+    size: dict[Node, int] = {}
+    for v in order:
+        depth[v] = 1 + max((depth[x] for x in v.inputs), default=0)
+        size[v] = 1 + sum(size[x] for x in v.inputs)
+    if size[y] > _MOST_OPERATIONS or depth[y] > _DEEPEST:
+        return None, "the expression is too large for sympy"
+    values, sizes = bind([*order, *wrt], at)
+    with np.errstate(all="ignore"):
+        interpret(order, values, sizes)
+    if not all(np.all(np.isfinite(values[v])) for v in order):
+        # To 50 digits exp(exp(exp(9))) has more digits than there is room for.
+        return None, "not all values in the expression are finite"
+    symbols: dict[Node, Any] = {}
+    point: dict[Any, Any] = {}
+    for v in dict.fromkeys([*order, *wrt]):
+        is_small = v.op.name == "constant" and float(values[v]).is_integer() and (
+            abs(float(values[v])) <= 64
+        )  # fmt: skip
+        if v.op.family == "leaf" and not is_small:
+            # A constant of many digits would be raised to powers exactly.
+            symbols[v] = sp.Symbol(f"_{len(symbols)}", real=True)
+            point[symbols[v]] = sp.Rational(float(values[v]))
+    try:
+        e = expression(y, symbols)
+        found = [e, *(sp.diff(e, symbols[x]) for x in wrt)]
+        numbers = [sp.N(f.subs(point) if not f.args else f, DIGITS, subs=point) for f in found]
+    except (RecursionError, MemoryError, OverflowError, ValueError, TypeError) as error:
+        return None, f"sympy gives up: {type(error).__name__}"
+    return [n if n.is_Number and n.is_finite else None for n in numbers], ""
