@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import os
@@ -125,6 +126,7 @@ class _Run:
             raise ArgumentError(f"patience= counts epochs, at least 1, and is {patience!r}")
         if not isinstance(optimizer, Optimizer):
             raise ArgumentError(f"an optimizer is made by gc.optim.adam and others: {optimizer!r}")
+        self.loss = loss
         self.epochs, self.validation, self.patience = epochs, validation, patience
         given = by_name(params)
         targets = _inputs_called(given, loss)
@@ -132,8 +134,12 @@ class _Run:
         self.begun = Training(values, optimizer.init(values))
         update = optimizer.update(loss, list(targets.values()))
         self.step = compile({"loss": loss, **update}, name=f"{optimizer.name}_step")
-        self.measure = compile(loss, name="loss")
         self.description = {"program": _digest(self.step), "data": description(batches)}
+
+    @functools.cached_property
+    def measure(self) -> Function:
+        """The loss alone."""
+        return compile(self.loss, name="loss")
 
     def after_a_step(self, now: Training, batch: Batch) -> Training:
         out = self.step(**now.params, **now.state, **batch)
