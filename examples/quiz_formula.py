@@ -35,9 +35,14 @@ for way, slopes in ways.items():
     print(f"{way:22}{float(slopes[0]):18.10f}{float(slopes[1]):18.10f}{error:18.0e}")
     assert error < 1e-9
 
+report = gc.check(y, [x, z], at=at)
+print(f"\nAll of that in one call, gc.check:\n\n{report}\n")
+assert report.ok
+
 f = gc.compile({"y": y, "slopes": gc.grad(y, {"dx": x, "dz": z})}, name="quiz")
-calls = {name: f.source.count(f"np.{name}(") for name in ("exp", "log", "sin", "cos")}
-print(f"\nOne program for y and both slopes calls {calls}: nothing twice.")
+count = f.graph.count()
+calls = ", ".join(f"{count[name]} {name}" for name in ("exp", "log", "sin", "cos"))
+print(f"One program for y and both slopes computes {calls}: nothing twice.")
 
 picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "quiz_formula.svg"
 gc.draw(y, wrt=[x, z], title="The quiz formula and its gradients").save(picture)
