@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import builtins
 import difflib
+import functools
 import itertools
 import linecache
 import os
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import forms, passes, shapes
@@ -60,8 +61,8 @@ def compile(
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
     plan = Plan(graph) if len(graph) <= _MOST_PLANNED else None
-    program = emit(graph, outputs, name, check_facts, plan, threads)
-    return Function(name, graph, log, program, outputs)
+    write = functools.partial(emit, graph, outputs, name, check_facts, plan, threads)
+    return Function(name, graph, log, write, outputs, plan)
 
 
 # A program of more nodes is written line by line alone: its text is long enough.
@@ -95,7 +96,17 @@ _programs = itertools.count(1)
 class Function:
     """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`)."""
 
-    def __init__(self, name: str, graph: Graph, log: Log, program: Program, form: Any) -> None:
+    def __init__(
+        self,
+        name: str,
+        graph: Graph,
+        log: Log,
+        write: Callable[..., Program],
+        form: Any,
+        plan: Plan | None,
+    ) -> None:
+        self._write, self._plan = write, plan
+        program = write()
         self.name, self.graph, self.log, self.source = name, graph, log, program.source
         self._names = tuple(str(v.name) for v in graph.parameters)
         namespace: dict[str, Any] = {"__name__": f"graphc.programs.{name}"}
@@ -153,6 +164,11 @@ class Function:
     def report(self) -> Report:
         """Nodes, flops and peak bytes after each pass, as formulas in the sizes."""
         return Report(self)
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        """In which order values are computed, together with what, and in which memory: a table."""
+        return self._plan or Plan(self.graph)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program to a file that runs with NumPy alone."""

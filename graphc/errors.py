@@ -45,12 +45,12 @@ class Where(NamedTuple):
     @property
     def place(self) -> str:
         """`train.py:15`"""
-        return f"{_printable(os.path.basename(self.code.co_filename))}:{self.line}"
+        return f"{printable(os.path.basename(self.code.co_filename))}:{self.line}"
 
     @property
     def text(self) -> str:
         """The user's line, stripped; empty when the source cannot be read."""
-        return _printable(linecache.getline(self.code.co_filename, self.line).strip())
+        return printable(linecache.getline(self.code.co_filename, self.line).strip())
 
     @property
     def assigned_name(self) -> str | None:
@@ -74,7 +74,7 @@ class Where(NamedTuple):
         margin = f"{self.place}   "
         indent = len(raw) - len(raw.lstrip())
         carets = " " * (len(margin) + start - indent) + "^" * max(stop - start, 1)
-        return [margin + _printable(text), carets]
+        return [margin + printable(text), carets]
 
 
 def user_frame() -> FrameType | None:
@@ -114,7 +114,7 @@ def _stores(code: CodeType) -> dict[int, str]:
     return stores
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """One line of harmless characters: what a comment or a message may show of foreign text."""
     return "".join(c if c.isprintable() else "?" for c in text)
 

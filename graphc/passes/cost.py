@@ -11,7 +11,12 @@ from ..shapes import Dim, as_dim
 
 def flops(graph: Graph) -> Dim:
     """How many arithmetic operations a run takes."""
-    return _total(graph.nodes, lambda v: v.op.flops(v))
+    return flops_of(graph.nodes)
+
+
+def flops_of(nodes: Iterable[Node]) -> Dim:
+    """How many arithmetic operations some nodes take."""
+    return _total(nodes, lambda v: v.op.flops(v))
 
 
 def peak_bytes(graph: Graph) -> Dim:

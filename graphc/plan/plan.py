@@ -11,6 +11,7 @@ from .. import shapes
 from ..ir import Graph, Node
 from ..shapes import Dim
 from .regions import Region, regions
+from .table import Lane, lanes, table
 
 
 class Step(NamedTuple):
@@ -37,7 +38,16 @@ class Plan:
     """The steps of a graph, and the `place` of each value that is written into given memory.
 
     A place is the number of a slot of the workspace, which is kept from call to call, or None: a
-    new array, for the caller. Other values are what NumPy returns.
+    new array, for the caller. Other values are what NumPy returns. Printing a plan shows a table:
+    for each step what it computes and where, how many bytes live, what it costs, the user's line.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n",))
+    >>> print(gc.compile(gc.sum(gc.exp(x) * x), name="total").plan)
+    step  operation                         result   place   bytes live  flops  line
+    0     3 operations: exp, multiply, sum  f64[]    number  0           3*n    ...
+    workspace: 0 in 0 slots, kept between calls
+    peak: 0 at step 0
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -74,6 +84,21 @@ class Plan:
                 return slot
         self.slots.append(needed)
         return len(self.slots) - 1
+
+    def lanes(self) -> list[Lane]:
+        """Which value lies in which memory, from the step that computes it to its last use.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ("n", "n"))
+        >>> [tuple(lane[1:6]) for lane in gc.compile(x @ gc.exp(x), name="f").plan.lanes()]
+        [('exp', 0, 0, 1, '8*n**2'), ('einsum', 'new array', 1, 1, '8*n**2')]
+        """
+        return lanes(self)
+
+    def __str__(self) -> str:
+        return table(self)
+
+    __repr__ = __str__
 
     @property
     def sizes(self) -> list[Dim]:

@@ -1,0 +1,227 @@
+"""The plan as text, a row for each step; and as lanes: which value lies in which memory, and when.
+
+Bytes count arrays that the program makes: neither inputs nor single numbers, nor the buffers of one
+tile, which do not grow with the sizes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import printable
+from ..ir import Node
+from ..passes.cost import flops_of, weight
+from ..shapes import Dim, as_dim
+
+if TYPE_CHECKING:
+    from .plan import Plan, Step
+
+# A longer table shows its beginning and its end, and says what lies between.
+_MOST_ROWS = 40
+_HEAD = ("step", "operation", "result", "place", "bytes live", "flops", "line")
+
+
+class Lane(NamedTuple):
+    """A value of a plan: the memory it lies in, from the step that computes it to its last use."""
+
+    step: int
+    label: str
+    lane: int | str
+    """The number of a slot of the workspace, or a name for arrays that are not kept."""
+    first: int
+    last: int
+    bytes: str
+    """A formula in the sizes."""
+    kind: str
+    """operation, output, loss or gradient."""
+    where: str
+    """The user's line."""
+
+
+def lanes(plan: Plan) -> list[Lane]:
+    """The values that take memory, in the order in which they are computed."""
+    last = {v: k for k, step in enumerate(plan.steps) for v in step.ends}
+    outputs, names = set(plan.graph.outputs), plan.graph.names
+    losses = {v.differentiated for v in plan.graph.nodes}
+    end = len(plan.steps) - 1
+
+    def kind(v: Node) -> str:
+        if v.origin is not None:
+            return "gradient"
+        return "operation" if v not in outputs else "loss" if v in losses else "output"
+
+    def lane(k: int, v: Node) -> Lane:
+        slot, name, size = plan.place.get(v), names.get(v, v.op.name), str(v.type.nbytes)
+        memory = _memory(plan, v) if slot is None else slot
+        return Lane(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
+
+    return [lane(k, v) for k, step in enumerate(plan.steps) for v in step.nodes if _takes_memory(v)]
+
+
+def table(plan: Plan) -> str:
+    """A row for each step, and what all of them need together."""
+    steps = plan.steps
+    first, count = _ends_shown(len(steps))
+    shown = {*range(first), *range(count, len(steps))}
+    live, peaks = _live(steps, shown)
+    rows: list[Sequence[str]] = [_HEAD]
+    for k in sorted(shown):
+        if k == count and first < count:
+            rows.append([_left_out(steps[first:count])])
+        step = steps[k]
+        rows.append((
+            str(k), operation(step), results(step, plan.graph.names), _places(plan, step), live[k],
+            formula(flops_of(step.computed)), lines_of(step.computed),
+        ))  # fmt: skip
+    return "\n".join([*columns(rows), *_totals(plan, peaks)])
+
+
+# What the tables of plans and of profiles have in common
+
+
+def operation(step: Step) -> str:
+    """What a step does: one operation, or how many and which of them cost most."""
+    if len(step.computed) == 1:
+        return step.node.op.name
+    costs: Counter[str] = Counter()
+    for v in step.computed:
+        costs[v.op.name] += round(10 * weight(v)) if not v.op.view else 0
+    names = sorted(costs, key=lambda name: -costs[name])
+    more = " ..." if len(names) > 3 else ""
+    return f"{len(step.computed)} operations: {', '.join(names[:3])}{more}"
+
+
+def results(step: Step, names: Mapping[Node, str]) -> str:
+    """What others read of a step, with types."""
+    told = [f"{names[v]} : {v.type}" if v in names else str(v.type) for v in step.nodes]
+    return printable(_short(told, 2))
+
+
+def lines_of(nodes: Iterable[Node]) -> str:
+    """The user's lines that some nodes belong to: the text of one, or where several stand."""
+    roles: dict[Any, set[bool]] = {}
+    for v in nodes:
+        if v.where is not None and v.op.family != "leaf":
+            roles.setdefault((v.where.place, v.where.text), set()).add(v.origin is not None)
+    if not roles:
+        return ""
+    role = "gradient of " if all(False not in found for found in roles.values()) else ""
+    if len(roles) == 1:
+        ((place, text),) = roles
+        return f"{role}{place}   {text if len(text) <= 60 else text[:57] + '...'}".rstrip()
+    numbers: dict[str, list[str]] = {}
+    for place, _ in roles:
+        file, _, line = place.rpartition(":")
+        numbers.setdefault(file, []).append(line)
+    return role + "; ".join(f"{file}:{_short(found, 3)}" for file, found in numbers.items())
+
+
+def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows of cells as lines; a row of one cell is a remark, which stands across."""
+    given = list(rows)
+    cells = [row for row in given if len(row) > 1]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in given:
+        if len(row) > 1:
+            row = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        yield "  ".join(row).rstrip()
+
+
+def formula(value: Dim) -> str:
+    """A number of bytes or operations: what is known is grouped by thousands."""
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _short(texts: Sequence[str], most: int) -> str:
+    more = f" and {len(texts) - most} more" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
+
+
+# Memory
+
+
+def _takes_memory(v: Node) -> bool:
+    return bool(v.ndim) and not v.op.view and v.op.family != "leaf"
+
+
+def _memory(plan: Plan, v: Node) -> str:
+    return "new array" if v in plan.place else "NumPy's array"
+
+
+def _places(plan: Plan, step: Step) -> str:
+    """Where the results of a step lie."""
+    found = []
+    for v in step.nodes:
+        slot = plan.place.get(v)
+        if slot is not None:
+            found.append(f"slot {slot}")
+        else:
+            found.append(_memory(plan, v) if _takes_memory(v) else "view" if v.ndim else "number")
+    return _short(list(dict.fromkeys(found)), 3)
+
+
+Terms = Counter[Any]
+
+
+@functools.lru_cache(maxsize=4096)
+def _terms(value: Dim) -> Mapping[Any, int]:
+    """A formula as whole numbers times products of sizes: quick to add up."""
+    if isinstance(value, int):
+        return {1: value}
+    return {m: int(c) for m, c in value.as_coefficients_dict().items()}
+
+
+def _sum(terms: Terms) -> Dim:
+    return as_dim(sum((c * m for m, c in terms.items()), start=0))
+
+
+def _live(steps: Sequence[Step], shown: set[int]) -> tuple[dict[int, str], list[tuple[int, Dim]]]:
+    """The bytes that live at some steps; and at which the most do, where no other has more."""
+    live: Terms = Counter()
+    told: dict[int, str] = {}
+    peaks: list[tuple[int, Terms]] = []
+    for k, step in enumerate(steps):
+        for v in filter(_takes_memory, step.nodes):
+            live.update(_terms(v.type.nbytes))
+        if k in shown:
+            told[k] = formula(_sum(live))
+        ended = list(filter(_takes_memory, step.ends))
+        # Memory grows until something ends: only there it may be at its largest.
+        if (ended or k == len(steps) - 1) and not any(_covers(most, live) for _, most in peaks):
+            peaks = [(j, most) for j, most in peaks if not _covers(live, most)]
+            peaks.append((k, live.copy()))
+        for v in ended:
+            live.subtract(_terms(v.type.nbytes))
+    return told, [(k, _sum(most)) for k, most in peaks]
+
+
+def _covers(a: Terms, b: Terms) -> bool:
+    return all(a[m] >= c for m, c in b.items())
+
+
+def _totals(plan: Plan, peaks: Sequence[tuple[int, Dim]]) -> Iterator[str]:
+    workspace = as_dim(sum(plan.slots))
+    yield f"workspace: {formula(workspace)} in {len(plan.slots)} slots, kept between calls"
+    told = [f"{formula(size)} at step {k}" for k, size in peaks] or ["0"]
+    if len(told) > 3:  # which is the largest depends on the sizes
+        told[1:-1] = [f"one of {len(told) - 2} between"]
+    yield f"peak: {' or '.join(told)}"
+
+
+def _ends_shown(count: int) -> tuple[int, int]:
+    """How many steps are shown from the first, and from which on the last ones are."""
+    if count <= _MOST_ROWS:
+        return count, count
+    return _MOST_ROWS // 2, count - _MOST_ROWS // 2
+
+
+def _left_out(steps: Sequence[Step]) -> str:
+    """What the steps do that have no row: alike ones are counted."""
+    kinds = Counter(operation(step) for step in steps).most_common()
+    told = ", ".join(f"{count} times {name}" for name, count in kinds[:4])
+    more = f" and {len(kinds) - 4} other kinds" if len(kinds) > 4 else ""
+    work = formula(flops_of(v for step in steps for v in step.computed))
+    return f"   ... {len(steps)} more steps, {work} flops: {told}{more} ..."
