@@ -1,4 +1,4 @@
-"""graphc beside its peers: python -m benchmarks [--only network LSTM] [--peers jax,C] [--json out.json]
+"""graphc beside its peers: python -m benchmarks [--only network LSTM] [--peers jax,C] [--json FILE]
 
 Every workload, every peer that is installed (pip install graphc[bench]), in one run: results are
 compared with NumPy's first, then all take turns, and medians of their ratios are shown.
