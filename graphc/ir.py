@@ -845,15 +845,35 @@ class Graph:
     def __len__(self) -> int:
         return len(self.nodes)
 
-    def __repr__(self) -> str:
-        lines = [f"graph({', '.join(str(p.name) for p in self.parameters)})"]
+    @functools.cached_property
+    def tags(self) -> dict[Node, str]:
+        """A name for each node that no other has: the user's or the op's, numbered."""
         tags: dict[Node, str] = {}
         used: Counter[str] = Counter()
         for v in self.nodes:
             base = self.names.get(v, v.op.name)
             tags[v] = base if not used[base] else f"{base}_{used[base]}"
             used[base] += 1
-            if v.op.name != "constant" or v.ndim or v in self.outputs:
-                lines.append(f"  {tags[v]} : {v.type} = {_applied(v, [tags[x] for x in v.inputs])}")
-        lines.append(f"  return {', '.join(tags[v] for v in self.outputs)}")
-        return "\n".join(lines)
+        return tags
+
+    def line(self, v: Node) -> str:
+        """`z : f64[n] = einsum(X, w, subscripts=ij,j->i)`"""
+        return f"{self.tags[v]} : {v.type} = {_applied(v, [self.tags[x] for x in v.inputs])}"
+
+    def listing(self, lines: Iterable[str]) -> str:
+        """Some lines between the inputs and the outputs."""
+        head = f"graph({', '.join(str(p.name) for p in self.parameters)})"
+        foot = f"return {', '.join(self.tags[v] for v in self.outputs)}"
+        return "\n  ".join([head, *lines, foot])
+
+    def __repr__(self) -> str:
+        """Every node, a line each; numbers stand where they are used."""
+        return self.listing(
+            self.line(v)
+            for v in self.nodes
+            if v.op.name != "constant" or v.ndim or v in self.outputs
+        )
+
+    def __str__(self) -> str:
+        """As it is printed: like its picture, folded where it is large."""
+        return FUNCTIONS["folded_listing"](self)  # type: ignore[no-any-return]

@@ -87,8 +87,7 @@ class Builder:
 
     def whole(self) -> Picture:
         """The picture of everything."""
-        everything = range(len(self.pieces))
-        picture = self._picture(self._folded(everything), "", self.subject.title)
+        picture = self._picture(self.folded(), "", self.subject.title)
         picture.steps = self._moments(picture)
         return picture
 
@@ -107,6 +106,10 @@ class Builder:
             groups = self._folded(group.members)
         title = box.lines[0] if group.kind == "scope" else " ".join(box.lines)
         return self._picture(groups, box.id + "_", title)
+
+    def folded(self) -> list[Group]:
+        """What shares a box in the picture of everything."""
+        return self._folded(range(len(self.pieces)))
 
     def _folded(self, members: Sequence[int]) -> list[Group]:
         """Groups for some of the pieces."""

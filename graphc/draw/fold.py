@@ -6,6 +6,7 @@ the topological order, which cannot make a circle. Everything here takes linear 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
@@ -74,12 +75,18 @@ def _by_scope(
     own, parts = Counter(scopes), Counter(p[:-1] for p in tree)
     opened = {p for p in tree if p in asked}
     visible = own[()] + 2 * parts[()]
-    for path in sorted(tree, key=lambda p: (len(p), len(tree[p]))):
-        if path in opened or (len(path) > 1 and path[:-1] not in opened):
+    # Scopes that differ by a number alone are opened together or not at all.
+    families: dict[tuple[tuple[str, ...], str], list[tuple[str, ...]]] = {}
+    for path in tree:
+        families.setdefault((path[:-1], re.sub(r"\d+", "", path[-1])), []).append(path)
+    for paths in sorted(families.values(), key=lambda f: (len(f[0]), sum(len(tree[p]) for p in f))):
+        folded = [p for p in paths if p not in opened]
+        if not folded or (len(folded[0]) > 1 and folded[0][:-1] not in opened):
             continue
-        inside = own[path] + 2 * parts[path]  # a part may show as two boxes, one for each half
+        # A part may show as two boxes, one for each half.
+        inside = sum(own[p] + 2 * parts[p] for p in folded)
         if visible + inside <= most:
-            opened.add(path)
+            opened.update(folded)
             visible += inside
     found: dict[tuple[tuple[str, ...], bool], Group] = {}
     groups = []

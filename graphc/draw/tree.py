@@ -75,9 +75,13 @@ def _text(text: str, style: str) -> Any:
 
 
 def _line(box: Box) -> Any:
-    line = _text(" ".join(box.lines), _STYLES[box.kind])
+    told, size = list(box.lines), ""
     if box.folded == 1:
-        line.append(f"   {box.facts[1].rpartition(' : ')[2]}", "dim")
+        size = box.facts[1].rpartition(" : ")[2]
+    elif told[-1].endswith(" nodes"):
+        size = told.pop()
+    line = _text(" ".join(told), _STYLES[box.kind])
+    line.append(f"   {size}" if size else "", "dim")
     return line
 
 
