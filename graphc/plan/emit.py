@@ -31,10 +31,11 @@ SMALL = 1 << 14
 
 
 class Program(NamedTuple):
-    """A text, and the name of the function in it."""
+    """A text, the name of the function in it, and the steps that it marks."""
 
     source: str
     function: str
+    marks: tuple[Step | None, ...] = ()
 
 
 def emit(
@@ -44,10 +45,15 @@ def emit(
     check_facts: bool = False,
     plan: Plan | None = None,
     threads: int | None = None,
+    marked: bool = False,
 ) -> Program:
-    """The program of a graph, whose outputs are returned in a form; line by line without a plan."""
-    writer = Writer(graph, form, name, check_facts, plan, threads)
-    return Program(writer.source(), writer.function)
+    """The program of a graph, whose outputs are returned in a form; line by line without a plan.
+
+    A `marked` one calls `mark(k)`, which it does not define, when it has done step k of its marks,
+    and with that of None when it has its inputs. Python's floats have no part in it.
+    """
+    writer = Writer(graph, form, name, check_facts, plan, threads, [] if marked else None)
+    return Program(writer.source(), writer.function, tuple(writer.marks or ()))
 
 
 class Writer:
@@ -61,10 +67,12 @@ class Writer:
         check_facts: bool,
         plan: Plan | None,
         threads: int | None,
+        marks: list[Step | None] | None = None,
     ) -> None:
         self.graph, self.form, self.check_facts = graph, form, check_facts
-        self.plan, self.threads = plan, threads
-        self.identifiers = Identifiers((*HELPERS, *_MODULES, *_RESERVED))
+        self.plan, self.threads, self.marks = plan, threads, marks
+        reserved = _RESERVED if marks is None else (*_RESERVED, MARK)
+        self.identifiers = Identifiers((*HELPERS, *_MODULES, *reserved))
         self.function = self.identifiers.take(name)
         self.names: dict[Node, str] = {
             v: self.identifiers.take(str(v.name)) for v in graph.parameters
@@ -176,6 +184,8 @@ class Writer:
         """Whether all is single numbers that Python computes with as NumPy does."""
         if self.plan is None or self.check_facts or not self.graph.parameters:
             return False
+        if self.marks is not None:
+            return False
         return all(
             not v.ndim and (v.op.name == "constant" or v.dtype in (np.float64, np.bool_))
             for v in self.graph.nodes
@@ -223,10 +233,17 @@ class Writer:
             yield from self._planned()
 
     def _plain(self) -> Iterator[str]:
+        yield from self._mark(None)
         for v in self._computed():
             yield from self.comment(v)
             yield f"{self.name(v)} = {self.texts.of(v)}"
+            yield from self._mark(Step((v,), v.inputs, None))
         yield from self._result()
+
+    def _mark(self, step: Step | None) -> Iterator[str]:
+        if self.marks is not None:
+            yield f"{MARK}({len(self.marks)})"
+            self.marks.append(step)
 
     def comment(self, v: Node) -> Iterator[str]:
         """The user's line that a node belongs to, where it is not the one before."""
@@ -252,12 +269,14 @@ class Writer:
         work = {v: slot for v, slot in self.plan.place.items() if slot is not None}
         if work:
             yield from self._workspace(work)
+        yield from self._mark(None)
         for step in self.plan.steps:
             yield from self.comment(step.node)
             yield from tiles.call(step) if step.region else self._call(step)
             ended = [v for v in step.ends if v not in self.plan.place and self._takes_memory(v)]
             if ended:
                 yield f"del {', '.join(map(self.name, ended))}"
+            yield from self._mark(step)
         if work:
             yield f"{self.texts.use('give_back')}({self.spare}, {self.work}{self._all_sizes})"
         yield from self._result()
@@ -374,6 +393,7 @@ class Writer:
 _MODULES = ("base64", "functools", "math", "os", "threading", "np")
 _LIMITS = ("TILE_BYTES", "THREAD_WORK")
 _RESERVED = ("Any", "annotations", *_LIMITS)
+MARK = "mark"
 
 
 def _indented(lines: Iterable[str]) -> list[str]:
