@@ -12,10 +12,14 @@ from .log import Log
 from .prune import prune
 from .rewrite import Rule, rewritten
 from .rules import RULES, STRICT
+from .share import SHARING, STRICT_SHARING, shared
 from .simplify import simplify
 
 Mode = bool | Literal["strict"]
 Pass = Callable[[Graph, Log], Graph]
+
+# What is shared may let rules fire, and those let more be shared; in practice twice is enough.
+_SHARINGS = 6
 
 __all__ = [
     "PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "simplify", "strict_rules",
@@ -34,6 +38,12 @@ def strict_rules(graph: Graph, log: Log) -> Graph:
 
 def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
     found, fired = rewritten(graph, which)
+    for _ in range(_SHARINGS):
+        found, again = shared(found, SHARING if which is RULES else STRICT_SHARING)
+        if not again:
+            break
+        found, more = rewritten(found, which)
+        fired += again + more
     log.add(name, found, fired)
     return found
 

@@ -16,9 +16,11 @@ from .vocabulary import LITERAL, Alone, f, grows, like, number, op, sides
 
 @rule("multiply", over=("reciprocal", "divide"))
 def times_reciprocal(n: Node) -> Node | None:
-    """x * (1 / y) = x / y"""
+    """x * (1 / y) = x / y, x * (-1 / y) = -(x / y)"""
     for a, b in sides(n):
         match b:
+            case Node(op.divide, (c, y)) if is_literal(c, -1) and y.dtype == n.dtype:
+                return f.negative(f.divide(a, y))
             case Node(op.reciprocal, (y,)) if n.type.is_float:
                 return f.divide(a, y)
             case Node(op.divide, (one, y)) if is_literal(one, 1) and y.dtype == n.dtype:
@@ -33,6 +35,16 @@ def quotient_times_divisor(n: Node) -> Node | None:
         match v:
             case Node(op.divide, (x, d)) if d is y:
                 return x
+    return None
+
+
+@rule("multiply", over=("divide",), hides=True)
+def quotient_times_part(n: Node, is_alone: Alone) -> Node | None:
+    """x / (y * z) * z = x / y"""
+    for v, z in sides(n):
+        match v:
+            case Node(op.divide, (x, Node(op.multiply, (a, b)))) if is_alone(v) and z in (a, b):
+                return f.divide(x, a if z is b else b)
     return None
 
 

@@ -1,0 +1,145 @@
+"""Sharing: what the graph holds already, up to the order of operands or to a shape, is used again.
+
+Equal nodes are one node by themselves. These equations hold for nodes that are not equal, and help
+only where their right side is there anyhow: so they look at the graph, as no other rule does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..ir import FUNCTIONS as f
+from ..ir import Graph, Node, building_for
+from .rewrite import Rewrite, Rule, adopt, fitted, rule
+
+_COMMUTATIVE = (
+    "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
+)  # fmt: skip
+_REDUCTIONS = ("sum", "prod", "max", "min", "any", "all")
+
+
+class There:
+    """What a graph holds, as seen from one of its nodes."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.position = {v: k for k, v in enumerate(graph.nodes)}
+        self.uses = Counter(x for v in graph.nodes for x in set(v.inputs))
+        self.uses.update(graph.outputs)
+        self.consumers = graph.consumers
+        self.here: Node = graph.outputs[0]
+
+    def __contains__(self, v: Node) -> bool:
+        return v in self.position
+
+    def has_before(self, v: Node) -> bool:
+        """Whether the graph holds v, and before this node: of two alike the first stays."""
+        last = len(self.position)
+        return self.position.get(v, last) < self.position.get(self.here, last)
+
+    def is_alone(self, v: Node) -> bool:
+        """Whether v goes when this node no longer needs it."""
+        return self.uses[v] <= 1
+
+    def is_summed(self) -> bool:
+        """Whether this node is there to be summed and for nothing else."""
+        if self.uses[self.here] != 1:
+            return False
+        return any(v.op.name == "sum" for v in self.consumers(self.here))
+
+
+@rule(*_COMMUTATIVE, strict=True)
+def commuted(n: Node, there: There) -> Node | None:
+    """y * x = x * y where that is there"""
+    x, y = n.inputs
+    if x is y:
+        return None
+    twin = n.op(y, x, **n.attrs)
+    return twin if there.has_before(twin) else None
+
+
+@rule(*_REDUCTIONS, strict=True)
+def reduced_alike(n: Node, there: There) -> Node | None:
+    """sum(x, keepdims=True) = reshape(sum(x)) where that is there"""
+    if not n.attrs["keepdims"]:
+        return None
+    twin = n.op(n.inputs[0], axis=n.attrs["axis"], keepdims=False)
+    return f["reshape"](twin, n.shape) if twin in there else None
+
+
+@rule("add", "subtract", "multiply", "divide", "sqrt", "square", over=("reshape",), strict=True)
+def shaped_later(n: Node, there: There) -> Node | None:
+    """reshape(x) / s = reshape(x / s) where that is there"""
+    if any(x.ndim and x.op.name != "reshape" for x in n.inputs):
+        return None
+    shaped = [x for x in n.inputs if x.op.name == "reshape"]
+    if len(shaped) != 1 or shaped[0].shape != n.shape:
+        return None
+    twin = n.op(*(x.inputs[0] if x is shaped[0] else x for x in n.inputs), **n.attrs)
+    return f["reshape"](twin, n.shape) if twin in there else None
+
+
+@rule("multiply", over=("divide",))
+def grouped_alike(n: Node, there: There) -> Node | None:
+    """x * (y / z) = (x / z) * y where x / z is there, for a sum: a single element may be tiny"""
+    if not n.type.is_float or not there.is_summed():
+        return None
+    for x, v in (n.inputs, n.inputs[::-1]):
+        if v.op.name == "divide" and there.is_alone(v):
+            y, z = v.inputs
+            twin = v.op(x, z)
+            if twin in there and twin.shape == n.shape:
+                return n.op(twin, y)
+    return None
+
+
+@rule("exp", over=("negative",))
+def exponential_of_negative(n: Node, there: There) -> Node | None:
+    """exp(-x) = 1 / exp(x) where exp(x) is there"""
+    (v,) = n.inputs
+    if v.op.name != "negative":
+        return None
+    twin = n.op(v.inputs[0])
+    return f["reciprocal"](twin) if twin in there else None
+
+
+SHARING: tuple[Rule, ...] = (
+    commuted, reduced_alike, shaped_later, grouped_alike, exponential_of_negative,
+)  # fmt: skip
+STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
+
+
+def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[Rewrite]]:
+    """The graph with one node for what it computed twice, and which equations did it.
+
+    >>> import graphc as gc
+    >>> x, y = gc.input("x", ("n",)), gc.input("y", ("n",))
+    >>> graph, _ = shared(gc.Graph([x * y, gc.exp(y * x)]))
+    >>> graph.count()["multiply"]
+    1
+    """
+    by_head: dict[str, list[Rule]] = {}
+    for one in rules:
+        for head in one.heads:
+            by_head.setdefault(head, []).append(one)
+    there = There(graph)
+    fired: list[Rewrite] = []
+
+    with building_for(graph.outputs[0]) as belonging_to:
+
+        def visited(node: Node) -> Node:
+            names = {x.op.name for x in node.inputs}
+            for one in by_head.get(node.op.name, ()):
+                if one.over and not one.over & names:
+                    continue
+                belonging_to(node)
+                there.here = node
+                found = one.rewrite(node, there)
+                found = None if found is None else fitted(found, node)
+                if found is not None and found is not node:
+                    adopt(found, node)
+                    fired.append(Rewrite(one.name, one.equation, node, found))
+                    return found
+            return node
+
+        return graph.rewritten(visited), fired
