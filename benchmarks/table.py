@@ -14,6 +14,21 @@ import numpy as np
 from .measure import Cell, Measured
 from .peers import BY_HAND, LIMIT, OURS, PEERS
 
+INTRODUCTION = """# Benchmarks
+
+Printed by `python -m benchmarks > docs/benchmarks.md`, with every peer installed by
+`pip install 'graphc[bench]'`. `--only`, `--peers` and `--json` choose rows, peers, and a file for
+all numbers."""
+TIMES = """Each number is a peer's time divided by ours: above 1 we are faster. The best peer of a
+row is bold; C is no peer but the limit: its column is our fraction of what the machine allows. All
+results were compared with those by hand in float64 before anything was timed; then the peers took
+turns, in processes of their own, and the numbers are medians over the rounds."""
+COMPILING = """To build the graph, differentiate and compile, in a process that has compiled once
+before; for those who compile at their first call, that call too."""
+MEMORY = """What a call needs besides its arguments: traced exactly for those who use NumPy's
+arrays, read from the process's peak for the others, whose numbers are coarse below some MiB. Our
+last column is what a second call allocates besides its results."""
+
 
 def markdown(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table; all columns but the first are numbers."""
@@ -105,24 +120,53 @@ def slowdowns(all_measured: list[Measured]) -> str:
 
 
 def summary(all_measured: list[Measured]) -> str:
-    """The whole in a few sentences, the rows where others are faster by name."""
-    ratios = {m.row.name: ratio for m in all_measured if (ratio := best(m)) is not None}
+    """The whole in a few sentences."""
+    ratios = [ratio for m in all_measured if (ratio := best(m)) is not None]
     if not ratios:
         return "No row has both our time and a peer's."
-    mean = math.exp(math.fsum(map(math.log, ratios.values())) / len(ratios))
     lines = [
-        f"Geometric mean of (best peer / ours) over {len(ratios)} rows: **{mean:.2f}**.",
-        f"Faster than every peer on {sum(r > 1 for r in ratios.values())} of them.",
+        f"Geometric mean of (best peer / ours) over {len(ratios)} rows: **{mean(ratios):.2f}**.",
+        f"Faster than every peer on {sum(r > 1 for r in ratios)} of them.",
     ]
-    limits = [r for m in all_measured if (r := m.ratio(LIMIT) if LIMIT in m.cells else None)]
+    limits = [r for m in all_measured if LIMIT in m.cells if (r := m.ratio(LIMIT)) is not None]
     if limits:
-        share = math.exp(math.fsum(map(math.log, limits)) / len(limits))
-        lines.append(f"Geometric mean of (C / ours) over {len(limits)} rows: **{share:.2f}**.")
-    lost = sorted((ratio, name) for name, ratio in ratios.items() if ratio < 1)
-    if lost:
-        lines.append("\nWhere a peer is faster, worst first:\n")
-        lines += [f"- {name}: {ratio:.2f}" for ratio, name in lost]
+        lines.append(
+            f"Geometric mean of (C / ours) over {len(limits)} rows: **{mean(limits):.2f}**."
+        )
     return "\n".join(lines)
+
+
+def mean(ratios: list[float]) -> float:
+    """The geometric mean."""
+    return math.exp(math.fsum(map(math.log, ratios)) / len(ratios))
+
+
+def losses(all_measured: list[Measured]) -> str:
+    """Where others do better: in time, in memory, in compiling, and in what a gradient costs."""
+    lines = []
+    for m in sorted(all_measured, key=lambda m: best(m) or math.inf):
+        ours, name = m.cells[OURS], m.row.name
+        if ours.note:
+            lines.append(f"- {name}: no result of ours, {ours.note}")
+        ratios = rivals(m)
+        if ratios and min(ratios.values()) < 1:
+            ahead = sorted((ratio, peer) for peer, ratio in ratios.items() if ratio < 1)
+            told = ", ".join(f"{peer} takes {shown(ratio, 2)} of our time" for ratio, peer in ahead)
+            lines.append(f"- {name}: {told}")
+        theirs = m.cells[BY_HAND].peak_bytes if BY_HAND in m.cells else None
+        if ours.peak_bytes and theirs and ours.peak_bytes > max(theirs, 2**20):
+            lines.append(
+                f"- {name}: {ours.peak_bytes / theirs:.1f} times the memory of NumPy by hand"
+            )
+        for peer, cell in m.cells.items():
+            seconds, limit = cell.compile_seconds, ours.compile_seconds
+            if PEERS[peer].compiles and peer not in (OURS, LIMIT) and seconds and limit:
+                if seconds < limit:
+                    lines.append(f"- {name}: {peer} compiles in {seconds / limit:.2f} of our time")
+        slow, by_hand = m.slowdown(OURS), m.slowdown(BY_HAND) if BY_HAND in m.cells else None
+        if slow is not None and by_hand is not None and slow > 4 >= by_hand:
+            lines.append(f"- {name}: value and gradient take {slow:.1f} times the value's time")
+    return "\n".join(lines) or "Nowhere in this run."
 
 
 def notes(all_measured: list[Measured]) -> str:
@@ -150,18 +194,18 @@ def machine(threads: int, peers: list[str]) -> str:
 
 
 def document(all_measured: list[Measured], peers: list[str], threads: int) -> str:
-    """Everything, in the order in which one asks."""
+    """The page docs/benchmarks.md: everything, in the order in which one asks."""
     ways = "\n".join(f"- **{name}**: {PEERS[name].how}" for name in peers)
     parts = [
+        INTRODUCTION,
         f"{machine(threads, peers)}\n\n{ways}",
-        "Each number is a peer's time divided by ours: above 1 we are faster. "
-        "The best peer of a row is bold.",
-        times(all_measured, peers),
+        f"## Times\n\n{TIMES}\n\n{times(all_measured, peers)}",
         summary(all_measured),
-        compiling(all_measured, peers),
-        memory(all_measured, peers),
-        slowdowns(all_measured),
-        notes(all_measured),
+        f"## Where others do better\n\n{losses(all_measured)}",
+        f"## Compiling\n\n{COMPILING}\n\n{compiling(all_measured, peers)}",
+        f"## Memory\n\n{MEMORY}\n\n{memory(all_measured, peers)}",
+        f"## What a gradient costs\n\n{slowdowns(all_measured)}",
+        f"## Empty cells\n\n{notes(all_measured)}",
     ]
     return "\n\n".join(part for part in parts if part)
 

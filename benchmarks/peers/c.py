@@ -14,8 +14,9 @@ import numpy as np
 
 HEADER = "#include <math.h>\n#include <tgmath.h>\n"
 # Vector forms of tanh, exp, log1p come from the C library's vector math, which fast-math allows.
-# No -fopenmp threads are made for loops that their `if` calls small.
-COMMAND = "gcc -O3 -march=native -ffast-math -fopenmp -shared -fPIC -std=gnu11".split()
+# gcc would make one scalar sincos of a sine and a cosine of the same number, and vectorize neither.
+NO_SINCOS = "-fno-builtin-sin -fno-builtin-cos -fno-builtin-sinf -fno-builtin-cosf"
+COMMAND = f"gcc -O3 -march=native -ffast-math -fopenmp {NO_SINCOS} -shared -fPIC".split()
 LIBRARIES = ["-lmvec", "-lm"]
 
 
