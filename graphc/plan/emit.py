@@ -36,6 +36,8 @@ class Program(NamedTuple):
     source: str
     function: str
     marks: tuple[Step | None, ...] = ()
+    on_floats: bool = False
+    """Whether single numbers given as floats are computed by Python itself."""
 
 
 def emit(
@@ -53,7 +55,8 @@ def emit(
     and with that of None when it has its inputs. Python's floats have no part in it.
     """
     writer = Writer(graph, form, name, check_facts, plan, threads, [] if marked else None)
-    return Program(writer.source(), writer.function, tuple(writer.marks or ()))
+    source, marks = writer.source(), tuple(writer.marks or ())
+    return Program(source, writer.function, marks, writer.is_scalar())
 
 
 class Writer:
@@ -92,7 +95,7 @@ class Writer:
         parameters = ", ".join(self.names[v] for v in self.graph.parameters)
         functions = []
         called, told = self.function, self._docstring()
-        if self._is_scalar():
+        if self.is_scalar():
             functions += [f"def {called}({parameters}):", *_indented([*told, *self._scalars()])]
             called, told = self.identifiers.take(f"{called}_numpy"), []
             functions += [f"    return {called}({parameters})", "", ""]
@@ -180,7 +183,7 @@ class Writer:
 
     # Numbers
 
-    def _is_scalar(self) -> bool:
+    def is_scalar(self) -> bool:
         """Whether all is single numbers that Python computes with as NumPy does."""
         if self.plan is None or self.check_facts or not self.graph.parameters:
             return False

@@ -7,14 +7,15 @@ tile, which do not grow with the sizes.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import printable
 from ..ir import Node
 from ..passes.cost import flops_of, weight
-from ..shapes import Dim, as_dim
+from ..shapes import Dim, Shape, as_dim
 
 if TYPE_CHECKING:
     from .plan import Plan, Step
@@ -63,7 +64,7 @@ def lanes(plan: Plan) -> list[Lane]:
 
 def table(plan: Plan) -> str:
     """A row for each step, and what all of them need together."""
-    steps = plan.steps
+    steps, names = plan.steps, plan.graph.names
     first, count = _ends_shown(len(steps))
     shown = {*range(first), *range(count, len(steps))}
     live, peaks = _live(steps, shown)
@@ -73,8 +74,8 @@ def table(plan: Plan) -> str:
             rows.append([_left_out(steps[first:count])])
         step = steps[k]
         rows.append((
-            str(k), operation(step), results(step, plan.graph.names), _places(plan, step), live[k],
-            formula(flops_of(step.computed)), lines_of(step.computed),
+            str(k), operation(step), results(step, names, lambda v: v.shape), _places(plan, step),
+            live[k], formula(flops_of(step.computed)), lines_of(step.computed),
         ))  # fmt: skip
     return "\n".join([*columns(rows), *_totals(plan, peaks)])
 
@@ -94,10 +95,11 @@ def operation(step: Step) -> str:
     return f"{len(step.computed)} operations: {', '.join(names[:3])}{more}"
 
 
-def results(step: Step, names: Mapping[Node, str]) -> str:
+def results(step: Step, names: Mapping[Node, str], shape: Callable[[Node], Shape]) -> str:
     """What others read of a step, with types."""
-    told = [f"{names[v]} : {v.type}" if v in names else str(v.type) for v in step.nodes]
-    return printable(_short(told, 2))
+    types = {v: v.type.with_shape(shape(v)) for v in step.nodes}
+    told = [f"{names[v]} : {t}" if v in names else str(t) for v, t in types.items()]
+    return printable(short(told, 2))
 
 
 def lines_of(nodes: Iterable[Node]) -> str:
@@ -116,17 +118,17 @@ def lines_of(nodes: Iterable[Node]) -> str:
     for place, _ in roles:
         file, _, line = place.rpartition(":")
         numbers.setdefault(file, []).append(line)
-    return role + "; ".join(f"{file}:{_short(found, 3)}" for file, found in numbers.items())
+    return role + "; ".join(f"{file}:{short(found, 3)}" for file, found in numbers.items())
 
 
 def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Rows of cells as lines; a row of one cell is a remark, which stands across."""
+    """Rows of cells as lines, the last ones may lack; one cell alone is a remark across."""
     given = list(rows)
     cells = [row for row in given if len(row) > 1]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    widths = [max(map(len, column)) for column in itertools.zip_longest(*cells, fillvalue="")]
     for row in given:
         if len(row) > 1:
-            row = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            row = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         yield "  ".join(row).rstrip()
 
 
@@ -135,7 +137,8 @@ def formula(value: Dim) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _short(texts: Sequence[str], most: int) -> str:
+def short(texts: Sequence[str], most: int) -> str:
+    """Some texts, and how many more there are."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
 
@@ -160,7 +163,7 @@ def _places(plan: Plan, step: Step) -> str:
             found.append(f"slot {slot}")
         else:
             found.append(_memory(plan, v) if _takes_memory(v) else "view" if v.ndim else "number")
-    return _short(list(dict.fromkeys(found)), 3)
+    return short(list(dict.fromkeys(found)), 3)
 
 
 Terms = Counter[Any]
