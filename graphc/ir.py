@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -32,9 +33,8 @@ from .errors import (
     ShapeError,
     Where,
     caller,
-    user_frame,
 )
-from .parts import WHOLE, Part, part_of
+from .parts import WHOLE, Part, at_work, is_spelled_by
 from .shapes import Dim, Shape, TensorType
 
 if TYPE_CHECKING:
@@ -47,6 +47,10 @@ R = TypeVar("R")
 # Every record by its name, and every public function that builds nodes, records included.
 OPS: dict[str, Op] = {}
 FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+# The word `out` in a text, but for the argument of that name.
+_OUT = re.compile(r"\bout\b(?!=)")
 
 
 # -- Op ---------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ class Op:
     def text_into(self, node: Node, out: str) -> str | None:
         """The NumPy text that writes a node of this op into an array; None if there is none."""
         text = self.into(node) if callable(self.into) else self.into
-        return None if text is None else text.replace("out=out", f"out={out}")
+        return None if text is None else _OUT.sub(lambda _: out, text)
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
@@ -185,6 +189,7 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
             raise ArgumentError(f"{function.__name__} cannot take this: {error}") from error
 
     FUNCTIONS[function.__name__] = spelled
+    is_spelled_by(spelled)
     return spelled
 
 
@@ -307,9 +312,8 @@ class Node:
         node = object.__new__(Node)
         origin, where, part = _building.state
         if where is None:
-            frame = user_frame()
+            frame, part = at_work()
             where = None if frame is None else Where(frame.f_code, frame.f_lasti)
-            part = part_of(frame)
         put = object.__setattr__
         put(node, "op", op)
         put(node, "inputs", inputs)
@@ -326,8 +330,7 @@ class Node:
     def _meet(self) -> None:
         """Note that this node, which exists already, is asked for once more."""
         is_users = _building.where is None
-        frame = user_frame() if is_users else None
-        part = part_of(frame) if is_users else _building.part
+        frame, part = at_work() if is_users else (None, _building.part)
         # A scope keeps what it made; of the calls that made a node, the last one has it.
         is_free = self.part is WHOLE or self.part.is_call
         if part is not self.part and is_free and (is_users or self.origin is not None):

@@ -95,6 +95,11 @@ GRAPHS = [
 ]  # fmt: skip
 
 
+def compiled(form, **options):
+    """As written: what simplifying does is another matter."""
+    return gc.compile(form, simplify=False, **options)
+
+
 def arguments(f, sizes, seed=0):
     rng = np.random.default_rng(seed)
     values = {}
@@ -133,7 +138,7 @@ SIZES = {"n": 7, "d": 3, "h": 4}
 @pytest.mark.parametrize("rows", [0, 1, 2, 7, 50])
 def test_a_planned_program_answers_as_the_interpreter_does(graph, rows):
     """At every number of tiles, a ragged last one among them, and where there is nothing at all."""
-    f = gc.compile(graph())
+    f = compiled(graph())
     values = arguments(f, SIZES | {"n": rows})
     try:
         want = gc.evaluate(graph(), values)
@@ -148,7 +153,7 @@ def test_a_planned_program_answers_as_the_interpreter_does(graph, rows):
 def test_the_number_of_threads_changes_no_bit(graph):
     """Tiles, and the order in which their sums are joined, depend on the sizes alone."""
     form = graph()
-    functions = [gc.compile(form, threads=threads) for threads in (1, 2, 5)]
+    functions = [compiled(form, threads=threads) for threads in (1, 2, 5)]
     values = arguments(functions[0], SIZES | {"n": 203})
     want = functions[0](**values)
     for f in functions[1:]:
@@ -159,7 +164,7 @@ def test_the_number_of_threads_changes_no_bit(graph):
 @each
 def test_kept_memory_holds_nothing_that_matters(graph):
     """Whatever an earlier call left in the workspace, the answer is the same."""
-    f = gc.compile(graph())
+    f = compiled(graph())
     values = arguments(f, SIZES)
     want = f(**values)
     for kept in workspaces(f):
@@ -171,7 +176,7 @@ def test_kept_memory_holds_nothing_that_matters(graph):
 @each
 def test_results_belong_to_the_caller(graph):
     """No result shares memory with an input, another result, kept memory or the next results."""
-    f = gc.compile(graph())
+    f = compiled(graph())
     values = arguments(f, SIZES)
     first, again = leaves(f(**values)), leaves(f(**values))
     kept = [array for work in workspaces(f) for array in work]
@@ -201,7 +206,7 @@ def unaligned(a):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_any_layout_of_the_inputs_will_do(graph, layout):
     """And inputs are never written, even where they may not be."""
-    f = gc.compile(graph())
+    f = compiled(graph())
     values = arguments(f, SIZES)
     want = f(**values)
     given = {name: LAYOUTS[layout](a) if a.ndim else a for name, a in values.items()}
@@ -215,7 +220,7 @@ def test_any_layout_of_the_inputs_will_do(graph, layout):
 @each
 def test_inputs_of_stride_zero_will_do(graph):
     """What NumPy broadcasts lies in no memory of its own."""
-    f = gc.compile(graph())
+    f = compiled(graph())
     values = arguments(f, SIZES)
     flat = {name: np.broadcast_to(a.flat[0], a.shape) for name, a in values.items()}
     assert_close(f(**{name: a.copy() for name, a in flat.items()}), f(**flat))
@@ -226,7 +231,7 @@ def test_random_graphs_in_tiles(seed):
     """Graphs that nobody thought of; NaN kept, sizes of 0 and 1 too."""
     grown = Grower(seed, is_smooth=seed % 2 == 0).grow(14)
     outputs = grown.outputs(3)
-    f = gc.compile(outputs, simplify=False)
+    f = compiled(outputs)
     for size in (2, 0, 1, 7):
         values = arguments(f, {"a": size, "b": size}, seed)
         try:
@@ -254,7 +259,7 @@ def workspaces(f):
 
 def test_memory_is_kept_for_few_sizes():
     """Calls of many sizes do not gather memory without end."""
-    f = gc.compile(deep())
+    f = compiled(deep())
     for rows in range(1, 40):
         f(**arguments(f, SIZES | {"n": rows}))
     assert 1 <= len(namespace(f)["spare"]) <= 4
@@ -265,7 +270,7 @@ def test_values_that_are_not_alive_together_share_memory():
     v = X
     for _ in range(10):
         v = gc.exp(gc.tanh(v) @ (W @ W.T))
-    f = gc.compile(v, simplify=False)
+    f = compiled(v)
     f(**arguments(f, SIZES))
     (work,) = workspaces(f)
     assert len(work) > 9
@@ -276,7 +281,7 @@ def test_values_that_are_not_alive_together_share_memory():
 @pytest.mark.parametrize("threads", [1, 3])
 def test_an_interrupted_call_leaves_the_function_as_it_was(error, threads):
     """Nobody writes any more when the error arrives, and the next answer is right."""
-    f = gc.compile(softmax(), threads=threads)
+    f = compiled(softmax(), threads=threads)
     values = arguments(f, SIZES | {"n": 100})
     want = f(**values)
     known = namespace(f)
@@ -300,7 +305,7 @@ def test_an_interrupted_call_leaves_the_function_as_it_was(error, threads):
 
 def test_eight_threads_call_one_planned_function():
     """Each call has a workspace of its own."""
-    f = gc.compile(softmax(), threads=2)
+    f = compiled(softmax(), threads=2)
     given = [arguments(f, SIZES | {"n": 30 + k % 2}, seed=k) for k in range(8)]
     want = [f(**values) for values in given]
     failures = []
@@ -339,7 +344,7 @@ def test_single_numbers_run_on_python_floats_and_answer_as_numpy_does(formula):
     outputs = [formula]
     if formula.type.is_float:
         outputs += gc.grad(formula, [a, b], disconnected="zero")
-    f = gc.compile(outputs, inputs=[a, b], simplify=False)
+    f = compiled(outputs, inputs=[a, b])
     assert "type(a) is float" in f.source
     for p in extremes:
         for q in extremes:

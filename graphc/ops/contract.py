@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -127,26 +127,48 @@ def contract(subscripts: str, operands: Sequence[Node]) -> Node:
 # -- NumPy text -------------------------------------------------------------------------------
 
 
+class _Product(NamedTuple):
+    """Two operands, what multiplies them, and the order of the result's axes if it is another."""
+
+    function: str
+    first: str
+    second: str
+    order: tuple[int, ...] = ()
+
+
+_OPERATORS = {"np.matmul": "@", "np.multiply": "*"}
+
+
 def _text(node: Node) -> str:
     """The BLAS call that a person would write where there is one, else np.einsum."""
-    subscripts = node.attrs["subscripts"]
-    terms, out = _terms(subscripts)
-    if len(terms) == 2:
-        text = _product_text(terms[0], terms[1], out)
-        if text is not None:
-            return text
-    return _einsum_text(node)
+    terms, out = letters_of(node)
+    if not _is_product(terms, out):
+        return _einsum_text(node)
+    a, b = terms
+    product = _product(a, b, out)
+    if product is None:
+        return _tensordot_text(a, b, out) if _is_flat(a, b, out) else _einsum_text(node)
+    if product.function not in _OPERATORS:
+        return f"{product.function}({product.first}, {product.second})"
+    text = f"{product.first} {_OPERATORS[product.function]} {product.second}"
+    return f"np.transpose({text}, {product.order})" if product.order else text
 
 
 def _text_into(node: Node) -> str | None:
     """The same call with `out`, where it has one."""
-    text = _text(node)
-    for operator, ufunc in (" @ ", "np.matmul"), (" * ", "np.multiply"):
-        first, found, second = text.rpartition(operator)
-        if found:
-            return f"{ufunc}({first}, {second}, out=out)"
-    takes_out = text.startswith("np.einsum") and not text.endswith(".copy()")
-    return f"{text[:-1]}, out=out)" if takes_out else None
+    terms, out = letters_of(node)
+    if _is_product(terms, out):
+        a, b = terms
+        product = _product(a, b, out)
+        if product is None and _is_flat(a, b, out):
+            return _flat_text(node)
+        if product is not None:
+            back = tuple(product.order.index(k) for k in range(len(product.order)))
+            place = f"np.transpose(out, {back})" if back else "out"
+            takes_out = product.function in _OPERATORS and out
+            return f"{product[0]}({product[1]}, {product[2]}, out={place})" if takes_out else None
+    text = _einsum_text(node)
+    return None if text.endswith(".copy()") or not out else f"{text[:-1]}, out=out)"
 
 
 def _einsum_text(node: Node) -> str:
@@ -157,63 +179,105 @@ def _einsum_text(node: Node) -> str:
     return f"{text}.copy()" if len(terms) == 1 and set(terms[0]) == set(out) else text
 
 
-def _product_text(a: str, b: str, out: str) -> str | None:
-    if len(set(a)) < len(a) or len(set(b)) < len(b):
-        return None
+def _is_product(terms: Sequence[str], out: str) -> bool:
+    """Whether two operands are multiplied, and no letter is repeated or summed in one alone."""
+    if len(terms) != 2 or any(len(set(t)) < len(t) for t in terms):
+        return False
+    return set(terms[0] + terms[1]) - set(out) <= set(terms[0]) & set(terms[1])
+
+
+def _product(a: str, b: str, out: str) -> _Product | None:
     shared = [c for c in a if c in b]
     summed = [c for c in shared if c not in out]
-    if set(a + b) - set(out) != set(summed):
-        return None  # a letter is summed in one operand alone
-    batch = "".join(c for c in shared if c in out)
+    batch = "".join(c for c in out if c in shared)
     left = "".join(c for c in a if c not in b)
     right = "".join(c for c in b if c not in a)
-    if not summed and not batch:
-        return _outer_text(a, b, out)
+    if not shared:
+        return _outer(a, b, out)
     if not batch and a == b:
-        return "x0 @ x1" if len(a) == 1 else "np.vdot(x0, x1)"
-    if len(summed) != 1 or len(left) > 1 or len(right) > 1:
-        return None if batch else _tensordot_text(a, b, out, summed)
-    if out == batch + right + left and left and right:
+        return _Product("np.matmul" if len(a) == 1 else "np.vdot", "x0", "x1")
+    if len(summed) != 1 or len(left) > 1 or len(right) > 1 or batch and not (left and right):
+        return None
+    first, second = "x0", "x1"
+    if left and right and out.index(right) < out.index(left):
         a, b, left, right, first, second = b, a, right, left, "x1", "x0"
-    elif out == batch + left + right:
-        first, second = "x0", "x1"
-    else:
-        return None
-    s = summed[0]
-    if batch and not (left and right):
-        return None
-    one = _oriented(first, a, batch, left + s)
-    two = _oriented(second, b, batch, s + right)
-    return None if one is None or two is None else f"{one} @ {two}"
+    made = batch + left + right
+    return _Product(
+        "np.matmul",
+        _oriented(first, a, batch, left + summed[0]),
+        _oriented(second, b, batch, summed[0] + right),
+        () if made == out else tuple(made.index(c) for c in out),
+    )
 
 
-def _oriented(name: str, term: str, batch: str, matrix: str) -> str | None:
+def _oriented(name: str, term: str, batch: str, matrix: str) -> str:
     """The operand with its batch letters first and its matrix letters in order."""
     if term == batch + matrix:
         return name
     if term == batch + matrix[::-1]:
         return f"{name}.swapaxes(-1, -2)" if batch else f"{name}.T"
-    return None
+    return f"np.transpose({name}, {tuple(term.index(c) for c in batch + matrix)})"
 
 
-def _outer_text(a: str, b: str, out: str) -> str | None:
+def _outer(a: str, b: str, out: str) -> _Product | None:
     if out == b + a:
         a, b, first, second = b, a, "x1", "x0"
     elif out == a + b:
         first, second = "x0", "x1"
     else:
         return None
-    return f"{first}[(..., *[None] * {len(b)})] * {second}" if len(b) > 1 else (
-        f"{first}[..., None] * {second}" if b else f"{first} * {second}"
-    )
+    if len(b) > 1:
+        first = f"{first}[(..., *[None] * {len(b)})]"
+    elif b:
+        first = f"{first}[..., None]"
+    return _Product("np.multiply", first, second)
 
 
-def _tensordot_text(a: str, b: str, out: str, summed: Sequence[str]) -> str:
+def _is_flat(a: str, b: str, out: str) -> bool:
+    """Whether it is one matrix product, once letters are taken together."""
+    return set(a) & set(b) != set() and not set(a) & set(b) & set(out)
+
+
+def _tensordot_text(a: str, b: str, out: str) -> str:
+    summed = [c for c in a if c in b]
     axes = tuple(a.index(c) for c in summed), tuple(b.index(c) for c in summed)
     made = [c for c in a + b if c not in summed]
     text = f"np.tensordot(x0, x1, {axes})"
     order = tuple(made.index(c) for c in out)
     return text if order == tuple(range(len(out))) else f"np.transpose({text}, {order})"
+
+
+def _flat_text(node: Node) -> str | None:
+    """np.tensordot's matrix product, into the memory of `out`."""
+    (a, b), out = letters_of(node)
+    sizes = _sizes((a, b), [v.type for v in node.inputs])
+    summed = "".join(c for c in a if c in b)
+    left, right = ("".join(c for c in t if c not in summed) for t in (a, b))
+    first, second = "x0", "x1"
+    if out == right + left:
+        a, b, left, right, first, second = b, a, right, left, "x1", "x0"
+    elif out != left + right:
+        return None
+    rows, inner, columns = (
+        shapes.size(tuple(sizes[c] for c in group)) for group in (left, summed, right)
+    )
+    one = _flat(first, a, left, summed, (rows, inner))
+    two = _flat(second, b, summed, right, (inner, columns))
+    is_matrix = len(left) == len(right) == 1
+    place = "out" if is_matrix else f"np.reshape(out, {shapes.source((rows, columns))})"
+    return f"np.matmul({one}, {two}, out={place})"
+
+
+def _flat(name: str, term: str, rows: str, columns: str, shape: tuple[Dim, Dim]) -> str:
+    """An operand as a matrix, by views where its letters lie right."""
+    is_matrix = len(rows) == len(columns) == 1
+    if term == rows + columns:
+        return name if is_matrix else f"np.reshape({name}, {shapes.source(shape)})"
+    if term == columns + rows:
+        turned = f"np.reshape({name}, {shapes.source(shape[::-1])})"
+        return f"{name}.T" if is_matrix else f"{turned}.T"
+    order = tuple(term.index(c) for c in rows + columns)
+    return f"np.reshape(np.transpose({name}, {order}), {shapes.source(shape)})"
 
 
 _einsum = Op(

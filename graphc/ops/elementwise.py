@@ -29,7 +29,7 @@ from ..ir import (
 )
 from ..meaning import Formula, Recipe, operations, recipe, result, x, y
 from ..shapes import TensorType, as_dtype
-from .chain import guarded, is_literal, times, unchanged
+from .chain import guarded, is_literal, is_positive_zero, times, unchanged
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
 
@@ -457,10 +457,19 @@ def _where_bprop(node: Node, i: int, g: Node) -> Node:
     return onto(guarded(condition if i == 1 else logical_not(condition), g), node.inputs[i])
 
 
+def _where_into(node: Node) -> str | None:
+    """Where the other branch is 0 the bits decide: no element has to be asked by itself."""
+    _, x, other = node.inputs
+    if not node.ndim or x.type != node.type or not node.type.is_float:
+        return None
+    return "only_where(x0, x1, out=out)" if is_positive_zero(other) else None
+
+
 _where = Op(
     "where",
     infer=_where_type,
     numpy="np.where(x0, x1, x2)",
+    into=_where_into,
     scalar="x1 if x0 else x2",
     bprop=_where_bprop,
     jvp=_forward_rule(_where_bprop),

@@ -145,7 +145,10 @@ class Writer:
             if self.check_facts and (fact := declared(v)) != ANYTHING and v.dtype != bool:
                 low, high = (literal(bound, v.dtype) for bound in fact)
                 said = "positive" if v.attrs.get("positive") else f"between {low} and {high}"
+                said = "a distribution" if v.attrs.get("distribution") else said
                 yield f"{use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
+                if v.attrs.get("distribution"):
+                    yield f"{use('check_total')}({v.name!r}, {x})"
         for r in self.readings:
             v = parameters[r.input]
             size = f"{self.names[v]}.shape[{r.axis}]"

@@ -97,6 +97,15 @@ def check_fact(name: str, array: Any, low: float, high: float, declared: str) ->
         raise BindError(f"{name} was declared {declared}, and holds {found}")
 
 
+def check_total(name: str, array: Any) -> None:
+    """Refuse a distribution that does not sum to 1 along its last axis, up to rounding."""
+    total = np.sum(array, axis=-1)
+    wrong = np.abs(total - 1) > 1e3 * np.finfo(array.dtype).eps * max(array.shape[-1], 1)
+    if np.any(wrong):
+        found = np.asarray(total)[wrong].flat[0]
+        raise BindError(f"{name} was declared a distribution, and sums to {found}")
+
+
 def in_tiles(
     region: Callable[..., Any],
     rows: int,
@@ -176,6 +185,14 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     """A constant array from its bytes."""
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
+
+
+def only_where(condition: Any, x: Any, out: Any = None) -> Any:
+    """np.where(condition, x, 0), without branches: the bits of x, or none of them."""
+    bits = np.dtype(f"i{x.dtype.itemsize}")
+    out = np.empty(x.shape, x.dtype) if out is None else out
+    np.bitwise_and(x.view(bits), -condition.view(np.int8), out=out.view(bits))
+    return out
 
 
 def sigmoid(x: Any, out: Any = None) -> Any:
