@@ -29,16 +29,16 @@ def compile(
     *,
     name: str = "program",
     inputs: Iterable[Node] | None = None,
-    simplify: passes.Mode = False,
+    simplify: passes.Mode = True,
     check_facts: bool = False,
     threads: int | None = None,
 ) -> Function:
     """A NumPy program for a node, or for a list, tuple or dict of nodes.
 
-    `inputs` fixes the order of the arguments, which is otherwise that of declaration. With
-    `simplify=True` what was finite stays finite and as accurate; with `"strict"` NaN, inf and
-    signed zeros are kept too. `check_facts=True` has the program refuse arguments that do not lie
-    where their inputs were declared to lie.
+    `inputs` fixes the order of the arguments, which is otherwise that of declaration. The program
+    is simplified: what was finite stays finite and as accurate. With `simplify="strict"` NaN, inf
+    and signed zeros are kept too; with `False` it is the program as written. `check_facts=True` has
+    the program refuse arguments that do not lie where their inputs were declared to lie.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))

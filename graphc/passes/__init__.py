@@ -13,7 +13,7 @@ from .prune import prune
 from .rewrite import Rule, rewritten
 from .rules import RULES, STRICT
 from .share import SHARING, STRICT_SHARING, shared
-from .simplify import simplify
+from .simplify import Budget, simplify
 
 Mode = bool | Literal["strict"]
 Pass = Callable[[Graph, Log], Graph]
@@ -22,7 +22,8 @@ Pass = Callable[[Graph, Log], Graph]
 _SHARINGS = 6
 
 __all__ = [
-    "PIPELINE", "Log", "Mode", "fold", "prune", "rules", "run", "simplify", "strict_rules",
+    "PIPELINE", "Budget", "Log", "Mode", "fold", "prune", "regions", "rules", "run", "simplify",
+    "strict_rules",
 ]  # fmt: skip
 
 
@@ -48,10 +49,25 @@ def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
     return found
 
 
+# A region that became another may be a part of a larger one, which may change once more.
+_REGIONS = 3
+
+
+def regions(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
+    """Elementwise regions in other forms, and the rules on what they leave, until neither fires."""
+    budget = budget or Budget()
+    for _ in range(_REGIONS):
+        found = simplify(graph, log, budget)
+        if found is graph:
+            break
+        graph = rules(found, log)
+    return graph
+
+
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {
     False: (prune, fold),
     "strict": (prune, fold, strict_rules),
-    True: (prune, fold, rules, simplify),
+    True: (prune, fold, rules, regions),
 }
 
 

@@ -26,6 +26,8 @@ TIMES, PLUS = 4.0, 6.0
 # How many points: random ones, combinations of extremes; around one that would refute; and of each
 # kind of difference those that are compared with exact arithmetic.
 _RANDOM, _EXTREME, _NEIGHBOURS, _EXACTLY = 24, 40_000, 40, 40
+# Points where what is nearby has to excuse a part of a program; more are too many.
+_DOUBTS = 16
 
 
 class Verdict(NamedTuple):
@@ -78,6 +80,7 @@ def audit(
     was, now = _run(before, symbols, columns), _run(after, symbols, columns)
     eps = np.finfo(before.dtype)
     worst_before = worst_after = 0.0
+    doubts = 0
     for k in _worst_first(was, now, mode, plus):
         a, b = float(was[k]), float(now[k])
         point = tuple(float(column[k]) for column in columns)
@@ -85,6 +88,9 @@ def audit(
             return Verdict(worst_before, worst_after, point, f"{a!r} became {b!r}")
         if math.isfinite(a) and not math.isfinite(b):
             # On the edge of an overflow or a domain, where rounding decides, it may go either way.
+            doubts += 1
+            if doubts > _DOUBTS and not may_extend:
+                return Verdict(worst_before, worst_after, point, "in doubt at many points")
             if math.inf in _errors_nearby(before, symbols, point, eps):
                 continue
             if _overflows(exactly(before, symbols, point), a, eps):
@@ -113,6 +119,9 @@ def audit(
             worst_before, worst_after = max(worst_before, error), max(worst_after, new)
         if not new <= times * error + plus:
             # At one point the roundings may cancel by luck: what is typical shows nearby.
+            doubts += 1
+            if doubts > _DOUBTS and not may_extend:
+                return Verdict(worst_before, worst_after, point, "in doubt at many points")
             nearby = _errors_nearby(before, symbols, point, eps)
             error = max([error, *(e for e in nearby if math.isfinite(e))])
         if not new <= times * error + plus:

@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -26,13 +28,9 @@ from .log import Log
 from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
 from .rules import RULES
 
-# Seconds for all searches of a compilation: far more than they take. What becomes of a region must
-# not depend on how busy the machine is, so its own bounds are counts: of nodes, of values that it
-# is a function of, of forms, and of points that are compared with exact arithmetic.
-BUDGET = 2.0
+# Bounds of a region. They are counts (also of forms, and of points that are compared with exact
+# arithmetic): what becomes of a region must not depend on how busy the machine is.
 _MOST_NODES, _MOST_VALUES, _NEAR = 16, 5, 4
-# A region that became another may be a part of a larger one, which may change once more.
-_ROUNDS = 3
 
 # A form must be as good wherever what surrounds the region magnifies its error: closer than what
 # is promised for a whole program.
@@ -61,55 +59,51 @@ class Found(NamedTuple):
     refused: tuple[str, ...] = ()
 
 
+_NOTHING, _LATE = Found(), Found(equation="the budget was spent")
+
 # Regions by their structure, for all compilations of the process; the oldest make place for new.
 _memo: dict[Any, Found] = {}
 _MEMO_SIZE = 4096
 
 
-def simplify(graph: Graph, log: Log, budget: float = BUDGET) -> Graph:
+@dataclass
+class Budget:
+    """Seconds of a thread's own work on the regions of one compilation: far more than it takes."""
+
+    seconds: float = 2.0
+    spent: float = 0.0
+
+
+def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     """Rewrite elementwise regions where the new text is cheaper or stabler and the audit holds."""
-    deadline = time.perf_counter() + budget
-    for k in range(_ROUNDS):
-        found, rewrites, refusals, is_late = _round(graph, deadline)
-        notes = [f"simplify stopped: its budget of {budget:g} s was spent"] if is_late else []
-        if rewrites or notes or k == 0:
-            log.add("simplify", found, rewrites, notes, refusals)
-        if not rewrites or is_late:
-            break
-        graph, fired = rewritten(found, RULES)
-        log.add("rules", graph, fired)
-    return graph
-
-
-Round = tuple[Graph, list[Rewrite], list[Refusal], bool]
-
-
-def _round(graph: Graph, deadline: float) -> Round:
-    """Every region once: the graph, what was rewritten and refused, and whether time is up."""
+    budget = budget or Budget()
     rewrites: list[Rewrite] = []
     refusals: list[Refusal] = []
     is_late = False
     new: dict[Node, Node] = {}
-    roots, uses = _roots(graph), _uses(graph)
+    uses: Counter[Node] = Counter()
+    roots, uses_before = _roots(graph), _uses(graph)
     with building_for(graph.outputs[0]) as belonging_to:
         for v in graph.nodes:
             inputs = tuple([new[x] for x in v.inputs])
-            new[v] = v if inputs == v.inputs else with_inputs(v, inputs)
-            if new[v] is not v or v not in roots:
-                continue
-            belonging_to(v)
-            found = _searched(v, uses, deadline)
-            if found is None:
-                is_late = True
-                continue
-            refusals += [Refusal(text, v) for text in found[1].refused]
-            if found[0] is not None:
-                adopt(found[0], v)
-                rewrites.append(Rewrite("region", found[1].equation, v, found[0]))
-                new[v] = found[0]
+            node = v if inputs == v.inputs else with_inputs(v, inputs)
+            if v in roots:
+                belonging_to(node)
+                fit, found = _searched(node, uses, budget)
+                refusals += [Refusal(text, node) for text in found.refused]
+                is_late |= found is _LATE
+                if fit is not None:
+                    adopt(fit, node)
+                    rewrites.append(Rewrite("region", found.equation, node, fit))
+                    node = fit
+            new[v] = node
+            uses[node] += uses_before[v]
     if rewrites:
         graph = Graph([new[v] for v in graph.outputs], graph.parameters)
-    return graph, rewrites, refusals, is_late
+    notes = [f"simplify stopped: its budget of {budget.seconds:g} s was spent"] if is_late else []
+    if rewrites or notes or all(step.name != "simplify" for step in log.steps):
+        log.add("simplify", graph, rewrites, notes, refusals)
+    return graph
 
 
 def _roots(graph: Graph) -> set[Node]:
@@ -143,12 +137,11 @@ def _has_common_factor(v: Node) -> bool:
     return not set(a).isdisjoint(b) or (len(a), len(b)) == (1, 1)
 
 
-def _uses(graph: Graph) -> dict[Node, int]:
+def _uses(graph: Graph) -> Counter[Node]:
     """How many consumers each node has; the caller is one."""
-    found: dict[Node, int] = dict.fromkeys(graph.outputs, 1)
+    found = Counter(set(graph.outputs))
     for v in graph.nodes:
-        for x in set(v.inputs):
-            found[x] = found.get(x, 0) + 1
+        found.update(set(v.inputs))
     return found
 
 
@@ -165,27 +158,30 @@ class Region(NamedTuple):
 
 
 def _searched(
-    root: Node, uses: dict[Node, int], deadline: float
-) -> tuple[Node | None, Found] | None:
-    """A better node for the root of a region (None: there is none) and why; None when late."""
+    root: Node, uses: Mapping[Node, int], budget: Budget
+) -> tuple[Node | None, Found]:
+    """A better node for the root of a region (None: there is none), and what the search found."""
     cut = _cut(root)
     if cut is None:
-        return None, Found()
+        return None, _NOTHING
     values = cut.values
     if not 1 <= len(values) <= _MOST_VALUES or any(x.dtype != root.dtype for x in values):
-        return None, Found()
+        return None, _NOTHING
     # What is used elsewhere too stays: it is no gain to do without it here.
     kept = _kept(cut, uses)
     facts = tuple(interval(x) for x in values)
     key = (_structure(cut), facts, kept)
     found = _memo.get(key)
+    if found is None and budget.spent > budget.seconds:
+        found = _LATE
     if found is None:
-        if time.perf_counter() > deadline:
-            return None
         with _sympy:
             found = _memo.get(key)
             if found is None:
-                found = _search(cut, facts, kept)
+                start = time.thread_time()
+                found = _search(cut, facts, kept, start + budget.seconds - budget.spent)
+                budget.spent += time.thread_time() - start
+            if found is not _LATE:
                 if len(_memo) >= _MEMO_SIZE:
                     del _memo[next(iter(_memo))]
                 _memo[key] = found
@@ -223,14 +219,14 @@ def _small_number(v: Node) -> Any:
     return None
 
 
-def _kept(cut: Region, uses: dict[Node, int]) -> tuple[int, ...]:
+def _kept(cut: Region, uses: Mapping[Node, int]) -> tuple[int, ...]:
     """Positions of nodes that others need, with all that they are computed from."""
     inside = set(cut.nodes)
     within: dict[Node, int] = {}
     for v in cut.nodes:
         for x in set(v.inputs) & inside:
             within[x] = within.get(x, 0) + 1
-    kept = {v for v in cut.nodes if v is not cut.root and uses.get(v, 0) > within.get(v, 0)}
+    kept = {v for v in cut.nodes if v is not cut.root and uses[v] > within.get(v, 0)}
     for v in reversed(cut.nodes):
         if v in kept:
             kept.update(x for x in v.inputs if x in inside)
@@ -276,7 +272,9 @@ def _transplant(v: Node, places: dict[Node, Node]) -> Node:
 
 # -- the search -------------------------------------------------------------------------------
 
-def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
+def _search(
+    cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...], deadline: float
+) -> Found:
     """The cheapest form that passes the audit, and a stable one before those that are not."""
     values = cut.values
     places = _placeholders(_kinds(cut), cut.root.dtype.name)
@@ -291,17 +289,19 @@ def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> 
         formulas[v] = applied(v.op.name, *(formulas[x] for x in v.inputs))
     before, formula = new[cut.root], formulas[cut.root]
     if not formula.is_finite and formula.has(*_NO_NUMBERS):
-        return Found()
+        return _NOTHING
     free = {new[cut.nodes[k]] for k in kept}
-    price = _price(before, free)
+    price, whole = _price(before, free), _price(before, ())
     best, rank, equation, refused = None, (True, price), "", []
     known = dict(zip(places, facts, strict=True))
     for form, candidate in forms(formula):
+        if time.thread_time() > deadline:
+            return _LATE
         built = _built(candidate, letters, places)
         if built is None or built is before or built.dtype != before.dtype:
             continue
         cost = _price(built, free)
-        if cost > form.worth * price or (False, cost) >= rank:
+        if cost > (form.worth * whole if form.worth > 1 else price) or (False, cost) >= rank:
             continue
         verdict = audit(before, built, places, True, known, times=_TIMES, plus=_PLUS)
         text = f"{_text(before)} = {_text(built)} ({form.name}"

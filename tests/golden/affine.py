@@ -138,7 +138,9 @@ def in_tiles(
 
     The tiles and the order in which their results are joined depend on the sizes alone.
     """
-    tile = max(1, TILE_BYTES // max(1, row_bytes))
+    # Large enough that threads seldom wait for each other, and where it can be several for each.
+    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8))
+    tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
     chunk = -(-rows // (tile * 16)) * tile
@@ -194,6 +196,6 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
     spare.setdefault(sizes, []).append(work)
 
 
-TILE_BYTES = 1048576
+TILE_BYTES = 2097152
 THREAD_WORK = 1048576
 spare = {}

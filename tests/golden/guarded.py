@@ -20,14 +20,13 @@ def guarded(x):
             t2 = math.sqrt(x)
             root = t2 if t1 else 0.0
             # gradient of golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
-            t3 = 2.0 * t2
-            t4 = 1.0 / t3
-            result_1 = t4 if t1 else 0.0
-            t5 = t4 / t3
-            t6 = -t5
-            t7 = t6 * 2.0
-            t8 = t7 * t4
-            result_2 = t8 if t1 else 0.0
+            t3 = 0.5 / t2
+            result_1 = t3 if t1 else 0.0
+            t4 = 2.0 * t2
+            t5 = t3 / t4
+            t6 = t5 * (-2.0)
+            t7 = t6 * t3
+            result_2 = t7 if t1 else 0.0
             return (np.float64(root), np.float64(result_1), np.float64(result_2),)
         except (ArithmeticError, ValueError):
             pass  # where Python refuses, NumPy answers: inf or NaN
@@ -42,14 +41,13 @@ def guarded_numpy(x):
     t2 = np.sqrt(x)
     root = np.where(t1, t2, 0.0)
     # gradient of golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
-    t3 = 2.0 * t2
-    t4 = 1.0 / t3
-    result_1 = np.where(t1, t4, 0.0)
-    t5 = t4 / t3
-    t6 = -t5
-    t7 = t6 * 2.0
-    t8 = t7 * t4
-    result_2 = np.where(t1, t8, 0.0)
+    t3 = 0.5 / t2
+    result_1 = np.where(t1, t3, 0.0)
+    t4 = 2.0 * t2
+    t5 = t3 / t4
+    t6 = t5 * (-2.0)
+    t7 = t6 * t3
+    result_2 = np.where(t1, t7, 0.0)
     return (root[()], result_1[()], result_2[()],)
 
 

@@ -28,7 +28,7 @@ def logistic(X, y, w):
         raise wrong_shape('y', y.shape, (n,), ('n',), (' (n is axis 0 of X)',))
     if w.shape != (d,):
         raise wrong_shape('w', w.shape, (d,), ('d',), (' (d is axis 1 of X)',))
-    if max(d, n) <= 16384:
+    if max(n, d) <= 16384:
         # golden_programs.py:25   margin = y * (X @ w)
         t1 = X @ w
         margin = y * t1
@@ -38,45 +38,42 @@ def logistic(X, y, w):
         t4 = np.sum(t3)
         t5 = np.float64(n)
         t6 = t4 / t5
-        t7 = w ** 2.0
-        t8 = np.sum(t7)
-        t9 = 0.01 * t8
-        loss = t6 + t9
+        t7 = w @ w
+        t8 = 0.01 * t7
+        loss = t6 + t8
         # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t10 = 1 / t5
-        t11 = sigmoid(t2)
-        t12 = t10 * t11
-        grad_margin = -t12
+        t9 = sigmoid(t2)
+        t10 = -t5
+        grad_margin = t9 / t10
         # gradient of golden_programs.py:25   margin = y * (X @ w)
-        t13 = grad_margin * y
-        t14 = t13 @ X
+        t11 = grad_margin * y
+        t12 = t11 @ X
         # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t15 = 2.0 * w
-        t16 = 0.01 * t15
+        t13 = w * 0.02
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-        grad = t14 + t16
+        grad = t12 + t13
         return {'loss': loss[()], 'grad': grad}
     work = borrowed(spare, workspace, n, d)
-    t1, t13, t14 = work
+    t1, t11, t12 = work
     # golden_programs.py:25   margin = y * (X @ w)
     np.matmul(X, w, out=t1)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t5 = np.float64(n)
-    t8, = in_tiles(logistic_rows, d, 16, 41, None, 1, (np.add,), w)
+    t7, = in_tiles(logistic_rows, d, 8, 1, None, 0, (np.add,), w)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t9 = 0.01 * t8
+    t8 = 0.01 * t7
     # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t10 = 1 / t5
+    t10 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 32, 70, None, 1, (np.add,), y, t1, t10, t13)
+    t4, = in_tiles(logistic_rows_1, n, 32, 71, None, 1, (np.add,), y, t1, t10, t11)
     # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
     t6 = t4 / t5
-    loss = t6 + t9
+    loss = t6 + t8
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    np.matmul(t13, X, out=t14)
+    np.matmul(t11, X, out=t12)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = np.empty((d,), np.float64)
-    in_tiles(logistic_rows_2, d, 24, 3, None, 0, (), w, t14, grad)
+    in_tiles(logistic_rows_2, d, 24, 2, None, 0, (), w, t12, grad)
     give_back(spare, work, n, d)
     return {'loss': loss[()], 'grad': grad}
 
@@ -88,70 +85,62 @@ def workspace(n, d):
     memory_2 = np.empty(8 * d, np.uint8)
     return (
         memory_0.view(np.float64),  # t1
-        memory_1.view(np.float64),  # t13
-        memory_2.view(np.float64),  # t14
+        memory_1.view(np.float64),  # t11
+        memory_2.view(np.float64),  # t12
     )
 
 
 @np.errstate(all="ignore")
 def logistic_rows(start, stop, tile, scratch, all_w):
-    b1, = scratch
-    total_t8 = None
+    total_t7 = None
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
-        rows = last - first
-        if rows < tile:
-            b1 = None
         w = all_w[first:last]
         # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t7 = b1 = np.power(w, 2.0, out=b1)
-        t8 = np.sum(t7)
-        total_t8 = t8 if total_t8 is None else np.add(total_t8, t8)
-    scratch[:] = b1,
-    return (total_t8,)
+        t7 = w @ w
+        total_t7 = t7 if total_t7 is None else np.add(total_t7, t7)
+    return (total_t7,)
 
 
 @np.errstate(all="ignore")
-def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t13):
-    b1_1, = scratch
+def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t11):
+    b1, = scratch
     total_t4 = None
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
         rows = last - first
         if rows < tile:
-            b1_1 = None
+            b1 = None
         y = all_y[first:last]
         t1 = all_t1[first:last]
-        t13 = all_t13[first:last]
+        t11 = all_t11[first:last]
         # golden_programs.py:25   margin = y * (X @ w)
-        margin = np.multiply(y, t1, out=t13)
+        margin = np.multiply(y, t1, out=t11)
         # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t2 = np.negative(margin, out=t13)
-        t3 = b1_1 = softplus(t2, out=b1_1)
+        t2 = np.negative(margin, out=t11)
+        t3 = b1 = softplus(t2, out=b1)
         t4 = np.sum(t3)
         total_t4 = t4 if total_t4 is None else np.add(total_t4, t4)
         # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t11 = sigmoid(t2, out=t13)
-        t12 = np.multiply(t10, t11, out=t13)
-        grad_margin = np.negative(t12, out=t13)
+        t9 = sigmoid(t2, out=t11)
+        grad_margin = np.divide(t9, t10, out=t11)
         # gradient of golden_programs.py:25   margin = y * (X @ w)
-        np.multiply(grad_margin, y, out=t13)
-    scratch[:] = b1_1,
+        np.multiply(grad_margin, y, out=t11)
+    scratch[:] = b1,
     return (total_t4,)
 
 
 @np.errstate(all="ignore")
-def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t14, all_grad):
+def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t12, all_grad):
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
         w = all_w_1[first:last]
-        t14 = all_t14[first:last]
+        t12 = all_t12[first:last]
         grad = all_grad[first:last]
         # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t15 = np.multiply(2.0, w, out=grad)
-        t16 = np.multiply(0.01, t15, out=grad)
+        t13 = np.multiply(w, 0.02, out=grad)
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-        np.add(t14, t16, out=grad)
+        np.add(t12, t13, out=grad)
     return ()
 
 
@@ -230,7 +219,9 @@ def in_tiles(
 
     The tiles and the order in which their results are joined depend on the sizes alone.
     """
-    tile = max(1, TILE_BYTES // max(1, row_bytes))
+    # Large enough that threads seldom wait for each other, and where it can be several for each.
+    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8))
+    tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
     chunk = -(-rows // (tile * 16)) * tile
@@ -309,6 +300,6 @@ def softplus(x: Any, out: Any = None) -> Any:
     return np.add(np.maximum(x, 0), rest, out=rest if out is None else out)
 
 
-TILE_BYTES = 1048576
+TILE_BYTES = 2097152
 THREAD_WORK = 1048576
 spare = {}
