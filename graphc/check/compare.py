@@ -10,9 +10,10 @@ import numpy as np
 from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable, pruned
 from ..errors import Disconnected, NotDifferentiable
+from ..evaluate import interpret
 from ..ir import FUNCTIONS, OPS, Node
 from .locate import Finding, blame, strays
-from .numeric import Array
+from .numeric import Array, Moving, moves
 from .plot import Curve
 from .point import Point, listing, point
 from .progress import watched
@@ -21,6 +22,7 @@ from .sample import sampled
 from .ways import Coordinate, Ways
 
 
+@np.errstate(all="ignore")
 def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int = 0) -> Report:
     """Whether the gradient of z by some nodes is right, at a point: a `Report`.
 
@@ -136,21 +138,32 @@ def _samples(compared: Iterable[_Compared]) -> list[str]:
 # -- verdicts ---------------------------------------------------------------------------------
 
 
+# For so many elements comparisons are watched.
+_EDGES = 6
+
+# The least movement that shows in float32 too.
+_NUDGE = 2.0**-20
+
+
 class _Walk:
     """The search for the node to blame: once for each set of nodes that it may be among."""
 
     def __init__(self, v: Node, here: Point, seed: int) -> None:
         self.v, self.here, self.seed = v, here, seed
-        self.found: dict[Node, Finding | None] = {}
+        self.found: dict[tuple[Node, frozenset[Node]], Finding | None] = {}
 
     def find(self, targets: Sequence[Node]) -> dict[str, Finding]:
         """The first finding of each kind on the way from some targets, inputs first."""
         findings: dict[str, Finding] = {}
+        path = set(pruned(self.v, targets))
         order = [u for u in pruned(self.v, targets) if u not in targets and u.inputs]
         for u in watched(order, "looking for the node"):
-            if u not in self.found:
-                self.found[u] = blame(u, self.here.values, self.here.sizes, self.seed)
-            finding = self.found[u]
+            key = (u, frozenset(path & set(u.inputs)))
+            if key not in self.found:
+                self.found[key] = blame(
+                    u, self.here.values, self.here.sizes, self.seed, path
+                )
+            finding = self.found[key]
             if finding is not None:
                 findings.setdefault(finding.kind, finding)
             if "wrong" in findings:
@@ -161,6 +174,25 @@ class _Walk:
         """The first node whose NumPy text is not what its expression says."""
         found = (strays(u, self.here.values, self.here.sizes) for u in pruned(self.v, [x])[1:])
         return next((f for f in found if f is not None), None)
+
+    def edge(self, x: Node, place: tuple[int, ...] | None) -> Finding | None:
+        """The first node that flips with the least movement of one element: a comparison that
+        changes its outcome, or a value that is finite no more."""
+        if place is None:
+            return None
+        moving = Moving(self.v, x, self.here.values, self.here.sizes, moves)
+        element = np.asarray(moving.values[x])[place]
+        size = abs(element) if element else np.ones_like(element)
+        for step in (-_NUDGE * size, _NUDGE * size):
+            values = {**moving.resting, x: moving.changed(place, element + step)}
+            interpret(moving.nodes, values, self.here.sizes)
+            for u in moving.nodes:
+                was = self.here.values[u]
+                if not u.type.is_float and np.any(values[u] != was):
+                    return Finding("kink", u, f"the outcome of {u.op.name} changes here")
+                if u.type.is_float and np.any(np.isfinite(was) > np.isfinite(values[u])):
+                    return Finding("outside", u, f"{u.op.name} leaves its domain here")
+        return None
 
     def leaves_the_domain(self, x: Node) -> Finding:
         """The first node that is not finite though its operands are."""
@@ -183,14 +215,17 @@ def _row(compared: _Compared, walk: _Walk) -> Row:
         finding = walk.leaves_the_domain(compared.node)
         return _numbers(compared, None, "outside", finding.node, finding.reason)
     largest = max(abs(c.reverse) for c in compared.coordinates)
-    doubtful = [c for c in compared.coordinates if c.is_suspect or c.kink is not None]
+    doubtful = [c for c in compared.coordinates if c.is_suspect or c.is_unknown or c.kink]
     verdict, node, reason = "right", None, ""
     if doubtful:
         verdict, node, reason = _explained(compared, doubtful, walk)
     if verdict == "right" and not all(c.is_known(largest) for c in compared.coordinates):
         verdict = "noisy"
         reason = "rounding hides all but a few digits: the ways agree as far as they are known"
-    chosen = doubtful if verdict in ("wrong", "kink", "outside") else compared.coordinates
+    chosen: Sequence[Coordinate] = [c for c in compared.coordinates if c.exact is not None]
+    if verdict in ("wrong", "kink", "outside"):
+        chosen = doubtful
+    chosen = chosen or compared.coordinates
     return _numbers(compared, max(chosen, key=_apart), verdict, node, reason)
 
 
@@ -209,13 +244,28 @@ def _explained(
     if suspect and "wrong" not in findings:
         stray = walk.stray(compared.node)
     finding = findings.get("wrong") or stray or findings.get("kink")
+    if finding is None:
+        # No op has a kink of its own: a comparison flips, or one is at the edge of its domain.
+        edges = (walk.edge(compared.node, c.place) for c in doubtful[:_EDGES])
+        edge = next((e for e in edges if e is not None and e.kind == "kink"), None)
+        if edge is None and any(c.kink is not None for c in doubtful):
+            edge = findings.get("outside")
+        if edge is not None:
+            return "kink", edge.node, edge.reason
     if finding is None and not all(np.isfinite(c.reverse) for c in suspect):
         finding = findings.get("outside")
+    unknown = next((c for c in doubtful if c.is_unknown), None)
+    if finding is None and unknown is not None:
+        finding = walk.edge(compared.node, unknown.place) or findings.get("outside")
+        if finding is None:
+            return "outside", None, "no differences stay inside the domain"
     if finding is not None:
         return finding.kind, finding.node, finding.reason
     if any(c.is_refuted for c in suspect):
         reason = "the ways differ, though the rule of each node agrees with its differences"
         return "wrong", None, reason
+    if all(c.is_exact for c in suspect):
+        return "right", None, ""  # it is the differences that rounding spoils
     if suspect:
         return "noisy", None, "the ways differ, by no more than rounding may explain"
     return "right", None, ""

@@ -20,17 +20,15 @@ from .numeric import Array, Moving
 
 # The step, beside an element; its square is lost beyond what anybody reads.
 _STEP = 60
-_FEWEST, _MOST = 80, 1500
+# Slopes that agree in so many digits are one: there is no kink.
+_SAME = 20
+_FEWEST, _MOST = 80, 700
 
 Number = Any  # mpmath.mpf
 
 
 class NotExact(Exception):
-    """An op that exact arithmetic has no meaning for."""
-
-    def __init__(self, node: Node) -> None:
-        super().__init__(f"{node.op.name} has no sympy expression")
-        self.node = node
+    """What exact arithmetic cannot do: an op without a meaning, numbers too far apart."""
 
 
 @functools.cache
@@ -63,13 +61,24 @@ def _elementwise(op: Op) -> Any:
     meaning = function_of(op.meaning.expr, op.meaning.variables)
 
     def value(*arguments: Any) -> Any:
+        if any(map(_is_beyond, arguments)):
+            return mpmath.nan
         found = meaning(*arguments)
         return mpmath.nan if found is None else found
 
     return np.frompyfunc(value, len(op.meaning.variables), 1)
 
 
-_exactly: Any = np.frompyfunc(lambda value: mpmath.mpf(value), 1, 1)
+def _is_beyond(argument: Any) -> bool:
+    """Beyond 2^4096 floats ended long before, and the exponential would take for ever."""
+    if not isinstance(argument, mpmath.mpf) or not mpmath.isfinite(argument):
+        return False
+    return bool(argument and argument.exp + argument.bc > 4096)
+
+
+_exactly: Any = np.frompyfunc(
+    lambda value: mpmath.mpf(value.item() if isinstance(value, np.ndarray) else value), 1, 1
+)
 
 
 def as_exact(value: Array) -> Array:
@@ -78,6 +87,12 @@ def as_exact(value: Array) -> Array:
     if array.dtype.kind == "f":
         array = array.astype(np.float64).astype(object)
     return np.asarray(_exactly(array), object)
+
+
+def is_kink(left: Number, right: Number) -> bool:
+    """Whether two one-sided slopes differ, and not by the little that their steps leave."""
+    larger = max(abs(left), abs(right))
+    return bool(abs(right - left) > max(mpmath.mpf(10) ** -_SAME * larger, 10.0 ** -(2 * _SAME)))
 
 
 def as_float(value: Number) -> float:
@@ -109,7 +124,7 @@ def exact_values(
     with mpmath.workdps(_FEWEST):
         found = _from(given, values)
         run(order, found, sizes)
-        digits = min(_FEWEST + _spread(found), _MOST)
+        digits = _FEWEST + _spread(found)
     with mpmath.workdps(digits):
         found = _from(given, values)
         run(order, found, sizes)
@@ -139,9 +154,9 @@ def _value(v: Node, operands: list[Array], sizes: Mapping[str, int]) -> Array:
     try:
         value = np.asarray(_text(v, operands, sizes, as_objects=True))
     except (TypeError, AttributeError, ValueError):
-        raise NotExact(v) from None
+        raise NotExact(f"{v.op.name} has no sympy expression") from None
     if value.dtype != object and floats:
-        raise NotExact(v)
+        raise NotExact(f"{v.op.name} has no sympy expression")
     return as_exact(value)
 
 
@@ -177,7 +192,7 @@ class ExactSlopes:
     def __init__(self, moving: Moving) -> None:
         self.moving = moving
         with mpmath.workdps(_FEWEST):
-            self.digits = min(_FEWEST + 2 * _STEP + _spread(self._base()), _MOST)
+            self.digits = _FEWEST + 2 * _STEP + _spread(self._base())
         with mpmath.workdps(self.digits):
             self.values = self._base()
 
@@ -188,13 +203,35 @@ class ExactSlopes:
         return values
 
     def at(self, index: tuple[int, ...]) -> tuple[Number, Number]:
-        """The slopes to the left and to the right by one element of x."""
+        """The slopes to the left and to the right by one element of x; infinite at a step."""
         with mpmath.workdps(self.digits):
             element = self.values[self.moving.x][index]
             step = mpmath.mpf(10) ** -_STEP * (abs(element) if element else 1)
-            base = self.values[self.moving.v][()]
-            low, high = (self._moved(index, element + d) for d in (-step, step))
-            return (base - low) / step, (high - base) / step
+            left, right = self._sides(index, element, step)
+            larger = max(abs(left), abs(right))
+            if abs(right - left) <= mpmath.mpf(10) ** -_SAME * larger and larger < 10**_SAME:
+                return left, right
+            # A kink, or nearly 0: what falls with the step is taken away.
+            tiny = mpmath.mpf(10) ** (-2 * _SAME)
+            nearer = self._sides(index, element, step / 2)
+            left, right = (
+                # At a step the slope grows as the step shrinks.
+                mpmath.sign(near) * mpmath.inf
+                if abs(near) > 1.9 * abs(far) > 0
+                else _or_0(2 * near - far, tiny * abs(near))
+                for near, far in zip(nearer, (left, right), strict=True)
+            )
+            return left, right
+
+    def _sides(
+        self, index: tuple[int, ...], element: Number, step: Number
+    ) -> tuple[Number, Number]:
+        base = self.values[self.moving.v][()]
+        low, high = (self._moved(index, element + d) for d in (-step, step))
+        # What is left of two equal numbers whose last digits were rounded is 0.
+        rounding = abs(base) * mpmath.mpf(10) ** (5 - self.digits)
+        left, right = (_or_0(d, rounding) / step for d in (base - low, high - base))
+        return left, right
 
     def _moved(self, index: tuple[int, ...], element: Number) -> Number:
         moving = self.moving
@@ -206,6 +243,10 @@ class ExactSlopes:
         return values[moving.v][()]
 
 
+def _or_0(value: Number, tiny: Number) -> Number:
+    return mpmath.mpf(0) if abs(value) <= tiny else value
+
+
 def _spread(values: Mapping[Node, Array]) -> int:
     """How many digits lie between the largest and the smallest of some numbers."""
     exponents = [
@@ -215,4 +256,7 @@ def _spread(values: Mapping[Node, Array]) -> int:
         for e in np.ravel(array)
         if e and mpmath.isfinite(e)
     ]
-    return int(0.302 * (max(exponents, default=0) - min(exponents, default=0))) + 1
+    digits = int(0.302 * (max(exponents, default=0) - min(exponents, default=0))) + 1
+    if digits > _MOST:
+        raise NotExact("its numbers are too far apart")
+    return digits

@@ -1,39 +1,22 @@
-"""Which node is to blame: each op's own bprop, at its own operands, against its own NumPy text.
-
-One op is a small function. What the chain rule makes of it is no matter here: a random cotangent
-and a random direction give one number from bprop and one from differences.
-"""
+"""Which node is to blame: each op's own rule is judged at its own operands, inputs first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..autodiff.backprop import carries, contribution
 from ..errors import GraphcError
 from ..evaluate import NAMESPACE, code, interpret
-from ..ir import OPS, Node, topo
+from ..ir import OPS, Node
 from .exact import NotExact, exact_values
-from .numeric import (
-    EPS,
-    IMAGINARY,
-    Array,
-    Jump,
-    Sides,
-    continued,
-    exponents,
-    extrapolated,
-    jump,
-    widened,
-)
+from .local import Judged, Local, as_double
+from .numeric import EPS, Array, Jump, widened
 from .rounding import rounding
 
-# Ridders' error is an estimate: so many times that is believed.
-TRUST = 4.0
-
-_REPEATS, _KINKS, _SHOWN = 3, 12, 12
+# A fault must show so many times; so many kinks are taken out; so many elements are looked at.
+_REPEATS, _KINKS, _SHOWN, _ALONE = 3, 12, 12, 6
 
 
 class Finding(NamedTuple):
@@ -44,153 +27,17 @@ class Finding(NamedTuple):
     reason: str
 
 
-Moves = Mapping[int, Array]  # position of an operand -> the direction in which it is moved
-
-
-class Judged(NamedTuple):
-    """One line through a node's operands: what bprop claims along it and what differences find."""
-
-    claimed: float
-    found: float
-    uncertain: float
-    kink: Jump | None
-
-    @property
-    def agrees(self) -> bool:
-        """Whether they are equal, or on a kink whether the claim lies between the two sides."""
-        if self.kink is not None:
-            low, high = sorted(self.kink)
-            spread = high - low
-            return low - spread / 16 <= self.claimed <= high + spread / 16
-        return bool(abs(self.claimed - self.found) <= self.uncertain)
-
-    @property
-    def is_known(self) -> bool:
-        """Whether differences say anything at all."""
-        return bool(np.isfinite(self.found) and np.isfinite(self.uncertain))
-
-    @property
-    def is_wrong(self) -> bool:
-        return self.is_known and not self.agrees
-
-
-def as_double(value: Array) -> Array:
-    """A float in double precision; anything else as it is."""
-    array = np.asarray(value)
-    return array.astype(np.float64)[()] if array.dtype.kind == "f" else value
-
-
-class Local:
-    """One node by itself: its operands are numbers, in double precision."""
-
-    def __init__(
-        self, node: Node, values: Mapping[Node, Array], sizes: Mapping[str, int], seed: int = 0
-    ) -> None:
-        self.node, self.sizes = node, sizes
-        self.rng = np.random.default_rng(seed)
-        self.all, self.values = values, {v: as_double(values[v]) for v in {*node.inputs, node}}
-        self.operands = [self.values[x] for x in node.inputs]
-        self.text, self.onward = code(widened(node)), code(continued(node))
-        self.result = np.float64(self._run(self.operands))
-        self.cotangent = OPS["input"](name="a cotangent", type=node.type, token=object())
-        self.shares = {
-            i: contribution(node, i, self.cotangent)
-            for i in range(len(node.inputs))
-            if carries(node, i)
-        }
-        self.order = self.beyond(self.shares.values())
-
-    def beyond(self, nodes: Iterable[Node]) -> list[Node]:
-        """What must be computed for some nodes; what the graph knows already is noted."""
-        order = topo(nodes)
-        self.values.update((v, as_double(self.all[v])) for v in order if v in self.all)
-        return [v for v in order if v not in self.values]
-
-    def _run(self, operands: Sequence[Array], text: Any = None) -> Array:
-        names = {f"x{i}": a for i, a in enumerate(operands)}
-        return eval(text or self.text, NAMESPACE, {**names, **self.sizes})
-
-    def cotangents(self) -> Array:
-        return np.asarray(self.rng.uniform(0.5, 1.5, np.shape(self.result)) * self._signs())
-
-    def _signs(self) -> Array:
-        return self.rng.choice([-1.0, 1.0], np.shape(self.result))
-
-    def direction(self, i: int) -> Array:
-        """Each element by its own size or by 1, times a random power of 2 with a random sign."""
-        a = np.asarray(self.operands[i])
-        sizes = 2.0 ** np.ceil(np.log2(np.maximum(np.abs(a), 1)))
-        factors = self.rng.choice([-2.0, -1.0, -0.5, 0.5, 1.0, 2.0], a.shape)
-        return np.asarray(sizes * factors / 2)
-
-    def claims(self, g: Array) -> tuple[dict[int, Array], dict[int, Array]]:
-        """What bprop gives for each operand, and by how much rounding may have moved it."""
-        values = {**self.values, self.cotangent: g}
-        interpret(self.order, values, self.sizes, widened)
-        computed = [v for v in self.order if v.inputs]
-        bounds = rounding(list(self.shares.values()), computed, values, self.sizes, widened, EPS)
-        claims = {i: np.float64(values[share]) for i, share in self.shares.items()}
-        return claims, dict(zip(self.shares, bounds, strict=True))
-
-    def judge(self, along: Moves, g: Array) -> Judged:
-        """bprop against differences along one line."""
-        claims, bounds = self.claims(g)
-        claimed = sum(float(np.sum(claims[i] * t, where=t != 0)) for i, t in along.items())
-        moved = [np.abs(claims[i] * t) for i, t in along.items()]
-        blur = sum(float(np.sum(bounds[i] * np.abs(t), where=t != 0)) for i, t in along.items())
-        blur += 4 * EPS * sum(float(np.sum(m, where=np.isfinite(m))) for m in moved)
-
-        def value(s: float) -> float:
-            operands = list(self.operands)
-            for i, t in along.items():
-                operands[i] = operands[i] + s * t
-            return float(np.sum(g * self._run(operands)))
-
-        def sides(h: float) -> Sides:
-            return Sides(value(h), value(-h), 2 * h)
-
-        reached = [np.abs(self.operands[i])[t != 0] for i, t in along.items()]
-        steps = exponents(np.concatenate(reached) if reached else np.zeros(0))
-        # Directions carry the sizes of what they move: steps begin at an eighth of that.
-        steps = range(3, steps.stop)
-        base = value(0.0)
-        tiny = 2.0 ** -(steps.stop + 2)
-        line = np.array([value(k * tiny) for k in range(-3, 4)])
-        measured = np.max(np.abs(np.diff(line, 3)), initial=0.0) if base == base else np.nan
-        own = EPS * float(np.sum(np.abs(g * self.result)))
-        pulled = EPS * sum(
-            float(np.sum(np.abs(claims[i] * self.operands[i]), where=t != 0))
-            for i, t in along.items()
-        )
-        noise = float(np.nanmax([own, measured, pulled if np.isfinite(pulled) else 0.0]))
-        slope = extrapolated(sides, steps, EPS, noise)
-        kink = jump(sides, base, slope, steps, noise)
-        found, error = float(slope.value), TRUST * float(slope.error)
-        onward = self._onward(along, g)
-        if onward is not None and abs(onward - found) <= error:
-            found, error = onward, min(error, blur + 16 * EPS * abs(onward))
-        return Judged(claimed, found, error + blur, kink)
-
-    def _onward(self, along: Moves, g: Array) -> float | None:
-        """The derivative by the complex step, where the text goes on into the complex plane."""
-        operands = list(self.operands)
-        for i, t in along.items():
-            operands[i] = operands[i] + 1j * IMAGINARY * t
-        try:
-            value = np.asarray(self._run(operands, self.onward))
-        except TypeError:
-            return None
-        if value.dtype.kind != "c":
-            return None
-        found = float(np.sum(g * (value.imag / IMAGINARY)))
-        return found if np.isfinite(found) else None
-
-
 @np.errstate(all="ignore")
 def blame(
-    node: Node, values: Mapping[Node, Array], sizes: Mapping[str, int], seed: int = 0
+    node: Node,
+    values: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    seed: int = 0,
+    among: Container[Node] | None = None,
 ) -> Finding | None:
     """What is the matter with one node at these values, if anything is.
+
+    Only operands `among` some nodes are looked at, where those are given.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ())
@@ -200,16 +47,17 @@ def blame(
     >>> blame(y, {x: np.float64(1.0), y: np.float64(1.0)}, {})
     """
     try:
-        local = Local(node, values, sizes, seed)
+        local = Local(node, values, sizes, seed, among)
     except GraphcError as error:
         return Finding("wrong", node, error.sentence)
     except Exception as error:  # whatever a user's own rule may raise
-        return Finding("wrong", node, f"its bprop raises {type(error).__name__}: {error}")
-    if not local.shares:
+        reason = f"the bprop of {node.op.name} raises {type(error).__name__}: {error}"
+        return Finding("wrong", node, reason)
+    if not local.asked:
         return None
     wrong = _wrong_jvp(local)
     kinks: list[tuple[int, tuple[int, ...], Jump]] = []
-    for i in local.shares:
+    for i in local.asked:
         wrong = wrong or _wrong_along(local, i, kinks)
     if kinks and not wrong:
         wrong = _wrong_together(local)
@@ -230,32 +78,94 @@ def blame(
 
 def _wrong_along(local: Local, i: int, kinks: list[Any]) -> str | None:
     """What is wrong with the gradient by one operand; kinks are taken out one by one, and noted."""
-    t = local.direction(i)
+    t, judged = local.direction(i), None
     for _ in range(_KINKS):
         judged = local.judge({i: t}, local.cotangents())
-        if judged.kink is None:
+        if judged.kink is None or not np.any(t):
             break
         index = _kink_in(local, i, t)
-        for g in _single(local, {i: _only(t, index)}):
-            alone = local.judge({i: _only(t, index)}, g)
-            if alone.is_wrong:
-                return _told(local, i, index, alone, float(t[index]))
-            if alone.kink is not None:
-                kinks.append((i, index, _per_unit(alone.kink, float(t[index]))))
-        t = np.where(_only(np.ones_like(t), index) != 0, 0.0, t)
-    if not np.any(t):
+        told = _wrong_at(local, i, index, kinks)
+        if told:
+            return told
+        t[index] = 0.0
+    if judged is not None and judged.is_wrong:
+        return _confirmed(local, i, t)
+    if judged is None or not (judged.is_sharp and _is_even(local.operands[i])):
+        return _wrong_alone(local, i, t, kinks)
+    return None
+
+
+def _wrong_at(local: Local, i: int, index: tuple[int, ...], kinks: list[Any]) -> str | None:
+    """What is wrong by one element that may sit on a kink, judged by single results."""
+    along = {i: local.coordinate(i, index)}
+    scale = float(along[i][index])
+    if not scale:
         return None
-    for _ in range(_REPEATS):
+    for g in local.single(along):
+        judged = local.judge(along, g)
+        if judged.is_wrong:
+            return _told(local, i, index, judged, scale)
+        if judged.kink is not None:
+            kinks.append((i, index, _per_unit(judged.kink, scale)))
+    return None
+
+
+def _confirmed(local: Local, i: int, t: Array) -> str | None:
+    """A fault along a direction must show again, with other numbers; then at single elements."""
+    for _ in range(_REPEATS - 1):
+        t = np.where(t != 0, local.direction(i), 0.0)
         judged = local.judge({i: t}, local.cotangents())
         if not judged.is_wrong or judged.kink is not None:
             return None
-        t = np.where(t != 0, local.direction(i), 0.0)
-    return _worst(local, i, t)
+    places = _places(t)
+    for index in places[:_SHOWN]:
+        along = {i: local.coordinate(i, index)}
+        scale = float(along[i][index])
+        # All of the result together makes the plainest numbers; moved elements hide in the sum.
+        for g in (local.answering(along), *local.single(along)):
+            judged = local.judge(along, g)
+            if judged.is_wrong and judged.kink is None:
+                return _told(local, i, index, judged, scale)
+    if len(places) <= _SHOWN:
+        return None
+    rule = f"the bprop of {local.node.op.name} by {_operand(local.node, i)}"
+    return f"{rule} is not what differences give"
+
+
+def _wrong_alone(local: Local, i: int, t: Array, kinks: list[Any]) -> str | None:
+    """Where sizes differ much the large hide the small: some elements are judged alone."""
+    places = _places(t)
+    sizes = [abs(float(np.asarray(local.operands[i])[place])) for place in places]
+    by_size = np.argsort(sizes, kind="stable")
+    ends = [*by_size[: _ALONE // 3], *by_size[len(by_size) - _ALONE // 3 :]]
+    others = local.rng.permutation(len(places))[: _ALONE // 3]
+    for k in dict.fromkeys(int(k) for k in (*ends, *others)):
+        along = {i: local.coordinate(i, places[k])}
+        judged = local.judge(along, local.answering(along))
+        if judged.kink is not None:
+            told = _wrong_at(local, i, places[k], kinks)
+        elif judged.is_wrong:
+            told = _told(local, i, places[k], judged, float(along[i][places[k]]))
+        else:
+            continue
+        if told:
+            return told
+    return None
+
+
+def _is_even(operand: Array) -> bool:
+    """Whether all elements are of comparable size, so that none hides behind another."""
+    sizes = np.abs(np.asarray(operand))
+    return bool(np.max(sizes, initial=0.0) <= 1e4 * np.min(sizes, initial=np.inf))
+
+
+def _places(t: Array) -> list[tuple[int, ...]]:
+    return [tuple(int(k) for k in place) for place in np.argwhere(t)]
 
 
 def _kink_in(local: Local, i: int, t: Array) -> tuple[int, ...]:
     """The element that sits on a kink, by halving a direction along which there is one."""
-    places = [tuple(int(k) for k in place) for place in np.argwhere(t)]
+    places = _places(t)
     while len(places) > 1:
         half = places[: len(places) // 2]
         part = np.zeros_like(t)
@@ -268,41 +178,23 @@ def _kink_in(local: Local, i: int, t: Array) -> tuple[int, ...]:
 
 def _per_unit(kink: Jump, scale: float) -> Jump:
     """The slopes along a direction of some length, by the coordinate itself."""
-    left, right = kink.left / scale, kink.right / scale
+    left, right = kink.left / scale + 0.0, kink.right / scale + 0.0
     return Jump(left, right) if scale > 0 else Jump(right, left)
-
-
-def _only(t: Array, index: tuple[int, ...]) -> Array:
-    one = np.zeros_like(t)
-    one[index] = t[index]
-    return one
-
-
-def _single(local: Local, along: Moves) -> Iterable[Array]:
-    """Cotangents that pick the single elements of the result that move the most."""
-    operands = list(local.operands)
-    for i, t in along.items():
-        operands[i] = operands[i] + 2.0**-20 * t
-    moved = np.abs(np.asarray(local._run(operands) - local.result))
-    order = np.argsort(-np.nan_to_num(np.ravel(moved)), kind="stable")[:2]
-    for k in order:
-        g = np.zeros(moved.size)
-        g[k] = 1.0
-        yield g.reshape(moved.shape)
 
 
 def _wrong_together(local: Local) -> str | None:
     """On a tie, operands that move together stay tied: along that line the op may be smooth."""
-    size = max(float(np.max(np.abs(local.operands[i]), initial=1.0)) for i in local.shares)
+    sizes = [np.abs(np.asarray(local.operands[i])) for i in local.shares]
+    size = max(float(np.max(a, initial=1.0, where=np.isfinite(a))) for a in sizes)
     step = 2.0 ** np.ceil(np.log2(size))
     along = {i: np.full(np.shape(local.operands[i]), step) for i in local.shares}
-    for g in _single(local, along):
+    for g in local.single(along):
         judged = local.judge(along, g)
         if judged.is_wrong:
-            return (
-                f"its bprop gives {judged.claimed / step:.6g} for moving all operands together, "
-                f"and differences {judged.found / step:.6g}"
-            )
+            claimed, found = told_apart(judged.claimed / step, judged.found / step)
+            moved = "where all operands move together"
+            rule = f"the bprop of {local.node.op.name}"
+            return f"{rule} gives {claimed} {moved}, and differences {found}"
     return None
 
 
@@ -318,9 +210,9 @@ def _wrong_jvp(local: Local) -> str | None:
     try:
         pushed = node.op.jvp(node, [tangents.get(i) for i in range(len(node.inputs))])
     except Exception as error:
-        return f"its jvp raises {type(error).__name__}: {error}"
+        return f"the jvp of {node.op.name} raises {type(error).__name__}: {error}"
     if pushed.type != node.type:
-        return f"its jvp returned {pushed.type}, and the node is {node.type}"
+        return f"the jvp of {node.op.name} returned {pushed.type}, and the node is {node.type}"
     order = local.beyond([pushed])
     for _ in range(_REPEATS):
         directions = {i: local.rng.normal(size=np.shape(local.operands[i])) for i in tangents}
@@ -338,30 +230,28 @@ def _wrong_jvp(local: Local) -> str | None:
             blur += float(np.sum(np.abs(t) * bounds[i] + 8 * EPS * np.abs(claims[i] * t)))
         if not abs(forward - reverse) > blur:
             return None
-    return f"its jvp gives {forward:.6g} where its bprop gives {reverse:.6g}"
-
-
-def _worst(local: Local, i: int, t: Array) -> str:
-    """The first element of an operand by which the gradient is wrong, with both numbers."""
-    places = [tuple(int(k) for k in place) for place in np.argwhere(t)]
-    for index in places[:_SHOWN]:
-        judged = local.judge({i: _only(t, index)}, np.ones_like(local.result))
-        if judged.is_wrong and judged.kink is None:
-            return _told(local, i, index, judged, float(t[index]))
-    return f"its bprop by {_operand(local.node, i)} is not what differences of its result give"
+    pushed_to, pulled_to = told_apart(forward, reverse)
+    return f"the jvp of {node.op.name} gives {pushed_to} where its bprop gives {pulled_to}"
 
 
 def _told(
     local: Local, i: int, index: tuple[int, ...], judged: Judged, scale: float = 1.0
 ) -> str:
-    found = f"{judged.found / scale:.6g}"
+    claimed, found = told_apart(judged.claimed / scale, judged.found / scale)
     if judged.kink is not None:
         left, right = _per_unit(judged.kink, scale)
         found = f"from {left:.3g} to {right:.3g}"
-    return (
-        f"its bprop gives {judged.claimed / scale:.6g} by {_place(local.node, i, index)}, "
-        f"and differences {found}"
-    )
+    place = _place(local.node, i, index)
+    return f"the bprop of {local.node.op.name} gives {claimed} by {place}, and differences {found}"
+
+
+def told_apart(a: float, b: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ."""
+    for digits in range(4, 17):
+        one, two = f"{a + 0.0:.{digits}g}", f"{b + 0.0:.{digits}g}"  # no -0
+        if one != two:
+            break
+    return one, two
 
 
 def _operand(node: Node, i: int) -> str:
@@ -405,5 +295,7 @@ def strays(node: Node, values: Mapping[Node, Array], sizes: Mapping[str, int]) -
         return None
     index = tuple(int(k) for k in np.argwhere(wrong)[0])
     where = f" at {list(index)}" if index else ""
-    numbers = f"{float(text(0.0)[index]):.6g}, and its expression is {float(exact[index]):.6g}"
-    return Finding("wrong", node, f"its NumPy text gives {numbers}{where}")
+    given_as, meant = told_apart(float(text(0.0)[index]), float(exact[index]))
+    text_of = f"the NumPy text of {node.op.name}"
+    reason = f"{text_of} gives {given_as}{where}, and its expression {meant}"
+    return Finding("wrong", node, reason)

@@ -22,10 +22,17 @@ Array = Any
 IMAGINARY = 1e-200
 
 # The first step is 2^-3 of x (or of 1), each is half of the one before. They end where x + h keeps
-# a byte of h; sooner where rounding has been worse than the best entry for a few steps.
-FIRST, _LAST, _MOST, _IDLE, _ORDERS = 3, 44, 120, 4, 5
+# a few bits of h; sooner where rounding has been worse than the best entry for a few steps.
+FIRST, LAST, MOST, _IDLE, _ORDERS = 3, 47, 120, 4, 5
+
+# Ridders' error is an estimate: so many times that is believed.
+TRUST = 4.0
 
 EPS = float(np.finfo(np.float64).eps)
+SMALLEST = float(np.finfo(np.float64).smallest_normal)
+
+# What the complex step cannot see: its imaginary part would be below the normal numbers.
+UNSEEN = SMALLEST / IMAGINARY
 
 
 @np.errstate(all="ignore")
@@ -105,9 +112,9 @@ def exponents(x: Array) -> range:
     """
     sizes = np.abs(x[(x != 0) & np.isfinite(x)])
     if not sizes.size:
-        return range(FIRST, _LAST)
+        return range(FIRST, LAST)
     high, low = (int(np.floor(np.log2(float(e)))) for e in (np.max(sizes), np.min(sizes)))
-    return range(FIRST - max(high, 0), min(_LAST - min(low, 0), _MOST))
+    return range(FIRST - max(high, 0), min(LAST - min(low, 0), MOST))
 
 
 def extrapolated(
@@ -128,7 +135,7 @@ def extrapolated(
         high, low = np.float64(found.high), np.float64(found.low)
         trace.append((h, Sides(high, low, found.width)))
         size = np.maximum(np.abs(high), np.abs(low))
-        rounding = np.maximum(eps * size, noise) / found.width
+        rounding = np.maximum(eps * size, max(noise, SMALLEST)) / found.width
         row = [(high - low) / found.width]
         for order, coarse in enumerate(above[:_ORDERS]):
             fine, factor = row[-1], 4.0 ** (order + 1)
@@ -140,10 +147,37 @@ def extrapolated(
             estimate = np.where(is_better, row[-1], estimate)
             error = np.where(is_better, change, error)
         above = row
-        idle = idle + 1 if np.all(rounding >= error) else 0
+        # Rounding explains all that still changes: smaller steps would tell less.
+        is_settled = np.abs(row[0] - estimate) <= 16 * rounding + error
+        idle = idle + 1 if np.all(is_settled & (rounding >= error)) else 0
         if idle == _IDLE:
             break
     return Slope(estimate, error, tuple(trace))
+
+
+def resolved(
+    sides: Callable[[float], Sides], steps: range, fine: int, eps: float, noise: float
+) -> tuple[Slope, range]:
+    """A derivative from all steps, unless those from 2^-fine on contradict it; and which they were.
+
+    A function may look smooth at steps that are large beside x, and be another near x.
+    """
+    slope = extrapolated(sides, steps, eps, noise)
+    if fine <= steps.start:
+        return slope, steps
+    near = extrapolated(sides, steps[fine - steps.start :], eps, noise)
+    if np.abs(near.value - slope.value) > TRUST * (near.error + slope.error):
+        return near, steps[fine - steps.start :]
+    return slope, steps
+
+
+def is_resolved(slope: Slope, noise: float) -> bool:
+    """Whether rounding the argument moves the function by little of what it does at all steps.
+
+    The sine of 1e16 is another number for each float: differences tell nothing of its slope.
+    """
+    values = [abs(v) for _, (high, low, _) in slope.trace for v in (high, low) if v == v]
+    return bool(noise <= 2.0**-10 * max(values, default=0.0))
 
 
 class Jump(NamedTuple):
@@ -151,6 +185,12 @@ class Jump(NamedTuple):
 
     left: float
     right: float
+
+    def holds(self, slope: float, uncertain: float = 0.0) -> bool:
+        """Whether a slope lies between the two sides (or beside them by little)."""
+        low, high = sorted(self)
+        margin = (high - low) / 16 + uncertain
+        return bool(low - margin <= slope <= high + margin)
 
 
 def jump(

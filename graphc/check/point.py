@@ -168,7 +168,8 @@ def _sentence(
     parts = [", ".join(f"{s} = {size}" for s, size in assigned.items())] if assigned else []
     by_range: dict[Range, list[str]] = {}
     for v, r in zip(missing, ranges, strict=True):
-        by_range.setdefault(r, []).append(str(v.name))
+        if "token" not in v.attrs:  # the user's own
+            by_range.setdefault(r, []).append(str(v.name))
     for (low, high), names in by_range.items():
         were = "was" if len(names) == 1 else "were"
         parts.append(f"{listing(names)} {were} drawn from {low:g} to {high:g} (seed {seed})")

@@ -81,7 +81,7 @@ class Report:
                 found.setdefault((row.node, row.reason), []).append(row.parameter)
         lines = []
         for (node, reason), names in found.items():
-            about = "" if node is None else f"{node.label}: "
+            about = "" if node is None or node.label == node.op.name else f"{node.label}: "
             lines.append(f"{', '.join(names)}: {about}{reason}")
             if node is not None and node.where is not None:
                 lines += ["    " + line for line in node.where.underlined()]
@@ -150,7 +150,7 @@ _HEAD = (
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    at = "a direction" if row.at is None else str(list(row.at)) if row.at else "-"
+    at = str(list(row.at)) if row.at else "a direction" if row.at is None and row.checked else "-"
     by = {"complex step": "complex", "central differences": "central"}.get(row.method, row.method)
     return (
         f"{row.parameter} : {row.type}",
@@ -162,7 +162,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         at,
         f"{row.uncertainty:.0e}" if row.uncertainty == row.uncertainty else "-",
         "-" if row.order is None else f"{row.order:.1f}",
-        "all" if row.checked == row.of else f"{row.checked} of {row.of}",
+        "all" if 0 < row.checked == row.of else f"{row.checked} of {row.of}",
     )
 
 
@@ -173,7 +173,7 @@ def _ulps(value: float) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.7g}"
+    return "-" if value is None else f"{value + 0.0:.7g}"
 
 
 def worst(verdicts: Sequence[str]) -> str:

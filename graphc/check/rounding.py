@@ -35,11 +35,12 @@ def rounding(
     sizes: Mapping[str, int],
     text: Text = plain,
     eps: float | None = None,
+    constants: Sequence[Node] = (),
 ) -> list[Array]:
     """For each output, by how much rounding may have moved each of its elements.
 
     `order` lists what is computed; the other values are given, and exact. `eps` is the precision,
-    that of each node's dtype by default.
+    that of each node's dtype by default. `constants` are numbers that a rule has rounded.
 
     >>> import graphc as gc
     >>> from graphc.ir import topo
@@ -55,9 +56,11 @@ def rounding(
     worst: list[Array] = [np.zeros(np.shape(values[v])) for v in outputs]
     for _ in range(_RUNS):
         moved = dict(values)
+        for v in constants:
+            moved[v] = _stirred(v.attrs["value"].array, _eps(v), rng)[()]
         for v, instructions, inner, rounded in calls:
             operands = [moved[x] for x in v.inputs]
-            precision = eps or (float(np.finfo(v.dtype).eps) if v.type.is_float else 0.0)
+            precision = eps or _eps(v)
             if inner:
                 operands = [_stirred(a, precision, rng) for a in operands]
             names = {f"x{i}": a for i, a in enumerate(operands)}
@@ -66,8 +69,15 @@ def rounding(
         for k, v in enumerate(outputs):
             change = np.abs(np.float64(moved[v]) - np.float64(values[v]))
             worst[k] = np.maximum(worst[k], np.where(np.isnan(change), np.inf, change))
-    floors = [4 * (eps or np.finfo(v.dtype).eps) * np.abs(np.float64(values[v])) for v in outputs]
-    return [_SAFETY * w + f for w, f in zip(worst, floors, strict=True)]
+    for k, v in enumerate(outputs):
+        last = 4 * (eps or _eps(v)) * np.abs(np.float64(values[v]))
+        # Below the normal numbers digits are lost whatever is computed.
+        worst[k] = _SAFETY * worst[k] + last + float(np.finfo(v.dtype).smallest_normal)
+    return worst
+
+
+def _eps(v: Node) -> float:
+    return float(np.finfo(v.dtype).eps) if v.type.is_float else 0.0
 
 
 def _moved(v: Node, values: Mapping[Node, Array]) -> tuple[bool, bool]:

@@ -23,19 +23,21 @@ def sampled(v: Node, parameters: Sequence[Node], here: Point, seed: int) -> list
     rng = np.random.default_rng(seed)
     path = [u for u in pruned(v, parameters) if u.inputs]
     small = [u for u in path if _cost(u, here) <= _MOST]
-    for k in rng.permutation(len(small))[:_TRIES]:
-        root = small[k]
-        inside = _part(root, path, here)
+    roots = [small[k] for k in rng.permutation(len(small))[:_TRIES]]
+    parts = {root: _part(root, path, here) for root in roots}
+    reason = "its tensors are too large"
+    for root, inside in sorted(parts.items(), key=lambda part: -len(part[1])):
         try:
             worst = _compared(root, inside, here, rng)
-        except NotExact:
+        except NotExact as error:
+            reason = str(error)
             continue
         where = f" ({root.where.place})" if root.where else ""
         return [
             f"exact arithmetic was used on a part: {len(inside)} of {len(path)} nodes, up to "
-            f"{root.label}{where}; it {worst}"
+            f"{root.label}{where}; there the gradient {worst}"
         ]
-    return ["exact arithmetic has no meaning for some ops here, and was not used"]
+    return [f"exact arithmetic was not used: {reason}"]
 
 
 def _cost(u: Node, here: Point) -> int:

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import mpmath
 import numpy as np
 
+from .. import shapes
 from ..autodiff.backprop import carries
 from ..autodiff.modes import forward
 from ..evaluate import interpret
 from ..ir import OPS, Node, topo
-from .exact import ExactSlopes, NotExact, as_float, exact_values
-from .locate import TRUST, as_double
+from .exact import ExactSlopes, NotExact, as_float, exact_values, is_kink
+from .local import as_double
 from .numeric import (
     EPS,
     FIRST,
     IMAGINARY,
+    LAST,
+    TRUST,
+    UNSEEN,
     Array,
     Jump,
     Moving,
     Sides,
     continued,
     exponents,
-    extrapolated,
+    is_resolved,
     jump,
     moves,
+    resolved,
     widened,
 )
 from .plot import Curve
@@ -65,6 +70,18 @@ class Coordinate(NamedTuple):
     @property
     def difference(self) -> float:
         return abs(self.reverse - self.best[0])
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether exact arithmetic confirms it, whatever differences say."""
+        return self.exact is not None and self.difference <= max(
+            self.blur, _KNOWN * abs(self.exact)
+        ) < np.inf  # fmt: skip
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether there is nothing to compare with: one side is outside the domain."""
+        return self.exact is None and not np.isfinite(self.uncertainty + self.numeric)
 
     @property
     def is_suspect(self) -> bool:
@@ -128,7 +145,9 @@ class Ways:
     def _blur(self, gradient: Node) -> Array:
         """By how much rounding may have moved each element of the gradient."""
         order = [u for u in topo([gradient]) if u.inputs]
-        return rounding([gradient], order, self.values, self.sizes)[0]
+        known = set(topo([self.v]))
+        constants = [u for u in topo([gradient]) if u.op.name == "constant" and u not in known]
+        return rounding([gradient], order, self.values, self.sizes, constants=constants)[0]
 
     def _widened(self) -> Moving:
         """The graph in double precision, whatever its dtypes are: so differences can be sharp."""
@@ -163,13 +182,15 @@ class Ways:
             return None
         return run if found.dtype.kind == "c" else None
 
-    @functools.cached_property
-    def elements(self) -> int:
-        """How many single elements are computed for one value of v."""
-        return sum(int(np.size(self.moving.values[u])) for u in self.moving.nodes)
+    def cost(self, nodes: Iterable[Node]) -> int:
+        """How many numbers are computed for some nodes."""
+        known = {shapes.dim(name.removeprefix("dim_")): n for name, n in self.sizes.items()}
+        return sum(
+            max(shapes.number(u.op.flops(u), known), int(np.size(self.values[u]))) for u in nodes
+        )
 
     def _exactly(self) -> ExactSlopes | None:
-        if sum(int(np.size(a)) for a in self.moving.values.values()) > BUDGET // 4:
+        if self.cost(self.moving.values) > BUDGET // 4:
             return None
         moving = Moving(self.v, self.x, self.values, self.sizes, moves)
         try:
@@ -179,7 +200,7 @@ class Ways:
 
     def _formula(self, gradient: Node) -> Array | None:
         order = topo([gradient])
-        if sum(int(np.size(self.values[u])) for u in order) > BUDGET:
+        if self.cost(order) > BUDGET:
             return None
         try:
             return exact_values([gradient], self.values, self.sizes)[0]
@@ -199,7 +220,9 @@ class Ways:
 
     def exact_places(self, places: Sequence[tuple[int, ...]]) -> set[tuple[int, ...]]:
         """Those for which there is time to use exact arithmetic."""
-        most = 0 if self.exact is None else max(1, BUDGET // (2 * self.elements))
+        most = 0
+        if self.exact is not None:
+            most = max(1, BUDGET // (2 * self.cost(self.moving.nodes)))
         return set(places[:: -(-len(places) // most)]) if most and places else set()
 
     @np.errstate(all="ignore")
@@ -224,7 +247,11 @@ class Ways:
             formula = None if self.formula is None else as_float(self.formula[index])
         pushed = None if self.tangent is None else float(self.tangent(one[()]))
         reverse, blur = float(self.gradient[index]), float(self.blur[index])
-        numeric = self._numeric(sides, exponents(np.asarray(element)), onward, blur)
+        steps = exponents(np.asarray(element))
+        # Where steps are small beside the element.
+        fine = FIRST + steps.stop - LAST if abs(element) < 1 else steps.start
+        pulled = EPS * abs(reverse * float(element)) if np.isfinite(reverse) else 0.0
+        numeric = self._numeric(sides, steps, fine, onward, reverse, blur, pulled)
         return Coordinate(
             index, reverse, blur, pushed, exact, formula, *numeric[:3], kink or numeric[3]
         )
@@ -233,37 +260,42 @@ class Ways:
         assert self.exact is not None
         left, right = self.exact.at(index)
         if not (mpmath.isfinite(left) and mpmath.isfinite(right)):
-            return None, None
+            is_step = not (mpmath.isnan(left) or mpmath.isnan(right))
+            return None, Jump(as_float(left), as_float(right)) if is_step else None
         with mpmath.workdps(self.exact.digits):
-            is_kink = abs(right - left) > mpmath.mpf(10) ** -20 * max(abs(left), abs(right))
-            mean = as_float((left + right) / 2)
-        return mean, Jump(as_float(left), as_float(right)) if is_kink else None
+            mean, has_kink = as_float((left + right) / 2), is_kink(left, right)
+        return mean, Jump(as_float(left), as_float(right)) if has_kink else None
 
     def _numeric(
-        self, sides: Callable[[float], Sides], steps: range, onward: Callable[[], Array],
-        blur: float, pulled: float = 0.0,
+        self, sides: Callable[[float], Sides], steps: range, fine: int,
+        onward: Callable[[], Array], claimed: float, blur: float, pulled: float,
     ) -> tuple[float, str, float, Jump | None]:  # fmt: skip
         """Differences, or the complex step where they do not contradict it."""
         noise = max(self.noise, pulled)
-        slope = extrapolated(sides, steps, EPS, noise)
+        slope, steps = resolved(sides, steps, fine, EPS, noise)
         found, error = float(slope.value), TRUST * float(slope.error)
+        if not is_resolved(slope, pulled):
+            error = max(error, 2 * abs(claimed))
         kink = jump(sides, self.base, slope, steps, noise)
+        if kink is not None and not kink.holds(found, error):
+            kink = None
         moved = onward()
         if moved is not None:
             # It rounds as the gradient does, but in double precision.
             own = blur * EPS / float(np.finfo(self.x.dtype).eps)
             value = float(np.imag(moved)) / IMAGINARY
-            if np.isfinite(value) and not abs(value - found) > error + own:
-                return value, "complex step", own + 4 * EPS * abs(value), kink
+            if abs(value - found) <= error + own < np.inf:
+                return value, "complex step", own + 4 * EPS * abs(value) + UNSEEN, kink
         return found, "central differences", error, kink
 
     def direction(self) -> Array:
-        """A random direction: each element by its own size, times a power of 2."""
+        """A random direction: each element by a part of its own size."""
         sizes = np.abs(self.start)
         others = sizes[sizes > 0]
         usual = float(np.median(others)) if np.size(others) else 1.0
-        sizes = 2.0 ** np.floor(np.log2(np.where(sizes > 0, sizes, usual)))
-        return np.asarray(sizes * self.rng.choice([-1.0, -0.5, 0.5, 1.0], np.shape(self.start)))
+        signs = self.rng.choice([-1.0, 1.0], np.shape(self.start))
+        parts = self.rng.uniform(0.3, 1, np.shape(self.start))
+        return np.asarray(np.where(sizes > 0, sizes, usual) * signs * parts)
 
     @np.errstate(all="ignore")
     def along(self, t: Array) -> Coordinate:
@@ -284,8 +316,8 @@ class Ways:
         if self.tangent is not None:
             given = np.asarray(t, self.x.dtype)[()]
             pushed = float(self.tangent(given))
-        steps = range(FIRST, 50)
-        numeric = self._numeric(sides, steps, onward, blur, pulled if np.isfinite(pulled) else 0.0)
+        pulled = pulled if np.isfinite(pulled) else 0.0
+        numeric = self._numeric(sides, range(FIRST, LAST), FIRST, onward, reverse, blur, pulled)
         return Coordinate(None, reverse, blur, pushed, None, None, *numeric)
 
     # The picture of the errors
