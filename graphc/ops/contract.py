@@ -165,7 +165,7 @@ def _text_into(node: Node) -> str | None:
         if product is not None:
             back = tuple(product.order.index(k) for k in range(len(product.order)))
             place = f"np.transpose(out, {back})" if back else "out"
-            takes_out = product.function in _OPERATORS and out
+            takes_out = product.function != "np.vdot" and out
             return f"{product[0]}({product[1]}, {product[2]}, out={place})" if takes_out else None
     text = _einsum_text(node)
     return None if text.endswith(".copy()") or not out else f"{text[:-1]}, out=out)"
@@ -196,6 +196,8 @@ def _product(a: str, b: str, out: str) -> _Product | None:
         return _outer(a, b, out)
     if not batch and a == b:
         return _Product("np.matmul" if len(a) == 1 else "np.vdot", "x0", "x1")
+    if a == b and out == a[:-1]:
+        return _Product("np.vecdot", "x0", "x1")
     if len(summed) != 1 or len(left) > 1 or len(right) > 1 or batch and not (left and right):
         return None
     first, second = "x0", "x1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ir import Node
 from ...ops.chain import is_literal
 from ..rewrite import rule
-from .vocabulary import EXACT, LITERAL, ROUNDED, Alone, f, number, op, sides
+from .vocabulary import EXACT, LITERAL, ROUNDED, Alone, f, letters, number, op, sides
 
 
 @rule("stop_gradient", strict=True)
@@ -192,6 +192,7 @@ def _is_of_squares(s: Node) -> bool:
         s = s.inputs[0]
     if s.op is op.divide and s.inputs[1].op is op.size:
         s = s.inputs[0]
-    if s.op is op.einsum and not s.ndim:
-        return len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]
+    if s.op is op.einsum and len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]:
+        (x, y), _ = letters(s)
+        return x == y
     return s.op is op.sum and s.inputs[0].op in (op.square, op.abs)

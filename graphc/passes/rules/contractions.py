@@ -7,11 +7,13 @@ import string
 
 import numpy as np
 
+from ... import shapes
 from ...ir import Node
 from ...ops import contract, layout
 from ...ops.chain import is_literal
+from ...shapes import Dim
 from ..rewrite import rule
-from .vocabulary import Alone, f, letters, number, op, sides, takes_fewer
+from .vocabulary import Alone, adds_up, f, letters, number, op, sides, takes_fewer
 
 
 @rule("einsum", over=("permute_dims",))
@@ -130,8 +132,18 @@ def sum_of_diagonal(n: Node, is_alone: Alone) -> Node | None:
             # A letter of one operand alone would be summed there, before the product.
             if is_alone(v) and v.dtype == n.dtype and all(c in t for c in summed for t in terms):
                 kept = "".join(c for c in out if c not in summed)
+                if not adds_up(v, _summed(v, kept)):
+                    return None
                 return contract.contract(",".join(terms) + "->" + kept, xs)
     return None
+
+
+def _summed(v: Node, kept: str) -> Dim:
+    """How many terms a sum has that leaves these letters of a contraction."""
+    terms, _ = letters(v)
+    operands = zip(terms, v.inputs, strict=True)
+    sizes = {c: d for t, x in operands for c, d in zip(t, x.shape, strict=True)}
+    return shapes.size(tuple(d for c, d in sizes.items() if c not in kept))
 
 
 @rule("einsum", over=("einsum",), signs=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ...ir import Node
+import functools
+from collections.abc import Callable
+
+from ...ir import Node, Op
 from ...ops.chain import is_literal
 from ..facts import interval, labels_of, sums_to_one
 from ..rewrite import rule
@@ -19,44 +22,50 @@ from .vocabulary import (
 )
 
 # Where adding up so many classes costs more than two comparisons of each label.
-_MANY = 32
+MANY = 8
 
 
-def _with_factor(n: Node) -> tuple[Node, Node | None]:
-    """What is summed as p or as p * c with a factor that is constant along the sum: p and c."""
+def _without_factor(n: Node) -> tuple[Node, Callable[[Node], Node]]:
+    """What is summed as p, p * c or p / c with a c that is constant along the sum; n by sum(p)."""
     (v,) = n.inputs
-    if v.op is op.multiply:
-        for c, p in sides(v):
-            if p.shape == v.shape and c.shape != v.shape and is_constant_along(c, n):
-                return p, beside(c, n)
-    return v, None
+    if v.op in (op.multiply, op.divide):
+        for k in (1,) if v.op is op.divide else (1, 0):
+            c, p = v.inputs[k], v.inputs[1 - k]
+            if p.shape == v.shape != c.shape and is_constant_along(c, n):
+                return p, functools.partial(_scaled, v.op, beside(c, n))
+    return v, lambda total: total
+
+
+def _scaled(by: Op, c: Node, total: Node) -> Node:
+    return by(total, c)
 
 
 @rule("sum", hides=True)
 def sum_of_shares(n: Node) -> Node | None:
     """sum(c * p) = c for shares p of a whole: softmax, one-hot labels in range, what is declared"""
-    p, c = _with_factor(n)
-    if not n.type.is_float or not sums_to_one(p, n.attrs["axis"]):
+    if not n.type.is_float:
         return None
-    return like(n, 1) if c is None else c
+    if sums_to_one(n.inputs[0], n.attrs["axis"]):
+        return like(n, 1)
+    p, scaled = _without_factor(n)
+    return scaled(like(n, 1)) if sums_to_one(p, n.attrs["axis"]) else None
 
 
-@rule("sum", over=("astype", "multiply"), signs=True)
+@rule("sum", over=("astype", "multiply", "divide"), signs=True)
 def sum_of_one_hot(n: Node) -> Node | None:
     """sum(c * one_hot(k, size)) = c where 0 <= k < size, else 0, for many classes"""
-    v, c = _with_factor(n)
+    v, scaled = _without_factor(n)
     k = labels_of(v)
     if k is None or n.attrs["axis"] != (v.ndim - 1,) or not n.type.is_float:
         return None
     size = v.shape[-1]
-    if not isinstance(size, int) or size < _MANY:
+    if not isinstance(size, int) or size < MANY:
         return None
     k = f.reshape(k, n.shape)
     inside = f.less(k, f.size(size, k.dtype))
     if not interval(k).is_not_negative:
         inside = f.logical_and(f.greater_equal(k, 0), inside)
-    counted = f.astype(inside, n.dtype)
-    return counted if c is None else f.multiply(c, counted)
+    return scaled(f.astype(inside, n.dtype))
 
 
 @rule("sum", over=("multiply",), hides=True)
@@ -77,11 +86,13 @@ def sum_by_one_hot(n: Node) -> Node | None:
 def dot_with_one_hot(n: Node) -> Node | None:
     """sum(one_hot(k) * x) = sum(take_along_axis(x, k)) for labels k that are in range"""
     terms, out = letters(n)
-    if out or len(terms) != 2 or terms[0] != terms[1]:
+    if len(terms) != 2 or terms[0] != terms[1] or out not in ("", terms[0][:-1]):
         return None
     for y, x in sides(n):
-        if labels_of(y) is not None and x.dtype == n.dtype and sums_to_one(y, (y.ndim - 1,)):
-            return f.sum(f.take_along_axis(x, labels_of(y), axis=y.ndim - 1))
+        last = y.ndim - 1
+        if labels_of(y) is not None and x.dtype == n.dtype and sums_to_one(y, (last,)):
+            chosen = f.take_along_axis(x, labels_of(y), axis=last)
+            return f.reshape(chosen, n.shape) if out else f.sum(chosen)
     return None
 
 

@@ -10,6 +10,7 @@ from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import (
     Alone,
+    adds_up,
     beside,
     f,
     fits,
@@ -168,13 +169,9 @@ def sum_of_products(n: Node, is_alone: Alone) -> Node | None:
         return None
     x, y = v.inputs if v.op is op.multiply else v.inputs * 2
     same = x.shape == y.shape == v.shape and x.dtype == y.dtype == n.dtype
-    if not same or len(n.attrs["axis"]) < v.ndim or n.ndim or not _adds_up(v):
+    if not same or len(n.attrs["axis"]) < v.ndim or n.ndim:
         return None
-    return f.vdot(x, y)
-
-
-def _adds_up(v: Node) -> bool:
-    """Whether a dot product of this many terms is as good as a pairwise sum, within a few ulp."""
-    if v.dtype == np.float32:
-        return isinstance(v.size, int) and v.size <= 4096
-    return v.dtype == np.float64
+    if adds_up(v, v.size):
+        return f.vdot(x, y)
+    # Row by row it is as good, and the rows are summed pairwise.
+    return f.sum(f.vecdot(x, y)) if v.ndim > 1 and adds_up(v, v.shape[-1]) else None

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import numpy as np
+
+from ... import shapes
 from ...ir import Node
-from ..facts import sums_to_one
+from ..facts import labels_of, sums_to_one
 from ..rewrite import rule
+from .labels import MANY
 from .vocabulary import Alone, f, fits, letters, op, sides
 
 
@@ -16,6 +22,40 @@ def _is_shifted(x: Node) -> bool:
     while top.op in (op.reshape, op.broadcast_to):
         top = top.inputs[0]
     return top.op is op.where and top.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
+
+
+class Dot(NamedTuple):
+    """sum(weights * logs) where logs = x - log_total is a log_softmax along some axes."""
+
+    node: Node
+    weights: Node
+    logs: Node
+    x: Node
+    log_total: Node
+    axes: tuple[int, ...]
+
+    def apart(self, totals: Node) -> Node:
+        """sum(weights * x) - sum(totals * log_total), given sum(weights) along the axes.
+
+        x is not positive and log_total not negative: what was of one sign in a sum still is.
+        """
+        of_x = self.node.op(self.weights, self.x, **self.node.attrs)
+        whole: Node = f.subtract(of_x, f.vdot(totals, self.log_total))
+        return whole
+
+
+def log_softmax_in_dot(n: Node) -> Dot | None:
+    """The parts of sum(y * log_softmax(x)), written as a contraction of everything."""
+    terms, out = letters(n)
+    if out or len(terms) != 2 or terms[0] != terms[1] or n.dtype != np.float64:
+        return None
+    for y, v in sides(n):
+        match v:
+            case Node(op.subtract, (x, Node(op.log, (Node(op.sum, (e,), attrs),)) as s)):
+                is_exp = e.op is op.exp and e.inputs[0] is x
+                if is_exp and _is_shifted(x) and attrs["keepdims"] and y.dtype == v.dtype:
+                    return Dot(n, y, v, x, s, attrs["axis"])
+    return None
 
 
 @rule("log", over=("sum",))
@@ -81,14 +121,17 @@ def scaled_softmax(n: Node, is_alone: Alone) -> Node | None:
 @rule("einsum", over=("subtract",))
 def cross_entropy_of_shares(n: Node, is_alone: Alone) -> Node | None:
     """sum(y * (x - log(sum(exp(x))))) = sum(y * x) - sum(log(sum(exp(x)))) where y sums to 1"""
-    terms, out = letters(n)
-    if out or len(terms) != 2 or terms[0] != terms[1]:
+    found = log_softmax_in_dot(n)
+    if found is None or not is_alone(found.logs):
         return None
-    for y, v in sides(n):
-        match v:
-            case Node(op.subtract, (x, Node(op.log, (Node(op.sum, (e,), attrs),)) as s)):
-                if e.op is not op.exp or e.inputs[0] is not x or not is_alone(v):
-                    continue
-                if _is_shifted(x) and attrs["keepdims"] and sums_to_one(y, attrs["axis"]):
-                    return f.subtract(n.op(y, x, **n.attrs), f.sum(s))
+    y, axes = found.weights, found.axes
+    if sums_to_one(y, axes):
+        return f.subtract(n.op(y, found.x, **n.attrs), f.sum(found.log_total))
+    if labels_of(y) is not None and axes == (y.ndim - 1,) and _is_many(y.shape[-1]):
+        return found.apart(f.sum(y, axis=axes, keepdims=True))
     return None
+
+
+def _is_many(size: shapes.Dim) -> bool:
+    """Whether there are so many classes that sum_of_one_hot does not add them up."""
+    return isinstance(size, int) and size >= MANY

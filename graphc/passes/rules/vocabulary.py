@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from ... import shapes
 from ...ir import FUNCTIONS, OPS, Node
 from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
+from ...shapes import Dim
 from ..facts import interval
 
 
@@ -101,3 +104,10 @@ def grows(s: Node, product: Node) -> bool:
     bounds = interval(s)
     smallest = 0.0 if bounds.low <= 0 <= bounds.high else min(map(abs, bounds))
     return smallest >= 1 if product.op is op.multiply else bounds.size <= 1 and smallest > 0
+
+
+def adds_up(v: Node, terms: Dim) -> bool:
+    """Whether a dot product of this many terms is as good as a pairwise sum, within a few ulp."""
+    if v.dtype == np.float32:
+        return isinstance(terms, int) and terms <= 4096
+    return v.dtype == np.float64
