@@ -20,13 +20,18 @@ def not_the_users(file: str) -> None:
     """The folder of this file is a library's: look for the user's line beyond it."""
     global _internal
     _internal += (os.path.dirname(os.path.abspath(file)) + os.sep,)
-    is_internal.cache_clear()
+    is_internal.clear()
 
 
-@functools.lru_cache(maxsize=4096)
-def is_internal(file: str) -> bool:
-    """Whether a file is graphc's, or of a library that builds on its behalf."""
-    return file.startswith(_internal)
+class _Internal(dict[str, bool]):
+    """Whether a file is graphc's, or of a library that builds on its behalf; asked at each node."""
+
+    def __missing__(self, file: str) -> bool:
+        self[file] = found = file.startswith(_internal)
+        return found
+
+
+is_internal = _Internal()
 
 
 not_the_users(__file__)
@@ -80,7 +85,7 @@ class Where(NamedTuple):
 def user_frame() -> FrameType | None:
     """The innermost frame on the stack that is not graphc's own."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_internal(frame.f_code.co_filename):
+    while frame is not None and is_internal[frame.f_code.co_filename]:
         frame = frame.f_back
     return frame
 

@@ -130,6 +130,8 @@ class Op:
     What only moves the elements of its one input needs none."""
     complex_step: str | Callable[[Node], str] | None = None
     """NumPy text that continues the op into the complex plane, where the NumPy text does not."""
+    cure: str = ""
+    """What to do where it makes NaN or inf of finite numbers, or its gradient does."""
     examples: tuple[Example, ...] = ()
     doc: str = ""
 
@@ -214,17 +216,7 @@ _interning = threading.Lock()
 class _Building(threading.local):
     """For whom this thread builds nodes: the forward node while backprop runs, else nobody."""
 
-    origin: Node | None = None
-    where: Where | None = None
-    part: Part = WHOLE
-
-    @property
-    def state(self) -> tuple[Node | None, Where | None, Part]:
-        return self.origin, self.where, self.part
-
-    @state.setter
-    def state(self, state: tuple[Node | None, Where | None, Part]) -> None:
-        self.origin, self.where, self.part = state
+    state: tuple[Node | None, Where | None, Part] = (None, None, WHOLE)
 
 
 _building = _Building()
@@ -329,12 +321,14 @@ class Node:
 
     def _meet(self) -> None:
         """Note that this node, which exists already, is asked for once more."""
-        is_users = _building.where is None
-        frame, part = at_work() if is_users else (None, _building.part)
+        _, where, part = _building.state
+        is_users = where is None
+        if is_users:
+            frame, part = at_work()
         # A scope keeps what it made; of the calls that made a node, the last one has it.
-        is_free = self.part is WHOLE or self.part.is_call
-        if part is not self.part and is_free and (is_users or self.origin is not None):
-            object.__setattr__(self, "part", part)
+        if part is not self.part and self.inputs and (is_users or self.origin is not None):
+            if self.part is WHOLE or self.part.is_call:
+                object.__setattr__(self, "part", part)
         if not is_users:
             return
         where = None if frame is None else Where(frame.f_code, frame.f_lasti)

@@ -13,7 +13,7 @@ import re
 import sys
 import sysconfig
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
 
@@ -25,12 +25,21 @@ _INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 
 class Part:
-    """A piece of a graph that has a name, and the piece that it lies in; the whole has neither."""
+    """A piece of a graph that has a name, and the piece that it lies in; the whole has neither.
 
-    __slots__ = ("name", "outer", "is_call", "depth")
+    It is made by a call of a function of the user's or of graphc's (`logsumexp`), or by a scope.
+    """
 
-    def __init__(self, name: str = "", outer: Part | None = None, is_call: bool = False) -> None:
-        self.name, self.outer, self.is_call = name, outer, is_call
+    __slots__ = ("name", "outer", "is_call", "is_ours", "depth")
+
+    def __init__(
+        self,
+        name: str = "",
+        outer: Part | None = None,
+        is_call: bool = False,
+        is_ours: bool = False,
+    ) -> None:
+        self.name, self.outer, self.is_call, self.is_ours = name, outer, is_call, is_ours
         self.depth: int = outer.depth + 1 if outer is not None else 0
 
     def __call__(self, *event: object) -> None:
@@ -48,8 +57,8 @@ class Part:
 
     @property
     def path(self) -> tuple[str, ...]:
-        """The names of the chain."""
-        return tuple([part.name for part in self.chain])
+        """The names of the chain, without what graphc's own functions do."""
+        return tuple([part.name for part in self.chain if not part.is_ours])
 
     def __repr__(self) -> str:
         return f"<part {'/'.join(self.path)}>"
@@ -63,6 +72,38 @@ class _Opened(threading.local):
 
 
 _opened = _Opened()
+
+
+# The code of all that `ir.spelling` wraps: a public function that may build several nodes.
+_spelled: CodeType | None = None
+
+
+def is_spelled_by(function: Callable[..., object]) -> None:
+    """Frames of this function are calls of graphc's public functions."""
+    global _spelled
+    _spelled = function.__code__
+
+
+def at_work() -> tuple[FrameType | None, Part]:
+    """The innermost frame of the user's, and the part that is being made."""
+    frame: FrameType | None = sys._getframe(1)
+    call = within = below = None
+    while frame is not None:
+        code = frame.f_code
+        if not is_internal[code.co_filename]:
+            break
+        if code is _spelled:
+            call, within = frame, below
+        below, frame = frame, frame.f_back
+    if call is None or within is None:
+        return frame, part_of(frame)
+    found = call.f_trace
+    if type(found) is Part:
+        return frame, found
+    part = part_of(frame)
+    if sys.gettrace() is None:
+        call.f_trace = part = Part(within.f_code.co_name, part, is_call=True, is_ours=True)
+    return frame, part
 
 
 def part_of(frame: FrameType | None) -> Part:
@@ -104,7 +145,7 @@ def _entered(frame: FrameType) -> Part:
 
 @functools.lru_cache(maxsize=4096)
 def _is_users(file: str) -> bool:
-    return not (is_internal(file) or file.startswith(_PYTHON) or _INSTALLED.search(file))
+    return not (is_internal[file] or file.startswith(_PYTHON) or _INSTALLED.search(file))
 
 
 def _is_function(code: CodeType) -> bool:

@@ -205,3 +205,50 @@ def test_expand_takes_a_functions_name():
     assert 2 == sum(box.folded > 1 for box in second)
     with pytest.raises(gc.GraphcError, match="'lawyer'.*layer 1"):
         gc.draw(z, expand="lawyer")
+
+
+# -- graphc's own functions -------------------------------------------------------------------
+
+
+def labels(drawing):
+    return [" ".join(box.lines) for box in drawing.picture.boxes]
+
+
+def test_a_function_of_graphcs_is_drawn_as_one_operation():
+    """What logsumexp does inside is no news; asked for, it is there."""
+    U = gc.input("U", ("n", 10))
+    loss = gc.mean(gc.logsumexp(U, axis=1)) + gc.sum(gc.softmax(U, axis=0) * U)
+    found = labels(gc.draw(loss))
+    assert {"logsumexp(U)", "mean(logsumexp(U))", "softmax(U)", "softmax(U) * U"} <= set(found)
+    assert len(found) == 7
+    assert any("isfinite" in label for label in labels(gc.draw(loss, fold=False)))
+    opened = labels(gc.draw(loss, expand="logsumexp"))
+    assert any("isfinite" in label for label in opened) and "softmax(U)" in opened
+    assert () == loss.scope
+
+
+def test_its_result_has_the_users_name_and_is_what_it_is():
+    """A loss that is a mean is the loss."""
+    x = gc.input("x", ("n",))
+    s = gc.softmax(x)
+    loss = gc.mean(s * x)
+    boxes = {" ".join(b.lines): b for b in gc.draw(loss, wrt=x).picture.boxes}
+    assert "s = softmax(x)" in boxes
+    assert "loss" == boxes["loss = mean(s * x)"].kind
+    assert boxes["loss = mean(s * x)"].is_output
+    assert any(label.startswith("∇ softmax") for label in boxes)
+
+
+def test_alone_it_is_opened():
+    """A picture of softmax(x) with one box in it would explain nothing."""
+    assert len(labels(gc.draw(gc.softmax(gc.input("x", (3,)))))) > 3
+
+
+def test_differences_prunings_and_derivatives_are_told_of_single_operations():
+    """They are about what lies inside."""
+    x = gc.input("x", ("n",))
+    z = gc.sum(gc.softmax(x) * 2.0)
+    count = len(labels(gc.draw(z, fold=False)))
+    for drawing in (gc.draw(z, view="jacobians"), gc.draw(z, wrt=x, view="pruned")):
+        assert count == len(labels(drawing))
+    assert not any("softmax" in label for label in labels(gc.draw.diff(z, z)))

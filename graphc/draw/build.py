@@ -9,6 +9,8 @@ from typing import Any
 from ..errors import ArgumentError
 from ..ir import Node
 from ..notation import (
+    Term,
+    is_written_inside,
     leaf_term,
     op_word,
     reference,
@@ -67,9 +69,11 @@ class Builder:
         for link in self.links:
             self.inputs[link.head].append(link.tail)
         self._with_edges = {link.tail for link in self.links if link.kind != "reuse"}
-        self.scopes = with_leaves(
-            self.inputs, [self._path(p) for p in self.pieces], [p.is_gradient for p in self.pieces]
-        )
+        # What is asked about single operations shows them.
+        is_close = fold is False or state is not None or view in ("pruned", "jacobians")
+        self.closed = frozenset() if is_close else self.frames.ours
+        self.scopes = self._scopes()
+        self._calls = self._called()
         at = {p.node: i for i, p in enumerate(self.pieces)}
         for i, piece in enumerate(self.pieces):
             if piece.adjoint_of and piece.adjoint_of[0] in at:
@@ -82,6 +86,37 @@ class Builder:
     def _path(self, piece: Piece) -> Path:
         """A gradient stands where its forward node stands."""
         return self.frames.path(piece.adjoint_of[0] if piece.adjoint_of else piece.node)
+
+    def _scopes(self) -> list[Path]:
+        """The frames around each piece. What a function takes is not a part of it."""
+        paths = [self._path(p) for p in self.pieces]
+        outside = [path[:-1] if path in self.closed else path for path in paths]
+        halves = [p.is_gradient for p in self.pieces]
+        around = with_leaves(self.inputs, outside, halves)
+        return [path or leaf for path, leaf in zip(paths, around, strict=True)]
+
+    def _called(self) -> dict[Node, Term]:
+        """The results of graphc's functions that are one box: `logsumexp(U)`."""
+        inside: dict[Path, list[int]] = {}
+        for i, path in enumerate(self.scopes):
+            if path in self.closed - self.expand and not self.pieces[i].is_gradient:
+                inside.setdefault(path, []).append(i)
+        leaving = {x.tail for x in self.links if self.scopes[x.tail] != self.scopes[x.head]}
+        leaving |= {i for i, p in enumerate(self.pieces) if p.node in self.subject.outputs}
+        names, found = self.subject.names, {}
+        for members in inside.values():
+            exits = [i for i in members if i in leaving]
+            within = {self.pieces[i].node for i in members}
+            taken = dict.fromkeys(
+                x for i in members for x in self.pieces[i].node.inputs
+                if x not in within and not is_written_inside(x)
+            )  # fmt: skip
+            if len(exits) == 1:
+                v = self.pieces[exits[0]].node
+                told = tuple(reference(x, names) for x in taken)
+                found[v] = Term("call", v.part.name, told)
+                names.setdefault(v, found[v])
+        return found
 
     # Pictures
 
@@ -122,7 +157,8 @@ class Builder:
             [self.scopes[i] if len(place) == len(self.pieces) else () for i in members],
             [self.pieces[i].is_gradient for i in members],
         )  # fmt: skip
-        groups = fold(part, self.most, self.fold_all, self.expand)
+        closed = self.closed if len(place) == len(self.pieces) else frozenset()
+        groups = fold(part, self.most, self.fold_all, self.expand, closed)
         for group in groups:
             _renumber(group, members)
         return groups
@@ -220,12 +256,14 @@ class Builder:
         if group.kind != "piece":
             if group.name in path:
                 path = path[: path.index(group.name)]
+            result = self._result(group)
+            kind = "gradient" if is_gradient else "operation"
             inside = {self.state.get(self.pieces[i].node, "") for i in group.members}
             state = next((s for s in ("first_nan", "nan") if s in inside), "")
             return Box(
-                id, "gradient" if is_gradient else "operation", self._group_lines(group),
+                id, self._kind(result) if result else kind, self._group_lines(group),
                 self._group_facts(group), is_output, is_gradient, state, path, beside, heat,
-                len(group.members),
+                len(group.members), result is not None,
             )  # fmt: skip
         state = "ghost" if first.ghost else self.state.get(first.node, "")
         is_output = is_output or (
@@ -233,6 +271,8 @@ class Builder:
             and self.subject.table is not None
             and not set(first.adjoint_of).isdisjoint(self.subject.table.targets)
         )
+        if path in self.closed and path not in self.expand:
+            path = path[:-1]
         lines = self._lines(first)
         if group.members[0] not in self._with_edges and first.node in self.values:
             lines += (self.values[first.node].short,) * bool(self.values[first.node].short)
@@ -255,14 +295,17 @@ class Builder:
     def _lines(self, piece: Piece) -> tuple[str, ...]:
         v = piece.node
         name, value = self._name(piece), self._value(piece, _LINE)
+        if name is not None and v.op.name == "input" and not piece.is_entry:
+            return (short(name, _LINE),)
+        return self._equation(name, value)
+
+    def _equation(self, name: str | None, value: str) -> tuple[str, ...]:
+        """`name = value`, in two lines if it is long."""
+        value = short(printable(value), _LINE)
         if name is None or name == value:
             return (value,)
-        if v.op.name == "input" and not piece.is_entry:
-            return (short(name, _LINE),)
         line = f"{name} = {value}"
-        if len(line) <= _LINE:
-            return (line,)
-        return (f"{short(name, _LINE)} =", value)
+        return (line,) if len(line) <= _LINE else (f"{short(name, _LINE)} =", value)
 
     def _name(self, piece: Piece) -> str | None:
         """What a box is called: by the user, or as the gradient by this and that."""
@@ -344,10 +387,18 @@ class Builder:
             shown = self._lines(self.pieces[last.members[-1]])
             return (f"{group.count} ×", *shown)
         if group.kind == "scope":
+            result = self._result(group)
+            if result is not None:
+                return self._equation(self._name(result), text(self._calls[result.node]))
             half = "∇ " if self.pieces[group.members[0]].is_gradient else ""
             return (half + short(printable(group.name), _LINE), f"{count:,} nodes")
         last_piece = self.pieces[group.members[-1]]
         return (f"{count:,} nodes, up to", self._name(last_piece) or self._value(last_piece, _NAME))
+
+    def _result(self, group: Group) -> Piece | None:
+        """What a function of graphc's returns, of the box that it is."""
+        results = [p for i in group.members if (p := self.pieces[i]).node in self._calls]
+        return results[0] if group.path in self.closed and len(results) == 1 else None
 
     def _group_facts(self, group: Group) -> tuple[str, ...]:
         members = [self.pieces[i].node for i in group.members]

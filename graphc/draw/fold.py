@@ -22,6 +22,7 @@ class Group:
     kind: str  # piece, scope, repeat, stretch
     members: list[int]
     name: str = ""
+    path: tuple[str, ...] = ()  # of a scope
     count: int = 1  # how often the block is repeated
     block: int = 1  # how many groups one block holds
     children: list[Group] = field(default_factory=list)
@@ -40,14 +41,24 @@ class Pieces:
         return len(self.inputs)
 
 
+Paths = frozenset[tuple[str, ...]]
+
+
 def fold(
-    pieces: Pieces, most: int, fold_all: bool, opened: frozenset[tuple[str, ...]] = frozenset()
+    pieces: Pieces,
+    most: int,
+    fold_all: bool,
+    opened: Paths = frozenset(),
+    closed: Paths = frozenset(),
 ) -> list[Group]:
-    """Groups that cover the pieces, at most `most` of them; scopes that are `opened` stay so."""
+    """Groups that cover the pieces, at most `most` of them.
+
+    Scopes that are `opened` stay so, and so do those that are `closed`, though there be room.
+    """
     singles = [Group("piece", [i]) for i in range(len(pieces))]
-    if len(singles) <= most and not fold_all:
+    if len(singles) <= most and not fold_all and closed.isdisjoint(pieces.scopes):
         return singles
-    groups = _by_scope(pieces, singles, 0 if fold_all else most, opened)
+    groups = _by_scope(pieces, singles, 0 if fold_all else most, opened, closed - opened)
     if len(groups) <= most and not fold_all:
         return groups
     signatures = _signatures(pieces)
@@ -64,7 +75,7 @@ def fold(
 
 
 def _by_scope(
-    pieces: Pieces, singles: list[Group], most: int, asked: frozenset[tuple[str, ...]]
+    pieces: Pieces, singles: list[Group], most: int, asked: Paths, closed: Paths
 ) -> list[Group]:
     """Every scope is a group; then scopes are opened from the outside while there is room."""
     scopes = pieces.scopes
@@ -80,7 +91,7 @@ def _by_scope(
     for path in tree:
         families.setdefault((path[:-1], re.sub(r"\d+", "", path[-1])), []).append(path)
     for paths in sorted(families.values(), key=lambda f: (len(f[0]), sum(len(tree[p]) for p in f))):
-        folded = [p for p in paths if p not in opened]
+        folded = [p for p in paths if p not in opened and p not in closed]
         if not folded or (len(folded[0]) > 1 and folded[0][:-1] not in opened):
             continue
         # A part may show as two boxes, one for each half.
@@ -91,17 +102,18 @@ def _by_scope(
     found: dict[tuple[tuple[str, ...], bool], Group] = {}
     groups = []
     for i, path in enumerate(scopes):
-        closed = next(
-            (path[:k] for k in range(1, len(path) + 1) if path[:k] not in opened), None
-        )
-        if closed is None:
+        shut = next((path[:k] for k in range(1, len(path) + 1) if path[:k] not in opened), None)
+        if shut is None:
             groups.append(singles[i])
             continue
-        key = closed, pieces.halves[i]
+        key = shut, pieces.halves[i]
         if key not in found:
-            found[key] = Group("scope", [], name=closed[-1])
+            found[key] = Group("scope", [], name=shut[-1], path=shut)
             groups.append(found[key])
         found[key].members.append(i)
+    for group in groups:
+        if group.path in closed and len(group.members) == 1:
+            group.kind = "piece"  # what little a function left in this half says itself
     return groups
 
 
@@ -164,7 +176,7 @@ def _repeats(
         stop = start + period * count
         run = groups[start:stop]
         members = [i for g in run for i in g.members]
-        folded.append(Group("repeat", members, run[0].name, count, period, run))
+        folded.append(Group("repeat", members, run[0].name, (), count, period, run))
         at = stop
     return folded + groups[at:]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -88,6 +89,12 @@ class Frames:
     def path(self, v: Node) -> Path:
         """The frames around a node; a leaf stands where it is used."""
         return () if not v.inputs else self._paths[self._one[v.part]]
+
+    @functools.cached_property
+    def ours(self) -> frozenset[Path]:
+        """The frames of graphc's own functions, which are drawn as one operation each."""
+        drawn = (p for p in self._one.values() if p.is_ours and self._is_drawn[p])
+        return frozenset(self._paths[p] for p in drawn)
 
     def called(self, names: Sequence[str]) -> frozenset[Path]:
         """The frames that go by some names, and those around them; `layer` is each call of it."""

@@ -45,6 +45,7 @@ class Box:
     beside: str = ""  # the box of the forward node that this one's gradient is by
     heat: float | None = None  # from 0 to 1
     folded: int = 1  # how many nodes it stands for
+    is_one: bool = False  # it is read as one operation, however many it stands for
     inside: Picture | None = field(default=None, compare=False)
 
     @property

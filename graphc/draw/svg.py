@@ -95,12 +95,13 @@ def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
         classes.append("folded")
     yield f'<g id="{prefix}{box.id}" class="{" ".join(classes)}">'
     yield f"<title>{escape(chr(10).join(box.facts))}</title>"
-    if box.folded > 1:
+    outline = SHAPES[box.kind].outline
+    if box.folded > 1 and not box.is_one:
         for off in (6, 3):  # a stack, on the side where no arrow arrives
-            yield _outline("round", x + off, y - off if box.is_gradient else y + off, w, h)
-    yield _outline(SHAPES[box.kind].outline, x, y, w, h)
+            yield _outline(outline, x + off, y - off if box.is_gradient else y + off, w, h)
+    yield _outline(outline, x, y, w, h)
     if box.is_output:
-        inner = _outline(SHAPES[box.kind].outline, x, y, w - 6, h - 6)
+        inner = _outline(outline, x, y, w - 6, h - 6)
         yield inner.replace('class="shape"', 'class="shape rim"')
     first = y - (len(box.lines) - 1) * LINE_HEIGHT / 2 + FONT_SIZE * 0.35
     for k, line in enumerate(box.lines):
