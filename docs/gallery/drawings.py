@@ -1,4 +1,4 @@
-"""Six graphs, drawn. A test keeps the files beside this one as these functions draw them."""
+"""Some graphs, drawn. A test keeps the files beside this one as these functions draw them."""
 
 import graphc as gc
 
@@ -71,6 +71,22 @@ def repeated():
     return gc.draw(z, wrt=w, title="z = f(f(f(w))), with f = exp, sin, tanh")
 
 
+def layer(x, k):
+    """One of several: each call of it is a frame of the picture."""
+    W, b = gc.input(f"W{k}", (8, 8)), gc.input(f"b{k}", (8,))
+    return gc.tanh(x @ W + b)
+
+
+def layers():
+    """Functions that build a graph are its parts; graphc's own are one operation each."""
+    x, y = gc.input("x", ("n", 8)), gc.input("y", ("n", 8))
+    h = x
+    for k in range(1, 4):
+        h = layer(h, k)
+    loss = gc.mean((gc.softmax(h) - y) ** 2)
+    return gc.draw(loss, title="Three calls of one function")
+
+
 DRAWINGS = {
     "logistic_regression": logistic_regression,
     "two_layers_forward": two_layers_forward,
@@ -79,4 +95,5 @@ DRAWINGS = {
     "relu_layer": relu_layer,
     "linear_regression": linear_regression,
     "f_f_f": repeated,
+    "layers": layers,
 }

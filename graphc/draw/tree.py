@@ -91,14 +91,14 @@ def tree(
     """What a picture shows, as an outline for the terminal; what folds there folds here.
 
     >>> import graphc as gc
-    >>> X, w = gc.input("X", ("n", "d")), gc.input("w", ("d",))
-    >>> gc.tree(gc.sum(gc.tanh(X @ w)))
+    >>> A, v = gc.input("A", ("n", "d")), gc.input("v", ("d",))
+    >>> gc.tree(gc.sum(gc.tanh(A @ v)))
     sum(tanh(…))
-    └── sum(tanh(X @ w))   f64[]
-        └── tanh(X @ w)   f64[n]
-            └── X @ w   f64[n]
-                ├── X   f64[n, d]
-                └── w   f64[d]
+    └── sum(tanh(A @ v))   f64[]
+        └── tanh(A @ v)   f64[n]
+            └── A @ v   f64[n]
+                ├── A   f64[n, d]
+                └── v   f64[d]
     """
     subject = Subject(what)
     names = [expand] if isinstance(expand, str) else expand
