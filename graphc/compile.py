@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from . import forms, passes, shapes
+from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError, MissingInput
 from .ir import Graph, Node, declaration, topo
@@ -183,6 +184,18 @@ class Function:
         given = self._bound(args, kwargs)
         on_floats = self._on_floats and all(type(x) is float for x in given)
         return profiled(self.name, self.graph, self._marked, self, given, on_floats)
+
+    def debug(self, /, *args: Any, **kwargs: Any) -> Diagnosis:
+        """Where the first NaN or inf of a run comes from, and what to do about it.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ("n",))
+        >>> f = gc.compile(gc.sum(1 / x))
+        >>> found = f.debug([2.0, 0.0])
+        >>> found.node.op.name, found.index, found.values[x]
+        ('divide', (1,), array([2., 0.]))
+        """
+        return diagnosed(self.name, self.graph, self._bound(args, kwargs))
 
     @functools.cached_property
     def _marked(self) -> Marked:

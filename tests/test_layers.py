@@ -35,7 +35,8 @@ FLOORS = {
     "expression.py": 5,
     "records.py": 7,
     "explain": 10,  # long ones are folded as pictures are
-    "profile.py": 10,  # what was measured, and what went wrong, is drawn
+    "debug.py": 10,  # what went wrong, and what was measured, is drawn
+    "profile.py": 10,
     "compile.py": 11,  # a compiled function draws and profiles itself
     "sparse.py": 12,
     "optim": 12,

@@ -49,6 +49,7 @@ def elementwise(
     bprop: Callable[[Node, int, Node], Node] | None = None,
     guard: tuple[int, GuardRule] | None = None,
     complex_step: str | None = None,
+    cure: str = "",
     doc: str = "",
 ) -> Op:
     """An op from its sympy expression in x, y, z; or, to import fast, a function that makes it.
@@ -73,6 +74,7 @@ def elementwise(
         family="elementwise",
         guard=guard,
         complex_step=complex_step,
+        cure=cure,
         examples=_examples(arity, between, dtypes),
         doc=doc,
     )
@@ -210,22 +212,29 @@ def _forward_rule(
 
 # -- arithmetic -------------------------------------------------------------------------------
 
+_DIVISION = (
+    "keep the divisor away from 0, by gc.maximum(y, 1e-12) or y + 1e-12, or choose with "
+    "gc.where(y != 0, x / y, 0), whose gradient is finite too"
+)
+
 add = elementwise("add", lambda x, y: x + y, numpy="x0 + x1")
 subtract = elementwise("subtract", lambda x, y: x - y, numpy="x0 - x1")
 multiply = elementwise("multiply", lambda x, y: x * y, numpy="x0 * x1")
 divide = elementwise(
     "divide", lambda x, y: x / y, numpy="x0 / x1",
-    d=lambda y, result: [1 / y, -result / y], between=(0.5, 2.0),
+    d=lambda y, result: [1 / y, -result / y], between=(0.5, 2.0), cure=_DIVISION,
 )  # fmt: skip
 negative = elementwise("negative", lambda x: -x, numpy="-x0", guard=(0, unchanged))
 square = elementwise("square", lambda x: x**2, scalar="x0 * x0", d=lambda x: [2 * x])
 sqrt = elementwise(
-    "sqrt", lambda x: sp.sqrt(x), d=lambda result: [1 / (2 * result)], between=(0.1, 4.0)
-)
+    "sqrt", lambda x: sp.sqrt(x), d=lambda result: [1 / (2 * result)], between=(0.1, 4.0),
+    cure="take the root of gc.maximum(x, 1e-12), since below 0 there is none and at 0 its slope is "
+    "infinite; lengths are gc.norm, gc.hypot and gc.std, whose slope at 0 is 0",
+)  # fmt: skip
 reciprocal = elementwise(
     "reciprocal", lambda x: 1 / x, numpy="1 / x0", into="np.divide(1, x0, out=out)",
     like=np.true_divide,
-    d=lambda result: [-(result**2)], between=(0.5, 2.0),
+    d=lambda result: [-(result**2)], between=(0.5, 2.0), cure=_DIVISION,
 )  # fmt: skip
 
 
@@ -246,7 +255,9 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
 _power = elementwise(
     "power", lambda x, y: x**y, numpy="x0 ** x1", scalar="math.pow(x0, x1)", bprop=_power_bprop,
     between=(0.5, 2.0),
-)
+    cure="take the power of gc.maximum(x, 1e-12): numbers below 0 have no fractional powers, and 0 "
+    "no negative ones, nor finite slopes of powers below 1; large powers are exp(y * log(x))",
+)  # fmt: skip
 
 
 @spelling
@@ -267,12 +278,23 @@ def power(x1: Any, x2: Any) -> Node:
 
 # -- exponentials and their kin ---------------------------------------------------------------
 
-exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result])
-expm1 = elementwise("expm1", lambda x: sp.exp(x) - 1, d=lambda x: [sp.exp(x)])
-log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0))
-log1p = elementwise("log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0))
-log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0))
-log10 = elementwise("log10", lambda x: sp.log(x) / sp.log(10), between=(0.1, 4.0))
+_GROWTH = (
+    "keep its argument below 709 (88 for float32), as by taking off the largest element before, or "
+    "use gc.softmax, gc.logsumexp, gc.sigmoid, gc.softplus or gc.tanh where that is what is meant"
+)
+_LOGARITHM = (
+    "take the log of gc.maximum(x, 1e-12), or use gc.log1p, gc.logsumexp, gc.log_softmax or "
+    "gc.softplus where that is what is meant"
+)
+exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result], cure=_GROWTH)
+expm1 = elementwise("expm1", lambda x: sp.exp(x) - 1, d=lambda x: [sp.exp(x)], cure=_GROWTH)
+log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0), cure=_LOGARITHM)
+log1p = elementwise(
+    "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0),
+    cure="keep its argument above -1, as by gc.maximum(x, -1 + 1e-12)",
+)  # fmt: skip
+log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0), cure=_LOGARITHM)
+log10 = elementwise("log10", lambda x: sp.log(x) / sp.log(10), between=(0.1, 4.0), cure=_LOGARITHM)
 sigmoid = elementwise(
     "sigmoid", lambda x: 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
     into="sigmoid(x0, out=out)", scalar="1 / (1 + math.exp(-x0))",
@@ -291,15 +313,18 @@ logaddexp = elementwise(
 
 # -- circular and hyperbolic ------------------------------------------------------------------
 
+_WITHIN = "keep its argument between -1 and 1, and inside where it is differentiated, by gc.clip"
 sin = elementwise("sin", lambda x: sp.sin(x))
 cos = elementwise("cos", lambda x: sp.cos(x))
 tan = elementwise("tan", lambda x: sp.tan(x), d=lambda result: [1 + result**2], between=(-1.0, 1.0))
 asin = elementwise(
-    "asin", lambda x: sp.asin(x), numpy="np.arcsin(x0)", like=np.arcsin, between=(-0.9, 0.9)
-)
+    "asin", lambda x: sp.asin(x), numpy="np.arcsin(x0)", like=np.arcsin, between=(-0.9, 0.9),
+    cure=_WITHIN,
+)  # fmt: skip
 acos = elementwise(
-    "acos", lambda x: sp.acos(x), numpy="np.arccos(x0)", like=np.arccos, between=(-0.9, 0.9)
-)
+    "acos", lambda x: sp.acos(x), numpy="np.arccos(x0)", like=np.arccos, between=(-0.9, 0.9),
+    cure=_WITHIN,
+)  # fmt: skip
 atan = elementwise("atan", lambda x: sp.atan(x), numpy="np.arctan(x0)", like=np.arctan)
 atan2 = elementwise(
     "atan2", lambda x, y: sp.atan2(x, y), numpy="np.arctan2(x0, x1)", like=np.arctan2,
@@ -311,16 +336,18 @@ atan2 = elementwise(
     between=(0.5, 2.0),
     complex_step="np.arctan(x0 / x1) + np.where(x1.real < 0, np.copysign(np.pi, x0.real), 0)",
 )  # fmt: skip
-sinh = elementwise("sinh", lambda x: sp.sinh(x), d=lambda x: [sp.cosh(x)])
-cosh = elementwise("cosh", lambda x: sp.cosh(x), d=lambda x: [sp.sinh(x)])
+sinh = elementwise("sinh", lambda x: sp.sinh(x), d=lambda x: [sp.cosh(x)], cure=_GROWTH)
+cosh = elementwise("cosh", lambda x: sp.cosh(x), d=lambda x: [sp.sinh(x)], cure=_GROWTH)
 tanh = elementwise("tanh", lambda x: sp.tanh(x), d=lambda result: [1 - result**2])
 asinh = elementwise("asinh", lambda x: sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh)
 acosh = elementwise(
-    "acosh", lambda x: sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh, between=(1.5, 4.0)
-)
+    "acosh", lambda x: sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh, between=(1.5, 4.0),
+    cure="keep its argument at 1 or above by gc.maximum(x, 1), above where it is differentiated",
+)  # fmt: skip
 atanh = elementwise(
-    "atanh", lambda x: sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh, between=(-0.9, 0.9)
-)
+    "atanh", lambda x: sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh, between=(-0.9, 0.9),
+    cure=_WITHIN + ", since it is infinite at both ends",
+)  # fmt: skip
 hypot = elementwise(
     "hypot", lambda x, y: sp.sqrt(x**2 + y**2),
     d=lambda x, y, result: [
