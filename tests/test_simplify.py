@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,6 @@ from graphc.evaluate import interpret
 from graphc.ir import Graph, topo
 from graphc.passes import run
 from graphc.passes.audit import audit
-from graphc.passes.cost import flops
 
 MODES = [True, "strict"]
 x, y = gc.input("x", ("k",)), gc.input("y", ("k",))
@@ -349,58 +347,3 @@ def test_an_empty_interval_is_refused():
     """between=(1, 0) holds nothing."""
     with pytest.raises(ArgumentError, match=r"between=\(low, high\) needs low <= high"):
         gc.input("p", (), between=(1, 0))
-
-
-# -- beside the textbook ----------------------------------------------------------------------
-
-
-def textbook():
-    """The same network with its gradient by hand, as one writes it in NumPy."""
-    size = gc.dim("n")
-    X, labels = gc.input("X", (size, 784)), gc.input("labels", (size,), dtype="int64")
-    W1, b1 = gc.input("W1", (784, 256)), gc.input("b1", (256,))
-    W2, b2 = gc.input("W2", (256, 10)), gc.input("b2", (10,))
-    count, k = gc.size(size, "float64"), labels[:, None]
-    a = X @ W1 + b1
-    hidden = gc.relu(a)
-    scores = hidden @ W2 + b2
-    shifted = scores - gc.max(scores, axis=1, keepdims=True)
-    e = gc.exp(shifted)
-    t = gc.sum(e, axis=1, keepdims=True)
-    logs = shifted - gc.log(t)
-    J = -gc.sum(gc.take_along_axis(logs, k)) / count
-    J = J + 1e-4 * (gc.sum(W1 * W1) + gc.sum(W2 * W2))
-    minus_one = gc.full((size, 1), -1.0)
-    slope = gc.scatter_add_along_axis(e / t, k, minus_one) / count
-    back = gc.where(a > 0, slope @ W2.T, 0.0)
-    return [
-        J, X.T @ back + 2e-4 * W1, gc.sum(back, axis=0),
-        hidden.T @ slope + 2e-4 * W2, gc.sum(slope, axis=0),
-    ]  # fmt: skip
-
-
-def beside_the_textbook():
-    """The table of docs/passes.md."""
-    outputs = network()
-    by_hand = Graph(textbook())
-    written = Graph([outputs["J"], *outputs["g"]])
-    rows = [("by hand", by_hand)]
-    rows += [(f"simplify={mode!r}", run(written, mode)[0]) for mode in (False, "strict", True)]
-    lines = ["| program | nodes | flops |", "|---|---|---|"]
-    lines += [f"| {name} | {len(g)} | `{flops(g)}` |" for name, g in rows]
-    return "\n".join(lines), by_hand, rows[-1][1]
-
-
-def test_the_network_costs_no_more_than_by_hand():
-    """Forward and backward with weight decay: flops at every batch size, nodes within a tenth."""
-    _, by_hand, compiled = beside_the_textbook()
-    for batch in (1, 32, 4096):
-        ours, theirs = (gc.shapes.number(flops(g), {n: batch}) for g in (compiled, by_hand))
-        assert ours <= theirs
-    assert len(compiled) <= 1.1 * len(by_hand)
-
-
-def test_the_table_of_the_document_is_current():
-    """docs/passes.md shows what the passes do today."""
-    document = Path(__file__).parent.parent / "docs" / "passes.md"
-    assert beside_the_textbook()[0] in document.read_text(encoding="utf-8")

@@ -133,11 +133,13 @@ def input(
     *,
     positive: bool = False,
     between: tuple[float, float] | None = None,
+    distribution: bool = False,
 ) -> Node:
     """A value that the compiled function is given: `input("X", (n, 784))`.
 
     What is known of its elements can be declared, for simplifying to use: `positive=True`, or
-    `between=(0, 1)` with both ends included. `compile(..., check_facts=True)` checks it in runs.
+    `between=(0, 1)` with both ends included; `distribution=True` says that along the last axis they
+    are parts of a whole: none negative, the sum 1. `compile(..., check_facts=True)` has it checked.
 
     >>> import graphc as gc
     >>> gc.input("X", ("n", 784))
@@ -154,7 +156,12 @@ def input(
         if not low <= high:
             raise ArgumentError(f"between=(low, high) needs low <= high, and got {between!r}")
         facts["between"] = (low, high)
-    return declare(_input(name=plain, type=tensor(shape, dtype), **facts))
+    if distribution:
+        facts["distribution"] = True
+    kind = tensor(shape, dtype)
+    if distribution and not (kind.is_float and kind.shape):
+        raise ArgumentError(f"distribution=True needs floats along an axis, and {plain} is {kind}")
+    return declare(_input(name=plain, type=kind, **facts))
 
 
 @spelling

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from ..ir import FUNCTIONS as f
 from ..ir import Graph, Node, building_for
 from .rewrite import Rewrite, Rule, adopt, fitted, rule
+from .rules.softmax import log_softmax_in_dot
+from .rules.vocabulary import letters
 
 _COMMUTATIVE = (
     "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
@@ -27,6 +29,8 @@ class There:
         self.uses = Counter(x for v in graph.nodes for x in set(v.inputs))
         self.uses.update(graph.outputs)
         self.consumers = graph.consumers
+        swappable = (v for v in graph.nodes if v.op.name in _COMMUTATIVE)
+        self.pairs = Counter((v.op, frozenset(v.inputs)) for v in swappable)
         self.here: Node = graph.outputs[0]
 
     def __contains__(self, v: Node) -> bool:
@@ -52,7 +56,7 @@ class There:
 def commuted(n: Node, there: There) -> Node | None:
     """y * x = x * y where that is there"""
     x, y = n.inputs
-    if x is y:
+    if there.pairs[n.op, frozenset((x, y))] < 2:
         return None
     twin = n.op(y, x, **n.attrs)
     return twin if there.has_before(twin) else None
@@ -79,18 +83,53 @@ def shaped_later(n: Node, there: There) -> Node | None:
     return f["reshape"](twin, n.shape) if twin in there else None
 
 
-@rule("multiply", over=("divide",))
+@rule("multiply", "einsum", over=("divide",))
 def grouped_alike(n: Node, there: There) -> Node | None:
     """x * (y / z) = (x / z) * y where x / z is there, for a sum: a single element may be tiny"""
-    if not n.type.is_float or not there.is_summed():
+    if not n.type.is_float or len(n.inputs) != 2:
+        return None
+    if n.op.name == "einsum":
+        (a, b), _ = letters(n)
+        if a != b:
+            return None
+    elif not there.is_summed():
         return None
     for x, v in (n.inputs, n.inputs[::-1]):
-        if v.op.name == "divide" and there.is_alone(v):
+        if v.op.name == "divide" and there.is_alone(v) and v.shape == x.shape:
             y, z = v.inputs
             twin = v.op(x, z)
-            if twin in there and twin.shape == n.shape:
-                return n.op(twin, y)
+            if twin in there and twin.shape == y.shape == x.shape:
+                return n.op(twin, y, **n.attrs)
     return None
+
+
+@rule("divide", over=("einsum",))
+def scaled_dot(n: Node, there: There) -> Node | None:
+    """sum(y * v) / m = -sum(((-1 / m) * y) * v) where (-1 / m) * y is there"""
+    dot, m = n.inputs
+    if dot.op.name != "einsum" or n.ndim or m.op.name != "size" or len(dot.inputs) != 2:
+        return None
+    if not there.is_alone(dot):
+        return None
+    minus = f["constant"](-1.0, dtype=n.dtype)
+    for i in (0, 1):
+        y = dot.inputs[i]
+        for twin in (f["multiply"](f["divide"](minus, m), y), f["divide"](y, f["negative"](m))):
+            if twin in there:
+                operands = (twin if k == i else x for k, x in enumerate(dot.inputs))
+                negated: Node = f["negative"](dot.op(*operands, **dot.attrs))
+                return negated
+    return None
+
+
+@rule("einsum", over=("subtract",))
+def cross_entropy_alike(n: Node, there: There) -> Node | None:
+    """sum(y * log_softmax(x)) = sum(y * x) - sum(sum(y) * log(sum(exp(x)))) if sum(y) is there"""
+    found = log_softmax_in_dot(n)
+    if found is None or not there.is_alone(found.logs):
+        return None
+    totals = f["sum"](found.weights, axis=found.axes, keepdims=True)
+    return found.apart(totals) if totals in there else None
 
 
 @rule("exp", over=("negative",))
@@ -104,7 +143,8 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
 
 
 SHARING: tuple[Rule, ...] = (
-    commuted, reduced_alike, shaped_later, grouped_alike, exponential_of_negative,
+    commuted, reduced_alike, shaped_later, grouped_alike, scaled_dot, cross_entropy_alike,
+    exponential_of_negative,
 )  # fmt: skip
 STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
 

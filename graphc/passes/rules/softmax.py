@@ -93,7 +93,9 @@ def gradient_of_softmax(n: Node) -> Node | None:
     for v, e in sides(n):
         match v:
             case Node(op.subtract, (Node(op.divide, (g, t)), Node(op.sum, (product,), attrs))):
-                pass
+                is_flipped = False
+            case Node(op.subtract, (Node(op.sum, (product,), attrs), Node(op.divide, (g, t)))):
+                is_flipped = True
             case _:
                 continue
         if e.op is not op.exp or g.shape != n.shape or t is not op.sum(e, **attrs):
@@ -103,7 +105,8 @@ def gradient_of_softmax(n: Node) -> Node | None:
         divided = f.divide(g, t)
         known = (f.multiply(g, f.divide(p, t)), f.multiply(divided, p), f.multiply(p, divided))
         if product in known:
-            return f.multiply(f.subtract(g, op.sum(f.multiply(g, p), **attrs)), p)
+            total = op.sum(f.multiply(g, p), **attrs)
+            return f.multiply(f.subtract(total, g) if is_flipped else f.subtract(g, total), p)
     return None
 
 
