@@ -125,12 +125,15 @@ class Function:
             self._run = lambda *args: forms.fill(form, forms.leaves(run(*args)))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != len(self._names):
+        if kwargs:
             args = self._bound(args, kwargs)
         try:
             return self._run(*args)
-        except self._misfit as error:
-            raise BindError(str(error)) from None
+        except TypeError as error:
+            if isinstance(error, self._misfit):
+                raise BindError(str(error)) from None
+            self._bound(args, {})  # refuses a wrong number of arguments
+            raise
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, some given by position and some by name."""

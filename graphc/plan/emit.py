@@ -192,7 +192,7 @@ class Writer:
             return False
         if self.marks is not None:
             return False
-        return all(
+        return any(True for _ in self._computed()) and all(
             not v.ndim and (v.op.name == "constant" or v.dtype in (np.float64, np.bool_))
             for v in self.graph.nodes
         ) and all(
@@ -201,17 +201,13 @@ class Writer:
         )
 
     def _scalars(self) -> Iterator[str]:
-        """On Python's floats: many times as fast as NumPy on single numbers."""
+        """On Python's floats, which give floats: many times as fast as NumPy on single numbers."""
         tests = [f"type({self.names[v]}) is float" for v in self.graph.parameters]
         yield f"if {' and '.join(tests)}:"
         lines = []
         for v in self._computed():
             lines += [*self.comment(v), f"{self.name(v)} = {self.texts.scalar(v)}"]
-        kind = {"f": "np.float64", "b": "np.bool_"}
-        written = [
-            self.texts.of(v) if v.op.name == "constant" else f"{kind[v.dtype.kind]}({self.name(v)})"
-            for v in self.graph.outputs
-        ]
+        written = list(map(self.texts.number, self.graph.outputs))
         yield "    try:"
         yield from _indented(_indented([*lines, f"return {forms.write(self.form, written)}"]))
         yield "    except (ArithmeticError, ValueError):"

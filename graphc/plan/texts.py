@@ -42,9 +42,10 @@ class Texts:
     def scalar(self, v: Node) -> str:
         """The value of a node of single numbers, by Python's floats."""
         assert v.op.scalar is not None
-        return self.filled(v.op.scalar, [self._number(x) for x in v.inputs])
+        return self.filled(v.op.scalar, [self.number(x) for x in v.inputs])
 
-    def _number(self, x: Node) -> str:
+    def number(self, x: Node) -> str:
+        """A single number: its name, or its digits."""
         is_constant = x.op.name == "constant"
         return literal(x.attrs["value"].array[()], x.dtype) if is_constant else self.name_of(x)
 

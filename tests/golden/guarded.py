@@ -27,7 +27,7 @@ def guarded(x):
             t6 = t5 * (-2.0)
             t7 = t6 * t3
             result_2 = t7 if t1 else 0.0
-            return (np.float64(root), np.float64(result_1), np.float64(result_2),)
+            return (root, result_1, result_2,)
         except (ArithmeticError, ValueError):
             pass  # where Python refuses, NumPy answers: inf or NaN
     return guarded_numpy(x)
