@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--peers", default="", help="by commas; all that are installed otherwise")
     parser.add_argument("--json", type=Path, help="a file for everything that was measured")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--limit", type=float, default=60, help="seconds for a peer to compile")
+    parser.add_argument("--limit", type=float, default=40, help="seconds for a peer to compile")
     parser.add_argument("--seconds", type=float, default=6, help="for the rounds of one row")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     options = parser.parse_args(arguments)

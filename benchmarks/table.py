@@ -43,7 +43,7 @@ def shown(number: float | None, digits: int = 3) -> str:
         return "-"
     if number >= 10 ** (digits - 1):
         return f"{number:,.0f}"
-    return f"{number:.{digits}g}" if number >= 0.001 else f"{number:.1e}"
+    return f"{number:.{digits}g}" if number >= 0.001 or number == 0 else f"{number:.1e}"
 
 
 def megabytes(count: int | None) -> float | None:
@@ -143,30 +143,31 @@ def mean(ratios: list[float]) -> float:
 
 def losses(all_measured: list[Measured]) -> str:
     """Where others do better: in time, in memory, in compiling, and in what a gradient costs."""
-    lines = []
-    for m in sorted(all_measured, key=lambda m: best(m) or math.inf):
-        ours, name = m.cells[OURS], m.row.name
-        if ours.note:
-            lines.append(f"- {name}: no result of ours, {ours.note}")
-        ratios = rivals(m)
-        if ratios and min(ratios.values()) < 1:
-            ahead = sorted((ratio, peer) for peer, ratio in ratios.items() if ratio < 1)
-            told = ", ".join(f"{peer} takes {shown(ratio, 2)} of our time" for ratio, peer in ahead)
-            lines.append(f"- {name}: {told}")
-        theirs = m.cells[BY_HAND].peak_bytes if BY_HAND in m.cells else None
-        if ours.peak_bytes and theirs and ours.peak_bytes > max(theirs, 2**20):
-            lines.append(
-                f"- {name}: {ours.peak_bytes / theirs:.1f} times the memory of NumPy by hand"
-            )
-        for peer, cell in m.cells.items():
-            seconds, limit = cell.compile_seconds, ours.compile_seconds
-            if PEERS[peer].compiles and peer not in (OURS, LIMIT) and seconds and limit:
-                if seconds < limit:
-                    lines.append(f"- {name}: {peer} compiles in {seconds / limit:.2f} of our time")
-        slow, by_hand = m.slowdown(OURS), m.slowdown(BY_HAND) if BY_HAND in m.cells else None
-        if slow is not None and by_hand is not None and slow > 4 >= by_hand:
-            lines.append(f"- {name}: value and gradient take {slow:.1f} times the value's time")
+    worst_first = sorted(all_measured, key=lambda m: best(m) or math.inf)
+    lines = [f"- {m.row.name}: {'; '.join(told)}" for m in worst_first if (told := behind(m))]
     return "\n".join(lines) or "Nowhere in this run."
+
+
+def behind(m: Measured) -> list[str]:
+    """What others do better on one row."""
+    ours, by_hand = m.cells[OURS], m.cells.get(BY_HAND, Cell())
+    if ours.note:
+        return ["no result of ours, see below"]
+    ratios = sorted((ratio, peer) for peer, ratio in rivals(m).items() if ratio < 1)
+    told = [f"{peer} takes {shown(ratio, 2)} of our time" for ratio, peer in ratios]
+    if ours.peak_bytes and by_hand.peak_bytes and ours.peak_bytes > 1.05 * by_hand.peak_bytes:
+        told.append(f"{ours.peak_bytes / by_hand.peak_bytes:.1f} times the memory of {BY_HAND}")
+    for peer, cell in m.cells.items():
+        seconds, limit = cell.compile_seconds, ours.compile_seconds
+        if PEERS[peer].compiles and peer not in (OURS, LIMIT) and seconds and limit:
+            if seconds < limit:
+                told.append(f"{peer} compiles in {shown(seconds / limit, 2)} of our time")
+    if BY_HAND in m.cells and (slow := m.slowdown(OURS)) and (theirs := m.slowdown(BY_HAND)):
+        if slow > 4 >= theirs:
+            told.append(
+                f"the gradient takes {slow:.1f} times the value's time, by hand {theirs:.1f}"
+            )
+    return told
 
 
 def notes(all_measured: list[Measured]) -> str:

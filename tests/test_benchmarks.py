@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.measure import TOLERANCE, Cell, Measured, difference, measure
 from benchmarks.peers import BY_HAND, LIMIT, OURS, PEERS
 from benchmarks.peers.numpy import build, with_compositions
-from benchmarks.table import best, document
+from benchmarks.table import behind, best, document
 from benchmarks.worker import Bench, Failed
 from benchmarks.workload import Case, Row
 from benchmarks.workloads import FIRST, ROWS, WORKLOADS
@@ -105,7 +105,21 @@ def test_ratios_are_taken_round_by_round():
     cells = {OURS: Cell(times=[1.0, 9.0, 2.0]), BY_HAND: Cell(times=[2.0, 18.0, 4.0])}
     m = Measured(tiny, cells | {"jax": Cell(times=[1.0, 1.0, 9.0]), LIMIT: Cell(times=[0.1] * 3)})
     assert (2.0, 1.0, 0.05) == (m.ratio(BY_HAND), m.ratio("jax"), m.ratio(LIMIT))
-    assert 1.0 == best(m)
+    assert 1.0 == best(m) and [] == behind(m)
+
+
+def test_the_page_tells_where_others_do_better():
+    """In time, memory, compiling and the gradient's price: whoever reads it need not search."""
+    ours = Cell(2.0, [2.0] * 3, [0.1] * 3, peak_bytes=3000)
+    by_hand = Cell(None, [1.0] * 3, [0.5] * 3, peak_bytes=1000)
+    m = Measured(tiny, {OURS: ours, BY_HAND: by_hand, "jax": Cell(1.0, [3.0] * 3)})
+    assert [
+        "NumPy takes 0.5 of our time",
+        "3.0 times the memory of NumPy",
+        "jax compiles in 0.5 of our time",
+        "the gradient takes 20.0 times the value's time, by hand 2.0",
+    ] == behind(m)
+    assert [] == behind(Measured(tiny, {OURS: by_hand, BY_HAND: ours}))
 
 
 def test_results_are_compared_to_their_largest_element():
