@@ -1,6 +1,7 @@
 """graphc: a static compiler for symbolic computation graphs."""
 
 from . import optim
+from . import records as records  # a docstring of an op is read off its record
 from .autodiff import (
     GradTable,
     backprop,

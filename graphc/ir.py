@@ -71,7 +71,12 @@ def example(
     dtypes: tuple[str, ...] = (),
     **attrs: Any,
 ) -> Example:
-    """`example([2, 3], ["n"], axis=0)`: two inputs, float64 unless `dtypes` says otherwise."""
+    """Inputs to try an op on: a shape each, float64 unless `dtypes` says otherwise; attributes.
+
+    >>> import graphc as gc
+    >>> gc.example([2, 3], ["n"], axis=0).shapes
+    ((2, 3), ('n',))
+    """
     filled = dtypes + ("float64",) * (len(shapes) - len(dtypes))
     return Example(tuple(tuple(s) for s in shapes), attrs, between, filled)
 
@@ -96,7 +101,19 @@ GuardRule = Callable[["Node", "Node", bool], "Node | None"]
 
 @dataclass(frozen=True, eq=False)
 class Op:
-    """What one operation means: the only place where graphc knows anything about it."""
+    """What one operation means: the only place where graphc knows anything about it.
+
+    Called on tensors it makes a node.
+
+    >>> import graphc as gc
+    >>> gc.OPS["tanh"] is gc.tanh, gc.tanh.family, gc.tanh.meaning.expr
+    (True, 'elementwise', tanh(x))
+    >>> y = gc.tanh(gc.input("x", ()))
+    >>> y.op.text(y), y.op.flops(y)
+    ('np.tanh(x0)', 1)
+    >>> y.op.text_into(y, "b1")
+    'np.tanh(x0, out=b1)'
+    """
 
     name: str
     infer: Callable[..., TensorType]
@@ -140,7 +157,6 @@ class Op:
             raise NameClash(f"there is an op named {self.name} already")
         OPS[self.name] = self
         FUNCTIONS[self.name] = self
-        object.__setattr__(self, "__doc__", self.doc)
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Node:
         """The node of this op on these inputs: the one that exists, or a new one."""
@@ -175,6 +191,19 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+class _Described:
+    """The `__doc__` of the class is its own; an op's is read off its record when asked for."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+    def __get__(self, op: Op | None, owner: type) -> str | None:
+        return self.text if op is None else op.doc or FUNCTIONS["description"](op)
+
+
+setattr(Op, "__doc__", _Described(Op.__doc__))  # noqa: B010
 
 
 def spelling(function: Callable[P, R]) -> Callable[P, R]:
@@ -266,18 +295,52 @@ _INSTEAD = {
 }
 
 
-def _method(name: str) -> Callable[..., Any]:
+def _method(name: str, arguments: str, becomes: str) -> Callable[..., Any]:
     """The method of Node that does what the array method of that name does."""
 
     def method(self: Node, *args: Any, **kwargs: Any) -> Any:
         return FUNCTIONS["array_method"](self, name, args, kwargs)
 
     method.__name__ = name
+    method.__doc__ = f"""What the method `{name}` of a NumPy array does, as nodes.
+
+    >>> import graphc as gc
+    >>> X = gc.input("X", (2, 3))
+    >>> X.{name}({arguments}).type
+    {becomes}
+    """
+    return method
+
+
+def _no_method(name: str, arguments: str) -> Callable[..., Any]:
+    """A method that arrays have and tensors cannot have: its error tells what to do instead."""
+    method = _method(name, arguments, "")
+    method.__doc__ = f"""Refused, for only an array can do this: the error tells what to write.
+
+    >>> import graphc as gc
+    >>> gc.input("X", (2, 3)).{name}({arguments})
+    Traceback (most recent call last):
+        ...
+    graphc.errors...
+    """
     return method
 
 
 class Node:
-    """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity."""
+    """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity.
+
+    >>> import graphc as gc
+    >>> X, w = gc.input("X", ("n", 3)), gc.input("w", (3,))
+    >>> z = X @ w
+    >>> z.shape, z.dtype, z.ndim, z.size
+    ((n,), dtype('float64'), 1, n)
+    >>> z.op, z.inputs, z.name, z.label
+    (Op(einsum), (<X: f64[n, 3] = input>, <w: f64[3] = input>), None, 'z')
+    >>> X.T.shape, X.mT.shape, z.scope
+    ((3, n), (3, n), ())
+    >>> X @ w is z
+    True
+    """
 
     __slots__ = (
         "op", "inputs", "attrs", "type", "where", "part", "origin", "adjoint_of", "differentiated",
@@ -358,18 +421,22 @@ class Node:
 
     @property
     def shape(self) -> Shape:
+        """Its sizes: ints, symbols, or expressions in symbols."""
         return self.type.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The type of its elements."""
         return self.type.dtype
 
     @property
     def ndim(self) -> int:
+        """How many axes it has."""
         return len(self.type.shape)
 
     @property
     def size(self) -> Dim:
+        """How many elements it has: a number, or a formula in the sizes."""
         return self.type.size
 
     @property
@@ -516,10 +583,12 @@ class Node:
 
     @property
     def T(self) -> Node:
+        """All axes in reverse order."""
         return FUNCTIONS["transpose"](self)  # type: ignore[no-any-return]
 
     @property
     def mT(self) -> Node:
+        """The last two axes exchanged."""
         return FUNCTIONS["matrix_transpose"](self)  # type: ignore[no-any-return]
 
     # NumPy's protocols and methods: floors above say what each name builds
@@ -533,17 +602,37 @@ class Node:
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return FUNCTIONS["array_namespace"]()
 
-    sum, prod, mean, std, var = map(_method, ("sum", "prod", "mean", "std", "var"))
-    max, min, all, any = map(_method, ("max", "min", "all", "any"))
-    cumsum, cumprod, dot, trace = map(_method, ("cumsum", "cumprod", "dot", "trace"))
-    reshape, ravel, flatten, transpose = map(
-        _method, ("reshape", "ravel", "flatten", "transpose")
-    )
-    squeeze, swapaxes, diagonal = map(_method, ("squeeze", "swapaxes", "diagonal"))
-    astype, clip, round, take, repeat = map(_method, ("astype", "clip", "round", "take", "repeat"))
-    copy, conj, item, tolist, fill, put = map(
-        _method, ("copy", "conj", "item", "tolist", "fill", "put")
-    )
+    sum = _method("sum", "axis=0", "f64[3]")
+    prod = _method("prod", "axis=0", "f64[3]")
+    mean = _method("mean", "axis=0", "f64[3]")
+    std = _method("std", "axis=0", "f64[3]")
+    var = _method("var", "axis=0", "f64[3]")
+    max = _method("max", "axis=0", "f64[3]")
+    min = _method("min", "axis=0", "f64[3]")
+    all = _method("all", "axis=0", "bool[3]")
+    any = _method("any", "axis=0", "bool[3]")
+    cumsum = _method("cumsum", "axis=1", "f64[2, 3]")
+    cumprod = _method("cumprod", "axis=1", "f64[2, 3]")
+    dot = _method("dot", "X.T", "f64[2, 2]")
+    trace = _method("trace", "", "f64[]")
+    diagonal = _method("diagonal", "", "f64[2]")
+    reshape = _method("reshape", "3, 2", "f64[3, 2]")
+    ravel = _method("ravel", "", "f64[6]")
+    flatten = _method("flatten", "", "f64[6]")
+    transpose = _method("transpose", "", "f64[3, 2]")
+    swapaxes = _method("swapaxes", "0, 1", "f64[3, 2]")
+    squeeze = _method("squeeze", "", "f64[2, 3]")
+    astype = _method("astype", "'float32'", "f32[2, 3]")
+    clip = _method("clip", "0, 1", "f64[2, 3]")
+    round = _method("round", "", "f64[2, 3]")
+    take = _method("take", "[0, 2], axis=1", "f64[2, 2]")
+    repeat = _method("repeat", "2, axis=0", "f64[4, 3]")
+    copy = _method("copy", "", "f64[2, 3]")
+    conj = _method("conj", "", "f64[2, 3]")
+    item = _no_method("item", "")
+    tolist = _no_method("tolist", "")
+    fill = _no_method("fill", "0")
+    put = _no_method("put", "0, 1")
 
 
 def _applied(v: Node, names: Sequence[str]) -> str:
@@ -708,6 +797,27 @@ class Graph:
 
     The book's words: `operation(v)` made v; its parents are `inputs(v)`, its children
     `consumers(v)`.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> s = gc.sin(x)
+    >>> graph = gc.Graph([x * s])
+    >>> graph
+    graph(x)
+      x : f64[] = input
+      s : f64[] = sin(x)
+      multiply : f64[] = multiply(x, s)
+      return multiply
+    >>> graph.operation(s), graph.inputs(s), [c.op for c in graph.consumers(s)]
+    (Op(sin), (<x: f64[] = input>,), [Op(multiply)])
+    >>> graph.ancestors(s) == {x, s}, graph.descendants(s) == {s, *graph.outputs}
+    (True, True)
+    >>> graph.names[s], graph.tags[graph.outputs[0]], graph.count()["sin"]
+    ('s', 'multiply', 1)
+    >>> print(graph.listing([graph.line(s)]))
+    graph(x)
+      s : f64[] = sin(x)
+      return multiply
     """
 
     def __init__(self, outputs: Iterable[Node], parameters: Iterable[Node] | None = None) -> None:
@@ -770,7 +880,13 @@ class Graph:
         return reached
 
     def substitute(self, replacements: Mapping[Node, Node]) -> Graph:
-        """This graph with some nodes replaced by others of the same type."""
+        """This graph with some nodes replaced by others of the same type.
+
+        >>> import graphc as gc
+        >>> x, y = gc.input("x", ()), gc.input("y", ())
+        >>> gc.Graph([gc.sin(x)]).substitute({x: y * y}).outputs[0]
+        <sin: f64[] = sin(multiply)>
+        """
         for old, new in replacements.items():
             listed((old, new), "what is replaced and its substitute")
             if old.type != new.type:
@@ -782,7 +898,15 @@ class Graph:
         rule: Callable[[Node], Node] = lambda node: node,
         replacements: Mapping[Node, Node] | None = None,
     ) -> Graph:
-        """This graph with a rule applied to every node, inputs first."""
+        """This graph with a rule applied to every node, inputs first.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> def to_cosines(v):
+        ...     return gc.cos(*v.inputs) if v.op is gc.sin else v
+        >>> gc.Graph([gc.sin(x)]).rewritten(to_cosines).outputs[0]
+        <cos: f64[] = cos(x)>
+        """
         new = rebuild(self.nodes, rule, replacements)
         if all(old is node for old, node in new.items()):
             return self
@@ -817,14 +941,24 @@ class Graph:
         return v.where.assigned_name
 
     def typecheck(self) -> None:
-        """Infer every type again: a graph that a pass has left is as sound as one just built."""
+        """Infer every type again: a graph that a pass has left is as sound as one just built.
+
+        >>> import graphc as gc
+        >>> gc.Graph([gc.exp(gc.input("x", ()))]).typecheck()
+        """
         for v in self.nodes:
             inferred = v.op.infer(*[x.type for x in v.inputs], **v.attrs)
             if inferred != v.type:
                 raise InvalidGraph(f"{v.label} is said to be {v.type}, and is {inferred}")
 
     def to_networkx(self) -> networkx.MultiDiGraph:
-        """A view for graph algorithms: an edge from each input, keyed by its position."""
+        """A view for graph algorithms: an edge from each input, keyed by its position.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> gc.Graph([x * x]).to_networkx().number_of_edges()
+        2
+        """
         import networkx
 
         graph = networkx.MultiDiGraph()

@@ -14,7 +14,7 @@ from .errors import GraphcError
 from .evaluate import evaluate
 from .ir import FUNCTIONS, Example, Node, Op, cuts_path
 from .meaning import expression
-from .ops import leaves
+from .ops import elementwise, leaves
 from .ops.leaves import constant, input
 
 FAMILIES = {
@@ -123,6 +123,58 @@ def applied(op: Op, example: Example) -> Node:
 def program_text(op: Op) -> str:
     """The text that a program holds for the first example."""
     return op.text(applied(op, op.examples[0])) if op.examples else ""
+
+
+def description(op: Op) -> str:
+    """The docstring of an op: its formula, its derivatives, and all that at a point.
+
+    The numbers are those of the formula, to six digits: what the example computes must agree.
+
+    >>> import graphc as gc
+    >>> lines = description(gc.square).splitlines()
+    >>> lines[0]
+    'square(x): x**2, element by element. Derivative: 2*x.'
+    >>> print(lines[-1])
+    [0.25, 1.0]
+    """
+    if op.meaning is None:
+        return f"{signature(op)}: one of graphc's operations ({op.family or 'of no family'})."
+    slopes = derivatives(op)
+    told = "No gradient passes." if slopes == [] else ""
+    if slopes:
+        told = f"Derivative{'s' * (len(slopes) > 1)}: {'; '.join(slopes)}."
+    head = f"{signature(op)}: {formula(op)}, element by element. {told}".rstrip()
+    return "\n".join([head, "", *_shown_at_a_point(op, bool(slopes))])
+
+
+def _shown_at_a_point(op: Op, has_slopes: bool) -> Iterator[str]:
+    names = variables(op)
+    takes_truth = op.examples[0].dtypes[0] == "bool"
+    low, high = op.examples[0].between
+    inside = [p if low < p < high else round(low + (high - low) * p, 2) for p in (0.5, 0.75, 0.25)]
+    points = [True, False, True] if takes_truth else inside
+    at = dict(zip(names, points, strict=False))
+    declared = ", ".join(f'gc.input("{x}", (){", bool" * takes_truth})' for x in names)
+    yield ">>> import graphc as gc"
+    yield f">>> {', '.join(names)} = {declared}"
+    is_ours = getattr(elementwise, op.name, None) is op
+    spelled = f"gc.{op.name}" if is_ours else f'gc.OPS["{op.name}"]'
+    yield f">>> f = {spelled}({', '.join(names)})"
+    values = ", ".join(f"{x}: {value}" for x, value in at.items())
+    meaning = _meaning(op)
+    symbols = sp.symbols(names, real=True)
+    wanted = [meaning, *(sp.diff(meaning, x) for x in symbols if has_slopes)]
+    found = [e.subs(dict(zip(symbols, points, strict=False))) for e in wanted]
+    if found[0] in (sp.true, sp.false):
+        yield f">>> bool(gc.evaluate(f, {{{values}}}))"
+        yield str(bool(found[0]))
+        return
+    asked = ", ".join(["f", *(f"gc.grad(f, {x})" for x in names if has_slopes)])
+    yield f">>> [round(float(v), 6) for v in gc.evaluate([{asked}], {{{values}}})]"
+    yield str([round(float(e.evalf(50)), 6) for e in found])
+
+
+FUNCTIONS["description"] = description
 
 
 class Kink(NamedTuple):
