@@ -23,7 +23,7 @@ k = gc.input("k", (2,), dtype="int64")
 ARGUMENTS = {
     "affine": (np.arange(8.0).reshape(4, 2), np.ones((2, 3)), np.arange(4.0).reshape(4, 1)),
     "logistic": (np.eye(4, 2) + 0.5, np.array([1.0, -1.0, 1.0, -1.0]), np.array([0.5, -0.25])),
-    "guarded": (4.0,),
+    "guarded": (np.float64(4.0),),
     "views": (np.arange(8.0).reshape(4, 2),),
 }
 
