@@ -15,7 +15,7 @@ from .autodiff import (
     vectorize,
     vjp,
 )
-from .check import Report, check
+from .check import OpReport, Report, check, check_op
 from .compile import Function, compile
 from .draw import Drawing, draw, tree
 from .errors import (
@@ -26,6 +26,7 @@ from .errors import (
     GraphcError,
     IndexingError,
     InvalidGraph,
+    LawBroken,
     MissingInput,
     NameClash,
     NotConcrete,
@@ -189,6 +190,7 @@ __all__ = [
     "broadcast_to",
     "ceil",
     "check",
+    "check_op",
     "clip",
     "compile",
     "concat",
@@ -250,6 +252,7 @@ __all__ = [
     "jit",
     "jvp",
     "latex",
+    "LawBroken",
     "less",
     "less_equal",
     "log",
@@ -284,6 +287,7 @@ __all__ = [
     "ones",
     "ones_like",
     "Op",
+    "OpReport",
     "OPS",
     "optim",
     "outer",

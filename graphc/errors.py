@@ -204,3 +204,7 @@ class InvalidGraph(GraphcError, ValueError):
 
 class WrongGradient(GraphcError, AssertionError):
     """A gradient that differs from the derivative by more than rounding explains."""
+
+
+class LawBroken(GraphcError, AssertionError):
+    """An op that does not keep a law that all ops must keep."""

@@ -2,6 +2,9 @@
 
 from .compare import check
 from .numeric import central, complex_step, continued
+from .op import OpReport, check_op
 from .report import Report, Row
 
-__all__ = ["Report", "Row", "central", "check", "complex_step", "continued"]
+__all__ = [
+    "OpReport", "Report", "Row", "central", "check", "check_op", "complex_step", "continued",
+]

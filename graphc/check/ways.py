@@ -334,8 +334,8 @@ class Ways:
         forwards = [abs((high - self.base) / h - claimed) / size for h, high, _ in sides]
         centrals = [abs((high - low) / (2 * h) - claimed) / size for h, high, low in sides]
         curves = [
-            Curve("forward", tuple(steps), tuple(forwards)),
-            Curve("central", tuple(steps), tuple(centrals)),
+            Curve("forward differences", tuple(steps), tuple(forwards)),
+            Curve("central differences", tuple(steps), tuple(centrals)),
         ]
         if self._onward is not None:
             moved = [np.imag(self._onward(self.start + 1j * h * t)) / h for h in steps]
