@@ -28,17 +28,17 @@ def chain(layers):
 
 
 def seconds(layers):
-    """Build, differentiate, compile, and call once; as timeit does, without Python's collector,
+    """Of the processor: build, differentiate, compile, and call once; as timeit does, without Python's collector,
     whose work depends on all that lives in the process.
     """
     collector.collect()
     collector.disable()
     try:
-        start = time.perf_counter()
+        start = time.process_time()
         loss, inputs = chain(layers)
         f = gc.compile([loss, *gc.grad(loss, inputs)])
         f(np.full(8, 0.5), np.full(8, 0.9), np.full(8, 0.01))
-        return time.perf_counter() - start
+        return time.process_time() - start
     finally:
         collector.enable()
 
