@@ -6,6 +6,7 @@ every document.
 """
 
 import doctest
+import multiprocessing.process  # noqa: F401  before an example does: it would stay as __mp_main__
 import os
 import re
 import runpy

@@ -1,6 +1,8 @@
 """Regions: forms that sympy finds are cheaper or stabler, audited, remembered, and told of."""
 
+import gc as collector
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -218,6 +220,19 @@ def test_the_memo_is_bounded(monkeypatch):
     for k in range(6):
         simplified(exp(x) / (exp(x) + (k + 0.1)))
     assert 3 == len(module._memo)
+
+
+def test_the_memo_keeps_no_graph_alive():
+    """What is remembered is written on placeholders, which belong to nobody."""
+
+    def use(scale):
+        q = gc.input("of no other test", ("k",))
+        f = gc.compile(gc.sinh(q * scale) / gc.cosh(q * scale) + exp(q) / exp(q * scale))
+        return weakref.ref(f.log.steps[0].graph.outputs[0])
+
+    references = [use(k + 0.1) for k in range(3)]
+    collector.collect()
+    assert [None] * 3 == [reference() for reference in references]
 
 
 def test_a_budget_that_is_spent_is_stated_in_the_report():

@@ -6,7 +6,6 @@ one is remembered for the process. sympy sees bounded formulas, under a lock, wi
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from collections import Counter
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from ..errors import GraphcError
-from ..ir import OPS, Graph, Node, building_for, topo, with_inputs
+from ..ir import OPS, Attrs, Graph, Node, Op, building_for, topo, with_inputs
 from ..meaning import recipe
 from ..shapes import tensor
 from .audit import audit
@@ -49,12 +48,19 @@ _NO_NUMBERS = (sp.zoo, sp.nan, sp.oo, sp.I)
 _sympy = threading.Lock()
 
 
-class Found(NamedTuple):
-    """What was found for a region: a graph on placeholders (None: nothing better), the equation,
-    and the forms that were refused.
+class Steps(NamedTuple):
+    """A form without nodes, which would keep users' graphs alive: its ops in order, the positions
+    of their inputs (the values of the region come first), and that of the result.
     """
 
-    after: Node | None = None
+    ops: tuple[tuple[Op, tuple[int, ...], Attrs], ...]
+    result: int
+
+
+class Found(NamedTuple):
+    """What was found for a region (no steps: nothing better), its equation, what was refused."""
+
+    steps: Steps | None = None
     equation: str = ""
     refused: tuple[str, ...] = ()
 
@@ -83,21 +89,19 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     new: dict[Node, Node] = {}
     uses: Counter[Node] = Counter()
     roots, uses_before = _roots(graph), _uses(graph)
-    with building_for(graph.outputs[0]) as belonging_to:
-        for v in graph.nodes:
-            inputs = tuple([new[x] for x in v.inputs])
-            node = v if inputs == v.inputs else with_inputs(v, inputs)
-            if v in roots:
-                belonging_to(node)
-                fit, found = _searched(node, uses, budget)
-                refusals += [Refusal(text, node) for text in found.refused]
-                is_late |= found is _LATE
-                if fit is not None:
-                    adopt(fit, node)
-                    rewrites.append(Rewrite("region", found.equation, node, fit))
-                    node = fit
-            new[v] = node
-            uses[node] += uses_before[v]
+    for v in graph.nodes:
+        inputs = tuple([new[x] for x in v.inputs])
+        node = v if inputs == v.inputs else with_inputs(v, inputs)
+        if v in roots:
+            fit, found = _searched(node, uses, budget)
+            refusals += [Refusal(text, node) for text in found.refused]
+            is_late |= found is _LATE
+            if fit is not None:
+                adopt(fit, node)
+                rewrites.append(Rewrite("region", found.equation, node, fit))
+                node = fit
+        new[v] = node
+        uses[node] += uses_before[v]
     if rewrites:
         graph = Graph([new[v] for v in graph.outputs], graph.parameters)
     notes = [f"simplify stopped: its budget of {budget.seconds:g} s was spent"] if is_late else []
@@ -185,10 +189,10 @@ def _searched(
                 if len(_memo) >= _MEMO_SIZE:
                     del _memo[next(iter(_memo))]
                 _memo[key] = found
-    if found.after is None:
+    if found.steps is None:
         return None, found
-    places = _placeholders(_kinds(cut), root.dtype.name)
-    fit = fitted(_transplant(found.after, dict(zip(places, values, strict=True))), root)
+    with building_for(root):
+        fit = fitted(_built(found.steps, values), root)
     return (None if fit is root else fit), found
 
 
@@ -252,7 +256,6 @@ def _kinds(cut: Region) -> tuple[bool, ...]:
     return tuple(x.shape == cut.root.shape for x in cut.values)
 
 
-@functools.lru_cache(maxsize=1024)
 def _placeholders(kinds: tuple[bool, ...], dtype: str) -> tuple[Node, ...]:
     """Inputs that stand for the values of a region."""
     full, scalar = tensor(("k",), dtype), tensor((), dtype)
@@ -262,12 +265,20 @@ def _placeholders(kinds: tuple[bool, ...], dtype: str) -> tuple[Node, ...]:
     )
 
 
-def _transplant(v: Node, places: dict[Node, Node]) -> Node:
-    """A graph on placeholders, built on others."""
-    new = dict(places)
-    for u in topo([v], beyond=places):
-        new[u] = u.op(*(new[x] for x in u.inputs), **u.attrs) if u.inputs else u
-    return new[v]
+def _steps(v: Node, places: tuple[Node, ...]) -> Steps:
+    """A graph on placeholders, written down."""
+    inner = topo([v], beyond=places)
+    at = {u: k for k, u in enumerate((*places, *inner))}
+    ops = tuple((u.op, tuple(at[x] for x in u.inputs), dict(u.attrs)) for u in inner)
+    return Steps(ops, at[v])
+
+
+def _built(steps: Steps, values: Iterable[Node]) -> Node:
+    """The nodes of some steps on given values."""
+    found = list(values)
+    for op, positions, attrs in steps.ops:
+        found.append(op(*(found[k] for k in positions), **attrs))
+    return found[steps.result]
 
 
 # -- the search -------------------------------------------------------------------------------
@@ -297,7 +308,7 @@ def _search(
     for form, candidate in forms(formula):
         if time.thread_time() > deadline:
             return _LATE
-        built = _built(candidate, letters, places)
+        built = _node(candidate, letters, places)
         if built is None or built is before or built.dtype != before.dtype:
             continue
         cost = _price(built, free)
@@ -311,10 +322,11 @@ def _search(
         elif (not is_stabler, cost) < rank:
             best, rank = built, (not is_stabler, cost)
             equation = f"{text}; cost {price:.3g} -> {cost:.3g}; {verdict})"
-    return Found(best, equation, tuple(refused))
+    steps = None if best is None else _steps(best, places)
+    return Found(steps, equation, tuple(refused))
 
 
-def _built(formula: Any, letters: tuple[Any, ...], places: tuple[Node, ...]) -> Node | None:
+def _node(formula: Any, letters: tuple[Any, ...], places: tuple[Node, ...]) -> Node | None:
     """The nodes of a formula as the rules leave them; None where no op of ours says it."""
     try:
         node = recipe(written(formula), letters).build(places, places[0].dtype)
