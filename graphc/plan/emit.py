@@ -16,9 +16,8 @@ import numpy as np
 from .. import forms, shapes
 from ..errors import Where
 from ..ir import Graph, Node
-from ..ops.leaves import literal
-from ..passes.facts import ANYTHING, declared
 from . import runtime, texts
+from .bindings import bindings
 from .names import Identifiers
 from .plan import Plan, Step, base
 from .texts import HELPERS, Texts
@@ -99,7 +98,8 @@ class Writer:
             functions += [f"def {called}({parameters}):", *_indented([*told, *self._scalars()])]
             called, told = self.identifiers.take(f"{called}_numpy"), []
             functions += [f"    return {called}({parameters})", "", ""]
-        body = [*told, *self._bindings(), *self._faces()]
+        head = bindings(self.graph, self.readings, self.texts, self.check_facts)
+        body = [*told, *head, *self._faces()]
         functions += [
             '@np.errstate(all="ignore")', f"def {called}({parameters}):", *_indented(body)
         ]  # fmt: skip
@@ -133,56 +133,6 @@ class Writer:
         if text.startswith("from_bytes("):
             self.texts.use("from_bytes")
         self.constants.append(f"{self.names[v]} = {text}")
-
-    # Inputs and sizes
-
-    def _bindings(self) -> Iterable[str]:
-        """Arguments to arrays, then sizes from their shapes, then the sizes checked."""
-        parameters, use = self.graph.parameters, self.texts.use
-        for v in parameters:
-            x = self.names[v]
-            yield f"{x} = {use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
-            if self.check_facts and (fact := declared(v)) != ANYTHING and v.dtype != bool:
-                low, high = (literal(bound, v.dtype) for bound in fact)
-                said = "positive" if v.attrs.get("positive") else f"between {low} and {high}"
-                said = "a distribution" if v.attrs.get("distribution") else said
-                yield f"{use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
-                if v.attrs.get("distribution"):
-                    yield f"{use('check_total')}({v.name!r}, {x})"
-        for r in self.readings:
-            v = parameters[r.input]
-            size = f"{self.names[v]}.shape[{r.axis}]"
-            if not r.is_bare:
-                rest, text = self.size(r.rest), shapes.show(v.shape[r.axis])
-                size = (
-                    f"{use('solve_size')}({v.name!r}, {r.axis}, {size}, "
-                    f"{r.factor}, {rest}, {text!r})"
-                )
-            yield f"{self.texts.dim_names[r.symbol.name]} = {size}"
-        read = {(r.input, r.axis) for r in self.readings if r.is_bare}
-        sources = shapes.sources(self.readings, [str(v.name) for v in parameters])
-        for i, v in enumerate(parameters):
-            if all((i, k) in read for k in range(v.ndim)):
-                continue
-            wanted = self.size(v.shape)
-            shown = tuple(map(shapes.show, v.shape))
-            reasons = tuple(
-                "" if (i, k) in read else shapes.reason(d, sources) for k, d in enumerate(v.shape)
-            )
-            shape = f"{self.names[v]}.shape"
-            yield f"if {shape} != {wanted}:"
-            yield (
-                f"    raise {use('wrong_shape')}"
-                f"({v.name!r}, {shape}, {wanted}, {shown!r}, {reasons!r})"
-            )
-        for d in shapes.doubtful(v.shape for v in self.graph.nodes):
-            size = self.size(d)
-            reason = shapes.reason(d, sources)
-            yield f"if {size} < 0:"
-            yield f"    raise {use('no_size')}({shapes.show(d)!r}, {size}, {reason!r})"
-
-    def size(self, value: shapes.Dim | shapes.Shape) -> str:
-        return self.texts.dims(shapes.source(value))
 
     # Numbers
 
@@ -227,7 +177,7 @@ class Writer:
         elif all(isinstance(d, int) for d in large):
             yield from self._plain()
         else:
-            sizes = [self.size(d) for d in large if not isinstance(d, int)]
+            sizes = [self.texts.size(d) for d in large if not isinstance(d, int)]
             largest = f"max({', '.join(sizes)})" if len(sizes) > 1 else sizes[0]
             yield f"if {largest} <= {SMALL}:"
             yield from _indented(self._plain())
@@ -300,7 +250,7 @@ class Writer:
         yield self.texts.filled(v.op.text_into(v, self.name(v)) or "", operands)
 
     def _new(self, v: Node) -> str:
-        return f"np.empty({self.size(v.shape)}, np.{v.dtype.name})"
+        return f"np.empty({self.texts.size(v.shape)}, np.{v.dtype.name})"
 
     def new_results(self, step: Step) -> Iterator[str]:
         """The arrays for the caller that a region writes into."""
@@ -322,13 +272,13 @@ class Writer:
         yield f"{', '.join(names)}{',' if len(names) == 1 else ''} = {self.work}"
         lines = [f"def {self.workspace}({sizes[2:]}):", '    """Memory for intermediate values."""']
         for k, size in enumerate(self.plan.slots):
-            lines.append(f"    memory_{k} = np.empty({self.size(size)}, np.uint8)")
+            lines.append(f"    memory_{k} = np.empty({self.texts.size(size)}, np.uint8)")
         lines.append("    return (")
         for v, slot in work.items():
             piece = f"memory_{slot}"
             if self.plan.slots[slot] != v.type.nbytes:
-                piece += f"[:{self.size(v.type.nbytes)}]"
-            shape = f".reshape({self.size(v.shape)})" if v.ndim > 1 else ""
+                piece += f"[:{self.texts.size(v.type.nbytes)}]"
+            shape = f".reshape({self.texts.size(v.shape)})" if v.ndim > 1 else ""
             lines.append(f"        {piece}.view(np.{v.dtype.name}){shape},  # {self.name(v)}")
         self.pieces += ["\n".join([*lines, "    )"])]
         self.constants.append(f"{self.spare} = {{}}")

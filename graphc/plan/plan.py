@@ -48,6 +48,8 @@ class Plan:
     0     2 operations: exp, sum  f64[]    number  0           2*n    ...
     workspace: 0 in 0 slots, kept between calls
     peak: 0 at step 0
+    >>> gc.compile(gc.sum(gc.exp(x))).plan.sizes
+    [n]
     """
 
     def __init__(self, graph: Graph) -> None:

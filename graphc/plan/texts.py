@@ -7,9 +7,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from .. import shapes
 from ..errors import ShapeError
 from ..ir import Node
 from ..ops.leaves import literal
+from ..shapes import Dim, Shape
 from . import runtime
 
 HELPERS = {
@@ -73,9 +75,9 @@ class Texts:
             return literal(x.attrs["value"].array[()], x.dtype)
         return x.op.text(x)
 
-    def dims(self, text: str) -> str:
-        """A text of sizes, as `shapes.source` writes them."""
-        return _OPERAND.sub(lambda m: self._dim(m[2]), text)
+    def size(self, value: Dim | Shape) -> str:
+        """A dim or a shape."""
+        return _OPERAND.sub(lambda m: self._dim(m[2]), shapes.source(value))
 
     def _dim(self, name: str) -> str:
         if name not in self.dim_names:

@@ -43,7 +43,7 @@ class Tiles:
         yield from writer.new_results(step)
         arguments = [
             function.name,
-            writer.size(region.rows),
+            writer.texts.size(region.rows),
             function.row_bytes,
             function.row_work,
             str(writer.threads),
@@ -89,10 +89,10 @@ class _Function:
         body = list(self._body())
         self.source = "\n".join(self._lines(body))
         widths = [*map(_kind, (*by_row, *region.results)), *self.kinds]
-        self.row_bytes = writer.size(
+        self.row_bytes = writer.texts.size(
             shapes.as_dim(sum(shapes.size(s) * t.itemsize for s, t in widths))
         )
-        self.row_work = writer.size(shapes.as_dim(sum(map(_row_work, self.nodes))))
+        self.row_work = writer.texts.size(shapes.as_dim(sum(map(_row_work, self.nodes))))
 
     def _needed(self) -> list[Node]:
         """The nodes that a result or a fold is computed from."""
