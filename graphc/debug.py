@@ -1,15 +1,12 @@
 """Debug: where the first NaN or inf of a run comes from, and what to do about it.
 
-Every value is computed by the reference interpreter; then the way is followed back from a result
-that is not finite, element by element: an operand is to blame if the element becomes finite, or
-another, once finite numbers stand in the operand. So a branch that `where` does not take is not
-blamed, nor an overflow that a later division makes 0.
+Every value is computed by the reference interpreter; nothing is compiled.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +14,7 @@ from .draw import Drawing, draw
 from .errors import MissingInput, printable
 from .evaluate import bind, interpret
 from .ir import Graph, Node, topo
-
-Array = Any
-Index = tuple[int, ...]
+from .origins import Array, Index, Trace, aligned, first, not_finite
 
 _OF_INFINITIES = (
     "keep infinite numbers out of it: inf - inf, 0 * inf, inf / inf and the like have no value "
@@ -46,7 +41,7 @@ class Diagnosis:
     """
 
     def __init__(
-        self, name: str, graph: Graph, values: Mapping[Node, Array], trace: _Trace
+        self, name: str, graph: Graph, values: Mapping[Node, Array], trace: Trace
     ) -> None:
         self.name, self.graph = name, graph
         self.values = dict(values)
@@ -60,7 +55,7 @@ class Diagnosis:
         self._trace = trace
         self._way: list[Node] = []
         if not self.ok:
-            self.node = trace.first()
+            self.node = trace.earliest()
             self.index = trace.index[self.node]
             self._way = trace.way(self.node)
 
@@ -82,9 +77,9 @@ class Diagnosis:
     def _about_inputs(self) -> Iterator[str]:
         """What is wrong from the start is said first."""
         for v in self.graph.parameters:
-            bad = _not_finite(self.values[v])
+            bad = not_finite(self.values[v])
             if v is not self.node and bad.any():
-                yield f"the input {self._called(v)} is {self._seen(v, _first(bad))}"
+                yield f"the input {self._called(v)} is {self._seen(v, first(bad))}"
 
     def _finding(self) -> Iterator[str]:
         v, index = self.node, self.index
@@ -98,7 +93,7 @@ class Diagnosis:
         yield f"{of}{self._told(v)}{role} {is_}: the first number that is not finite{result}"
         if v.where is not None:
             yield from (f"    {line}" for line in v.where.underlined())
-        yield from self._lines([v, *v.inputs], lambda x: index if x is v else _aligned(v, index, x))
+        yield from self._lines([v, *v.inputs], lambda x: index if x is v else aligned(v, index, x))
         yield from self._twin(v, index)
         yield f"    likely cure: {self._cure(v, index)}"
         yield from self._onward()
@@ -133,7 +128,7 @@ class Diagnosis:
         yield f"    it was built for {self._told(u)}:"
 
         def at(x: Node) -> Index | None:
-            return _aligned(v, index, x) if u.op.family == "elementwise" else None
+            return aligned(v, index, x) if u.op.family == "elementwise" else None
 
         yield from self._lines([u, *u.inputs], at)
 
@@ -142,7 +137,7 @@ class Diagnosis:
         if not v.inputs:
             return _GIVEN
         operands = (self.values[x] for x in v.inputs)
-        if np.isnan(value) and any(_not_finite(x).any() for x in operands):
+        if np.isnan(value) and any(not_finite(x).any() for x in operands):
             return _OF_INFINITIES
         if v.origin is not None and v.origin.op.cure:
             return v.origin.op.cure
@@ -160,7 +155,7 @@ class Diagnosis:
             if v.op.name == "where":
                 index = self._trace.index[v]
                 chooser = v.inputs[0]
-                holds = bool(np.asarray(self.values[chooser])[_aligned(v, index, chooser) or ()])
+                holds = bool(np.asarray(self.values[chooser])[aligned(v, index, chooser) or ()])
                 place = f" ({v.where.place})" if v.where else ""
                 yield (
                     f"    gc.where takes it{place}: its condition is {holds} at {list(index)}, "
@@ -173,12 +168,12 @@ class Diagnosis:
         yield f"{self.name}: every result is finite"
         arising = [
             v for v in self.graph.nodes
-            if v.inputs and _not_finite(self.values[v]).any()
-            and not any(_not_finite(self.values[x]).any() for x in v.inputs)
+            if v.inputs and not_finite(self.values[v]).any()
+            and not any(not_finite(self.values[x]).any() for x in v.inputs)
         ]  # fmt: skip
         for v in arising[:3]:
             place = f" ({v.where.place})" if v.where else ""
-            seen = self._seen(v, _first(_not_finite(self.values[v])))
+            seen = self._seen(v, first(not_finite(self.values[v])))
             yield f"    on the way, {self._told(v)}{place} gives {seen}, which reaches none of them"
         if len(arising) > 3:
             yield f"    and {len(arising) - 3} more like these"
@@ -190,7 +185,7 @@ def diagnosed(name: str, graph: Graph, args: Sequence[Any]) -> Diagnosis:
     values, sizes = bind([*graph.parameters, *graph.nodes], given)
     with np.errstate(all="ignore"):
         interpret(graph.nodes, values, sizes)
-        trace = _Trace(graph, values, sizes)
+        trace = Trace(graph, values, sizes)
         found = Diagnosis(name, graph, values, trace)
         _add_twin(found, values, sizes)
     return found
@@ -210,152 +205,6 @@ def _add_twin(found: Diagnosis, values: dict[Node, Array], sizes: Mapping[str, i
     found.values.update({v: extended[v] for v in (twin, *twin.inputs)})
 
 
-class _Cause(NamedTuple):
-    """An element of an operand that makes an element of the result what it is."""
-
-    node: Node
-    at: Index
-
-
-class _Trace:
-    """The ways from results that are not finite back to where that begins."""
-
-    def __init__(
-        self, graph: Graph, values: Mapping[Node, Array], sizes: Mapping[str, int]
-    ) -> None:
-        self.values, self.sizes = values, sizes
-        self._place = {v: k for k, v in enumerate(graph.nodes)}
-        self.bad = {v for v in graph.nodes if v.type.is_float and _not_finite(values[v]).any()}
-        self.starts = [v for v in dict.fromkeys(graph.outputs) if v in self.bad]
-        self.index: dict[Node, Index] = {}
-        self.next: dict[Node, Node] = {}
-        """For each node that was come to, the one it is an operand of, on the way to a result."""
-        self.origins: list[Node] = []
-        self._follow()
-
-    def _follow(self) -> None:
-        for start in self.starts:
-            if start in self.index:
-                continue
-            self.index[start] = _first(_not_finite(self.values[start]))
-            stack = [start]
-            while stack:
-                v = stack.pop()
-                causes = self._causes(v, self.index[v])
-                if not causes:
-                    self.origins.append(v)
-                for x, index in causes:
-                    if x not in self.index:
-                        self.index[x], self.next[x] = index, v
-                        stack.append(x)
-
-    def first(self) -> Node:
-        """An input if one is to blame, else the earliest operation, else a constant's first NaN."""
-
-        def rank(v: Node) -> tuple[int, int]:
-            kind = 0 if v.op.name == "input" else 1 if v.inputs else 2
-            return kind, self._place[v]
-
-        found = min(self.origins, key=rank)
-        if found.inputs or found.op.name == "input" or np.isnan(self._at(found)):
-            return found
-        # An infinite constant is meant; what is not is that it becomes NaN.
-        return next((v for v in self.way(found) if np.isnan(self._at(v))), found)
-
-    def way(self, v: Node) -> list[Node]:
-        """From a node to the result that it spoils."""
-        found = [v]
-        while found[-1] in self.next:
-            found.append(self.next[found[-1]])
-        return found
-
-    def _at(self, v: Node) -> Any:
-        return np.asarray(self.values[v])[self.index[v]]
-
-    def _causes(self, v: Node, index: Index) -> list[_Cause]:
-        """The operands' elements that make v's element bad; none where v itself does."""
-        suspects = [x for x in dict.fromkeys(v.inputs) if x in self.bad]
-        if not suspects:
-            return []
-        trial = _Trial(v, index, self.values, self.sizes)
-        clean = trial.with_dirt({})
-        found = []
-        for x in suspects:
-            dirty = trial.with_dirt({x: None})
-            if not np.isfinite(dirty) and not np.array_equal(clean, dirty, equal_nan=True):
-                found.append(_Cause(x, trial.index_in(x)))
-        if not found and np.isfinite(clean):  # they do it together, as in minimum(inf, inf)
-            found = [_Cause(x, trial.first_in(x)) for x in suspects]
-        return found
-
-
-class _Trial:
-    """An element of a node, computed again with finite numbers in place of bad ones."""
-
-    def __init__(
-        self, v: Node, index: Index, values: Mapping[Node, Array], sizes: Mapping[str, int]
-    ) -> None:
-        self.v, self.index, self.sizes = v, index, sizes
-        self.aligned: dict[Node, Index] = {}
-        inputs = dict.fromkeys(v.inputs)
-        if v.op.family == "elementwise":  # one element of each operand is enough
-            self.aligned = {x: _aligned(v, index, x) or () for x in inputs}
-            self.given = {x: np.asarray(values[x])[self.aligned[x]] for x in inputs}
-            self.index = ()
-        else:
-            self.given = {x: values[x] for x in inputs}
-        # A number that the operation takes: it lies where those of its examples do.
-        low, high = v.op.examples[0].between if v.op.examples else (0.0, 1.0)
-        self.fill = low + 0.7 * (high - low)
-
-    def with_dirt(self, kept: Mapping[Node, Array | None]) -> Any:
-        """The element where some operands keep their bad elements, all or those at flat places."""
-        values = dict(self.given)
-        for x, value in self.given.items():
-            bad = _not_finite(value)
-            if x in kept:
-                bad.flat[slice(None) if kept[x] is None else kept[x]] = False
-            if bad.any():
-                values[x] = np.where(bad, np.asarray(self.fill, x.dtype), value)[()]
-        interpret([self.v], values, self.sizes)
-        return np.asarray(values[self.v])[self.index]
-
-    def first_in(self, x: Node) -> Index:
-        return self.aligned[x] if self.aligned else _first(_not_finite(self.given[x]))
-
-    def index_in(self, x: Node) -> Index:
-        """Which bad element of an operand is enough to spoil the result: found by halving."""
-        if self.aligned:
-            return self.aligned[x]
-        places = np.flatnonzero(_not_finite(self.given[x]))
-        while len(places) > 1:
-            halves = np.array_split(places, 2)
-            spoils = (h for h in halves if not np.isfinite(self.with_dirt({x: h})))
-            half = next(spoils, None)
-            if half is None:
-                break
-            places = half
-        return tuple(int(i) for i in np.unravel_index(places[0], np.shape(self.given[x])))
-
-
-def _not_finite(value: Array) -> Array:
-    array = np.asarray(value)
-    return ~np.isfinite(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
-
-
-def _first(bad: Array) -> Index:
-    """Where the first true element stands."""
-    return tuple(int(i) for i in np.unravel_index(int(np.argmax(bad)), bad.shape))
-
-
-def _aligned(v: Node, index: Index, x: Node) -> Index | None:
-    """The element of an operand that goes with one of the result; None if that is not one."""
-    if v.op.family != "elementwise" or x.ndim > len(index):
-        return None
-    last = index[len(index) - x.ndim :]
-    return tuple(0 if d == 1 else i for d, i in zip(x.shape, last, strict=True))
-
-
 def _summary(value: Array, index: Index | None) -> str:
     """An element of an array, and what is to be seen of all of it."""
     array = np.asarray(value)
@@ -368,7 +217,7 @@ def _summary(value: Array, index: Index | None) -> str:
         bad = [f"{count:,} {what}" for what, count in counts.items() if count]
         if bad:
             told.append(f"{' and '.join(bad)} among {array.size:,} elements")
-    numbers = array[~_not_finite(array)]
+    numbers = array[~not_finite(array)]
     if numbers.size and array.dtype.kind != "b":
         low, high = _number(numbers.min()), _number(numbers.max())
         told.append(f"numbers from {low} to {high}" if low != high else f"numbers {low}")

@@ -35,6 +35,7 @@ FLOORS = {
     "expression.py": 5,
     "records.py": 7,
     "explain": 10,  # long ones are folded as pictures are
+    "origins.py": 7,
     "debug.py": 10,  # what went wrong, and what was measured, is drawn
     "profile.py": 10,
     "compile.py": 11,  # a compiled function draws and profiles itself
