@@ -96,7 +96,27 @@ _programs = itertools.count(1)
 
 
 class Function:
-    """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`)."""
+    """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`).
+
+    >>> import tempfile, pathlib, graphc as gc
+    >>> x, y = gc.input("x", ("n",)), gc.input("y", ("n",))
+    >>> f = gc.compile(gc.sum(x * x), name="squares", inputs=[x, y])
+    >>> f([1.0, 2.0], [0.0, 0.0]), f(y=[0.0], x=[3.0])
+    (np.float64(5.0), np.float64(9.0))
+    >>> f.unused, "def squares(x, y):" in f.source
+    ((<y: f64[n] = input>,), True)
+    >>> f.report
+    squares(x: f64[n], y: f64[n])
+    pass        nodes  flops  peak bytes
+    as written      3  2*n    8*n + 8
+    ...
+    >>> print(f.plan)
+    step  operation  result  place ...
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "squares.py"
+    >>> f.save(path)
+    >>> path.read_text() == f.source
+    True
+    """
 
     def __init__(
         self,

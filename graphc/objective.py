@@ -33,6 +33,8 @@ class Objective:
     >>> found = minimize(s.fun, s.x0, jac=s.jac, hess=s.hess, method="Newton-CG")
     >>> {name: round(float(value), 3) for name, value in s.params(found.x).items()}
     {'x': 1.0, 'y': 1.0}
+    >>> s.hess(s.x0) @ [1.0, 0.0] == s.hessp(s.x0, [1.0, 0.0])
+    array([ True,  True])
     """
 
     def __init__(

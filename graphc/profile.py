@@ -71,6 +71,8 @@ class Profile:
     ['exp', 'sum']
     >>> sum(timing.seconds for timing in profile.steps) < 2 * profile.seconds
     True
+    >>> len(profile.heat)
+    2
     """
 
     def __init__(

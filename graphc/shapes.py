@@ -427,31 +427,47 @@ def as_dtype(value: DTypeLike) -> np.dtype[Any]:
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """A shape and an element type."""
+    """A shape and an element type.
+
+    >>> import graphc as gc
+    >>> t = gc.input("X", ("n", 3)).type
+    >>> t, t.shape, t.dtype
+    (f64[n, 3], (n, 3), dtype('float64'))
+    >>> t.ndim, t.size, t.nbytes, t.is_float
+    (2, 3*n, 24*n, True)
+    >>> t.with_shape((3,)), t.with_dtype("int64")
+    (f64[3], i64[n, 3])
+    """
 
     shape: Shape
     dtype: np.dtype[Any]
 
     @property
     def ndim(self) -> int:
+        """How many axes."""
         return len(self.shape)
 
     @property
     def size(self) -> Dim:
+        """How many elements, as a formula."""
         return size(self.shape)
 
     @property
     def nbytes(self) -> Dim:
+        """How many bytes, as a formula."""
         return as_dim(self.size * self.dtype.itemsize)
 
     @property
     def is_float(self) -> bool:
+        """Whether the elements are floats."""
         return self.dtype.kind == "f"
 
     def with_shape(self, shape: Iterable[Dim]) -> TensorType:
+        """The same elements in another shape."""
         return TensorType(tuple(shape), self.dtype)
 
     def with_dtype(self, dtype: DTypeLike) -> TensorType:
+        """The same shape of other elements."""
         return TensorType(self.shape, as_dtype(dtype))
 
     def __repr__(self) -> str:

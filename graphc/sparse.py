@@ -27,8 +27,17 @@ Sizes = dict[Dim, int]
 
 
 class Sparsity:
-    """Which elements of a Jacobian may differ from 0: as formulas, and as a matrix for given
-    sizes."""
+    """Which elements of a Jacobian may differ from 0: as formulas, and as a matrix for given sizes.
+
+    >>> import graphc as gc
+    >>> v = gc.input("v", ("n",))
+    >>> pattern = gc.sparsity(v[1:] * v[:-1], v)
+    >>> pattern.elements, pattern.structure.kind
+    (2*n - 2, ...)
+    >>> pattern.matrix(n=3).toarray()
+    array([[...True,  True, False],
+           [False,  True,  True]]...)
+    """
 
     def __init__(self, v: Node, wrt: Node) -> None:
         check_differentiable(v, [wrt])
@@ -319,8 +328,16 @@ class _Plan(NamedTuple):
 
 
 class SparseFunction:
-    """A derivative as a scipy.sparse matrix. Called like a compiled function, with all its
-    inputs."""
+    """A derivative as a scipy.sparse matrix. Called like a compiled function, with all its inputs.
+
+    >>> import numpy as np, graphc as gc
+    >>> v = gc.input("v", ("n",))
+    >>> derivative = gc.sparse_jacobian(v**2, v)
+    >>> derivative(np.arange(3.0)).toarray().tolist()
+    [[0.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]]
+    >>> derivative.colours(np.arange(3.0)), derivative.program("forward").name
+    (1, 'compressed')
+    """
 
     def __init__(self, v: Node, wrt: Node, mode: str, is_symmetric: bool) -> None:
         check_differentiable(v, [wrt])

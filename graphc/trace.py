@@ -155,8 +155,15 @@ def _results(function: Plain, outputs: Any) -> Any:
 
 
 class Jit:
-    """A plain function with a compiled program for each kind of arguments that it was called
-    with."""
+    """A plain function with a compiled program for each kind of arguments that it was called with.
+
+    >>> import numpy as np, graphc as gc
+    >>> f = gc.jit(lambda x: np.sum(x**2))
+    >>> f(np.array([1.0, 2.0])), f(np.array([3.0]))
+    (np.float64(5.0), np.float64(9.0))
+    >>> f.compiled(np.ones(2)).report.function.graph.parameters[0].type
+    f64[2]
+    """
 
     def __init__(
         self, function: Plain, dims: Mapping[str, Any] | None = None, maxsize: int = 64

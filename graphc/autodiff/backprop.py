@@ -37,7 +37,19 @@ class Step(NamedTuple):
 
 
 class GradTable(Mapping[Node, Node]):
-    """The book's grad_table: node -> gradient of z by it. `steps` tells how each came about."""
+    """The book's grad_table: node -> gradient of z by it. `steps` tells how each came about.
+
+    >>> import graphc as gc
+    >>> x, y = gc.input("x", ()), gc.input("y", ())
+    >>> s = gc.sin(x)
+    >>> table = gc.backprop(s * y, [x])
+    >>> table[s], y in table, table.get(y, "none")
+    (<y: f64[] = input>, False, 'none')
+    >>> [step.node.label for step in table.steps]
+    ['multiply', 's', 'x']
+    >>> table.left_out([y])
+    {<y: f64[] = input>: 'not a descendant of x'}
+    """
 
     def __init__(
         self, z: Node, targets: tuple[Node, ...], pruned: tuple[Node, ...], steps: list[Step]
@@ -57,6 +69,7 @@ class GradTable(Mapping[Node, Node]):
         return node in self._table
 
     def get(self, node: Node, default: Any = None) -> Any:
+        """The gradient by a node, or the default where the table holds none."""
         return self._table.get(node, default)
 
     def __iter__(self) -> Iterator[Node]:

@@ -32,7 +32,13 @@ class Trial(NamedTuple):
 
 @dataclass(frozen=True)
 class OpReport:
-    """What `gc.check_op` found: `ok`, `rows`, and a table that tells which law is broken where."""
+    """What `gc.check_op` found: `ok`, `rows`, and a table that tells which law is broken where.
+
+    >>> import graphc as gc
+    >>> report = gc.check_op(gc.relu)
+    >>> report.ok, report.rows[0].holds, report.table.splitlines()[0]
+    (True, True, 'holds   a record with a gradient has examples')
+    """
 
     op: Op
     rows: tuple[Trial, ...]

@@ -47,6 +47,9 @@ class Report:
     >>> report = gc.check(gc.sin(x), x, at={x: 1.0})
     >>> report.ok, report.rows[0].verdict, report.rows[0].method
     (True, 'right', 'complex step')
+    >>> print(report.table)
+    parameter  verdict  reverse    forward    exact      numeric    by ...
+    x : f64[]  right    0.5403023  0.5403023  0.5403023  0.5403023  complex ...
     """
 
     title: str

@@ -25,7 +25,17 @@ _SHARP = 192
 
 
 class Drawing:
-    """A picture: `.svg`, `.dot`, `.html`, `.png`, `.pdf`; it shows itself in notebooks."""
+    """A picture: `.svg`, `.dot`, `.html`, `.png`, `.pdf`; it shows itself in notebooks.
+
+    >>> import tempfile, pathlib, graphc as gc
+    >>> x = gc.input("x", ())
+    >>> drawing = gc.draw(gc.exp(x), title="growth")
+    >>> drawing.svg[:4], drawing.dot[:7], drawing.html[:15], drawing.pdf[:4], drawing.png[1:4]
+    ('<svg', 'digraph', '<!DOCTYPE html>', b'%PDF', b'PNG')
+    >>> len(drawing.picture.boxes), drawing.layout.width > 0
+    (2, True)
+    >>> drawing.save(pathlib.Path(tempfile.mkdtemp()) / "growth.svg")
+    """
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
@@ -108,7 +118,13 @@ class PlanDrawing(Drawing):
 
 
 class _Draw:
-    """Pictures of graphs: `draw(...)` of one, `draw.diff(before, after)` of two in one."""
+    """Pictures of graphs: `draw(...)` of one, `draw.diff(before, after)` of two in one.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> gc.draw(x * gc.sin(x), wrt=x).svg[:4]
+    '<svg'
+    """
 
     def __call__(
         self,

@@ -36,7 +36,20 @@ class Steps(Sequence[Step]):
 
 
 class Explanation:
-    """Where a gradient comes from; `explain` makes it. Printing it tells the story."""
+    """Where a gradient comes from; `explain` makes it. Printing it tells the story.
+
+    >>> import graphc as gc
+    >>> x, y = gc.input("x", ()), gc.input("y", ())
+    >>> told = gc.explain(gc.sin(x) * y, x, at={x: 0.0, y: 2.0})
+    >>> print(told.text.splitlines()[-1].strip())
+    ∇x = y * cos(x)
+    >>> told.markdown[:8], told.latex[:15]
+    ('### The ', '\\\\begin{aligned}')
+    >>> told.steps, len(list(told.written())), told.remarks(told.steps[-1])
+    (<3 steps>, 3, ())
+    >>> told.missing, told.cuts
+    ({}, ())
+    """
 
     def __init__(self, derivation: Derivation, limit: int | None) -> None:
         self.table = derivation.table

@@ -56,6 +56,15 @@ def elementwise(
 
     `numpy` is its text (by default the ufunc of the same name), `like` the ufunc whose dtypes it
     has, `d` its derivatives where sympy's are not the ones to use; they may mention `result`.
+
+    >>> import numpy as np, sympy as sp, graphc as gc
+    >>> bell = gc.elementwise(
+    ...     "bell", lambda x: sp.exp(-(x**2)), numpy="np.exp(-np.square(x0))", like=np.exp,
+    ...     d=lambda x, result: [-2 * x * result],
+    ... )
+    >>> x = gc.input("x", ())
+    >>> gc.evaluate([bell(x), gc.grad(bell(x), x)], {x: 0.0})
+    [np.float64(1.0), np.float64(-0.0)]
     """
     formula = Formula(meaning)
     arity = len(formula.variables)
@@ -449,7 +458,8 @@ logical_xor = _connective("logical_xor", lambda p, q: p ^ q, scalar="x0 != x1")
 logical_not = _connective("logical_not", lambda p: ~p, arity=1, scalar="not x0")
 
 
-def _test(name: str) -> Op:
+def _test(name: str, says: str, of: str) -> Op:
+    """A question about each element: no formula answers it."""
     return Op(
         name,
         infer=lambda t: t.with_dtype(bool),
@@ -458,10 +468,19 @@ def _test(name: str) -> Op:
         bprop=cuts_path,
         family="elementwise",
         examples=_examples(1, (-2.0, 2.0), ()),
+        doc=f"""Whether x is {says}, element by element. No gradient passes.
+
+        >>> import numpy as np, graphc as gc
+        >>> x = gc.constant([1.0, np.inf, -np.inf, np.nan])
+        >>> gc.evaluate(gc.{name}(x)).tolist()
+        {of}
+        """,
     )
 
 
-isfinite, isinf, isnan = _test("isfinite"), _test("isinf"), _test("isnan")
+isfinite = _test("isfinite", "neither infinite nor NaN", "[True, False, False, False]")
+isinf = _test("isinf", "infinite, of either sign", "[False, True, True, False]")
+isnan = _test("isnan", "NaN, not a number", "[False, False, False, True]")
 
 # -- choosing, converting, stopping -----------------------------------------------------------
 

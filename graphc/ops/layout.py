@@ -231,7 +231,13 @@ diagonal_matrix: Op = Op(
     flops=no_flops,
     family="layout",
     examples=(example([3]), example([2, 3]), example(["n", "d"])),
-    doc="x along the diagonal of the last two axes, zeros elsewhere: the adjoint of diagonal.",
+    doc="""x along the diagonal of the last two axes, zeros elsewhere: the adjoint of diagonal.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.diagonal_matrix(gc.constant([1.0, 2.0])))
+    array([[1., 0.],
+           [0., 2.]])
+    """,
 )
 
 

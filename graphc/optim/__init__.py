@@ -1,4 +1,13 @@
-"""Training: optimizers as nodes of the program, schedules, batches, fit."""
+"""Training: optimizers as nodes of the program, schedules, batches, fit.
+
+>>> import numpy as np, graphc as gc
+>>> w, X = gc.input("w", ("d",)), gc.input("X", ("n", "d"))
+>>> loss = gc.mean((X @ w - 1) ** 2)
+>>> batches = gc.optim.Batches({X: np.eye(2)}, size=1)
+>>> adam = gc.optim.adam(gc.optim.cosine(0.1, steps=100))
+>>> gc.fit(loss, {w: np.zeros(2)}, batches, adam, epochs=50).params["w"].round(1)
+array([1., 1.])
+"""
 
 from .batches import Batches
 from .fit import fit

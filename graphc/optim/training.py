@@ -27,6 +27,8 @@ class Training:
     ({'w': array([2.625, 2.625])}, 3, 'all epochs done')
     >>> training.history
     {'loss': (18.0, 4.5, 1.125)}
+    >>> training.best_epoch, training.watched[-1], training.best["w"]
+    (3, 1.125, array([2.625, 2.625]))
     """
 
     params: Mapping[str, Array]
@@ -93,7 +95,14 @@ class Training:
     def load(
         cls, path: str | os.PathLike[str], run: Mapping[str, str] | None = None
     ) -> Training:
-        """A training that was saved; where `run` is given, it must have been made in that way."""
+        """A training that was saved; where `run` is given, it must have been made in that way.
+
+        >>> import tempfile, pathlib, numpy as np, graphc as gc
+        >>> path = pathlib.Path(tempfile.mkdtemp()) / "run.npz"
+        >>> gc.optim.Training({"w": np.ones(2)}, {}, epoch=3).save(path)
+        >>> gc.optim.Training.load(path).epoch
+        3
+        """
         parts: dict[str, Any] = {"params": {}, "state": {}, "best_params": {}}
         try:
             with np.load(path, allow_pickle=False) as file:

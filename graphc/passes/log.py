@@ -28,9 +28,18 @@ class Log:
     >>> x = gc.input("x", ("n",))
     >>> f = gc.compile(gc.sum(x**2), simplify=True)
     >>> [step.name for step in f.log.steps]
-    ['as written', 'prune', 'fold', 'rules']
+    ['as written', 'prune', 'fold', 'rules', 'simplify']
     >>> [rewrite.name for rewrite in f.log.steps[3].rewrites]
     ['power_that_numpy_knows', 'sum_of_products']
+    >>> print(f.log.table)
+    pass        nodes  flops  peak bytes
+    as written ...
+    >>> print(f.log.story)
+    rules:
+        ...
+    >>> f.log.add("mine", f.graph)
+    >>> f.log.steps[-1].name
+    'mine'
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -44,6 +53,7 @@ class Log:
         notes: Iterable[str] = (),
         refusals: Iterable[Refusal] = (),
     ) -> None:
+        """One more pass: the graph that it left, and what it has to say."""
         self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(notes), tuple(refusals)))
 
     @property

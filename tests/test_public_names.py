@@ -1,0 +1,87 @@
+"""Every public name tells what it is for and shows it, in an example that runs.
+
+The examples of functions, classes and their methods are run where they stand (pytest's
+`--doctest-modules`). Those of operations are made from their records: they are run here.
+"""
+
+import doctest
+import functools
+import inspect
+import re
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.debug import Diagnosis
+from graphc.objective import Objective
+from graphc.passes import Log
+from graphc.plan.plan import Plan
+from graphc.profile import Profile
+from graphc.sparse import SparseFunction, Sparsity
+
+PUBLIC = {
+    **{f"gc.{name}": getattr(gc, name) for name in gc.__all__},
+    **{f"gc.optim.{name}": getattr(gc.optim, name) for name in gc.optim.__all__},
+}
+HANDED_OUT = (Diagnosis, Log, Objective, Plan, Profile, SparseFunction, Sparsity)
+CLASSES = [c for c in PUBLIC.values() if inspect.isclass(c)] + list(HANDED_OUT)
+
+# Names of values, which have no docstring: gc.Op tells about the one, gc.optim about the other.
+VALUES = {"gc.OPS", "gc.optim.Schedule"}
+
+EXAMPLE_LINE = re.compile(r"^\s*(?:>>>|\.\.\.) (.*)$", re.MULTILINE)
+
+
+def shown_in(text):
+    """The code of the examples in a docstring."""
+    return "\n".join(EXAMPLE_LINE.findall(text or ""))
+
+
+def members(cls):
+    """What a class of ours offers by names without an underscore: (name, docstring)."""
+    for name, member in vars(cls).items():
+        if isinstance(member, staticmethod | classmethod):
+            member = member.__func__
+        if isinstance(member, functools.cached_property):
+            member = member.func
+        is_offered = inspect.isfunction(member) or isinstance(member, property)
+        if is_offered and not name.startswith("_"):
+            yield name, member.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC.keys() - VALUES))
+def test_a_public_name_has_an_example(name):
+    """Help is asked for at the name: what stands there must be enough to begin."""
+    text = inspect.getdoc(PUBLIC[name])
+    assert text and shown_in(text)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_all_that_a_class_offers_is_told_and_shown(cls):
+    """A method is shown in its own example, or in that of its class."""
+    silent = [name for name, text in members(cls) if not text]
+    shown = shown_in(cls.__doc__)
+    unseen = [
+        name for name, text in members(cls)
+        if not shown_in(text) and not re.search(rf"\.{name}\b", shown)
+    ]  # fmt: skip
+    assert ([], []) == (silent, unseen)
+
+
+OPERATIONS = [name for name, value in PUBLIC.items() if isinstance(value, gc.Op)]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_the_example_of_an_operation_computes_what_its_formula_gives(name):
+    """The numbers are sympy's, the computation NumPy's."""
+    test = doctest.DocTestParser().get_doctest(PUBLIC[name].__doc__, {}, name, None, 0)
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    assert test.examples and not doctest.DocTestRunner(optionflags=options).run(test).failed
+
+
+def test_an_operation_of_ones_own_is_described_as_well():
+    """It is spelled as it can be reached."""
+    own = gc.elementwise("own_cube", lambda x: x**3, numpy="x0**3", like=np.square)
+    assert own.__doc__.startswith("own_cube(x): x**3, element by element. Derivative: 3*x**2.")
+    assert 'f = gc.OPS["own_cube"](x)' in own.__doc__
