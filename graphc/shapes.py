@@ -332,6 +332,12 @@ def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
     return value if isinstance(value, int) else int(value.subs(sizes))
 
 
+@functools.lru_cache(maxsize=4096)
+def typical(value: Dim) -> int:
+    """What a dim is where every symbol is 1000: for choices that sizes unknown yet decide."""
+    return number(value, dict.fromkeys(symbols([value]), 1000))
+
+
 class Reading(NamedTuple):
     """Where a program learns a symbol: size of an axis = factor * symbol + rest."""
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import heapq
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .. import shapes
 from ..ir import Graph, Node
 from ..shapes import Dim
 from .regions import Region, regions
-from .table import Lane, lanes, table
+from .table import Lane, lanes, table, takes_memory
 
 
 class Step(NamedTuple):
@@ -130,8 +129,8 @@ def _has_place(v: Node, step: Step) -> bool:
     return v.op.text_into(v, "") is not None
 
 
-def _scheduled(graph: Graph) -> Iterator[Step]:
-    """The steps in an order that their reads allow; else the one first that is complete first."""
+def _steps(graph: Graph) -> list[Step]:
+    """The calls of regions and of single nodes, in no order."""
     found = regions(graph)
     inside = {v for region in found for v in region.nodes}
     shown = {x for region in found for x in region.operands} | set(graph.outputs)
@@ -141,32 +140,57 @@ def _scheduled(graph: Graph) -> Iterator[Step]:
         if not is_leaf and (v not in inside or v.op.view and v in shown):
             shown.update(v.inputs)
             steps.append(Step((v,), v.inputs, None))
+    return steps
+
+
+def _scheduled(graph: Graph) -> Iterator[Step]:
+    """The steps in an order that their reads allow: first what frees as much memory as it takes,
+    else the one that is complete first.
+
+    The caller's results are made in any case: they count for nothing.
+    """
+    steps, results = _steps(graph), {base(v) for v in graph.outputs}
     place = {v: k for k, v in enumerate(graph.nodes)}
-    maker = {v: step for step in steps for v in step.nodes}
-    waits = {
-        id(step): len({id(maker[x]) for x in step.reads if x in maker}) for step in steps
-    }
-    readers: dict[int, list[Step]] = {}
-    for step in steps:
-        for other in {id(maker[x]) for x in step.reads if x in maker}:
-            readers.setdefault(other, []).append(step)
-    ready: list[tuple[int, int, Step]] = []
-    entered = itertools.count()
+    maker = {v: k for k, step in enumerate(steps) for v in step.nodes}
+    waits = [{maker[x] for x in step.reads if x in maker} for step in steps]
+    followers: list[list[int]] = [[] for _ in steps]
+    readers: dict[Node, set[int]] = {}
+    for k, step in enumerate(steps):
+        for j in waits[k]:
+            followers[j].append(k)
+        for x in step.reads:
+            readers.setdefault(base(x), set()).add(k)
+    ready: list[tuple[bool, int, int]] = []
 
-    def enter(step: Step) -> None:
-        last = max(place[v] for v in step.computed)
-        heapq.heappush(ready, (last, next(entered), step))
+    def total(values: Iterable[Node]) -> int:
+        return sum(shapes.typical(v.type.nbytes) for v in values if takes_memory(v))
 
-    for step in steps:
-        if not waits[id(step)]:
-            enter(step)
+    def enter(k: int) -> None:
+        step = steps[k]
+        freed = total({base(x) for x in step.reads if readers[base(x)] == {k}} - results)
+        is_late = not freed or freed < total(v for v in step.nodes if v not in results)
+        heapq.heappush(ready, (is_late, max(place[v] for v in step.computed), k))
+
+    for k in range(len(steps)):
+        if not waits[k]:
+            enter(k)
+    done: set[int] = set()
     while ready:
-        step = heapq.heappop(ready)[2]
-        yield step
-        for reader in readers.get(id(step), ()):
-            waits[id(reader)] -= 1
-            if not waits[id(reader)]:
-                enter(reader)
+        k = heapq.heappop(ready)[2]
+        if k in done:
+            continue
+        done.add(k)
+        yield steps[k]
+        for x in {base(x) for x in steps[k].reads}:
+            readers[x].discard(k)
+        # One that read the same values may be the last now: it enters once more, before itself.
+        last = {j for x in steps[k].reads if len(left := readers[base(x)]) == 1 for j in left}
+        for j in followers[k]:
+            waits[j].discard(k)
+            last.add(j)
+        for j in sorted(last):
+            if not waits[j]:
+                enter(j)
 
 
 def _with_ends(graph: Graph, steps: list[Step]) -> list[Step]:

@@ -59,7 +59,7 @@ def lanes(plan: Plan) -> list[Lane]:
         memory = _memory(plan, v) if slot is None else slot
         return Lane(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
 
-    return [lane(k, v) for k, step in enumerate(plan.steps) for v in step.nodes if _takes_memory(v)]
+    return [lane(k, v) for k, step in enumerate(plan.steps) for v in step.nodes if takes_memory(v)]
 
 
 def table(plan: Plan) -> str:
@@ -146,7 +146,8 @@ def short(texts: Sequence[str], most: int) -> str:
 # Memory
 
 
-def _takes_memory(v: Node) -> bool:
+def takes_memory(v: Node) -> bool:
+    """Whether a value is an array that the program makes."""
     return bool(v.ndim) and not v.op.view and v.op.family != "leaf"
 
 
@@ -162,7 +163,7 @@ def _places(plan: Plan, step: Step) -> str:
         if slot is not None:
             found.append(f"slot {slot}")
         else:
-            found.append(_memory(plan, v) if _takes_memory(v) else "view" if v.ndim else "number")
+            found.append(_memory(plan, v) if takes_memory(v) else "view" if v.ndim else "number")
     return short(list(dict.fromkeys(found)), 3)
 
 
@@ -187,11 +188,11 @@ def _live(steps: Sequence[Step], shown: set[int]) -> tuple[dict[int, str], list[
     told: dict[int, str] = {}
     peaks: list[tuple[int, Terms]] = []
     for k, step in enumerate(steps):
-        for v in filter(_takes_memory, step.nodes):
+        for v in filter(takes_memory, step.nodes):
             live.update(_terms(v.type.nbytes))
         if k in shown:
             told[k] = formula(_sum(live))
-        ended = list(filter(_takes_memory, step.ends))
+        ended = list(filter(takes_memory, step.ends))
         # Memory grows until something ends: only there it may be at its largest.
         if (ended or k == len(steps) - 1) and not any(_covers(most, live) for _, most in peaks):
             peaks = [(j, most) for j, most in peaks if not _covers(live, most)]

@@ -66,14 +66,14 @@ def logistic(X, y, w):
     t10 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     t4, = in_tiles(logistic_rows_1, n, 32, 71, None, 1, (np.add,), y, t1, t10, t11)
-    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t6 = t4 / t5
-    loss = t6 + t8
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     np.matmul(t11, X, out=t12)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = np.empty((d,), np.float64)
     in_tiles(logistic_rows_2, d, 24, 2, None, 0, (), w, t12, grad)
+    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+    t6 = t4 / t5
+    loss = t6 + t8
     give_back(spare, work, n, d)
     return {'loss': loss[()], 'grad': grad}
 
