@@ -191,7 +191,8 @@ def machine(threads: int, peers: list[str]) -> str:
     versions = {"Python": platform.python_version(), "NumPy": np.__version__, **packages}
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     processors = f"{platform.machine()}, {os.cpu_count()} processors"
-    return f"{processors}, {threads} threads for each peer; {listed}."
+    count = "one thread" if threads == 1 else f"{threads} threads"
+    return f"{processors}, {count} for each peer; {listed}."
 
 
 def document(all_measured: list[Measured], peers: list[str], threads: int) -> str:
