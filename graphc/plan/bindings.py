@@ -16,7 +16,7 @@ def bindings(
     graph: Graph, readings: Sequence[Reading], texts: Texts, check_facts: bool
 ) -> Iterator[str]:
     """Arguments to arrays, then sizes from their shapes, then the sizes checked."""
-    parameters, use, name_of, size_of = graph.parameters, texts.use, texts.name_of, texts.size
+    parameters, use, name_of, size_of = graph.parameters, texts.use, texts.name, texts.size
     for v in parameters:
         x = name_of(v)
         yield f"{x} = {use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"

@@ -7,7 +7,6 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -76,22 +75,17 @@ class Writer:
         reserved = _RESERVED if marks is None else (*_RESERVED, MARK)
         self.identifiers = Identifiers((*HELPERS, *_MODULES, *reserved))
         self.function = self.identifiers.take(name)
-        self.names: dict[Node, str] = {
-            v: self.identifiers.take(str(v.name)) for v in graph.parameters
-        }
+        given = {v: self.identifiers.take(str(v.name)) for v in graph.parameters}
         self.readings = shapes.readings([v.shape for v in graph.parameters])
         dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
-        self.texts = Texts(self.name)
+        self.texts = Texts(self.identifiers, given, self._called())
         self.texts.dim_names = {symbol.name: given for symbol, given in dims.items()}
-        self.temporaries = itertools.count(1)
-        self.constants: list[str] = []
         self.place = ""
         self.places: dict[tuple[Where, bool], str] = {}
         self.pieces: list[str] = []
 
     def source(self) -> str:
-        self._name_outputs()
-        parameters = ", ".join(self.names[v] for v in self.graph.parameters)
+        parameters = ", ".join(self.texts.name(v) for v in self.graph.parameters)
         functions = []
         called, told = self.function, self._docstring()
         if self.is_scalar():
@@ -108,31 +102,13 @@ class Writer:
 
     # Names
 
-    def _name_outputs(self) -> None:
-        """An output that the user did not name otherwise is called by its key."""
-        self.called = dict(self.graph.names)
+    def _called(self) -> dict[Node, str]:
+        """The user's names; an output without one is called by its key."""
+        called = dict(self.graph.names)
         for v, path in zip(self.graph.outputs, forms.paths(self.form), strict=True):
-            if path and (v not in self.called or v.adjoint_of is not None):
-                self.called[v] = f"result_{path}" if path[0].isdigit() else path
-
-    def name(self, v: Node) -> str:
-        """The identifier of a value, from now on."""
-        found = self.names.get(v)
-        if found is None:
-            given = self.called.get(v)
-            if given is None:
-                given = "constant" if v.op.name == "constant" else f"t{next(self.temporaries)}"
-            found = self.names[v] = self.identifiers.take(given)
-            if v.op.name == "constant" and v.ndim:
-                self._write_constant(v)
-        return found
-
-    def _write_constant(self, v: Node) -> None:
-        # Its text holds foreign bytes: it is written as it is, and never looked through or kept.
-        text = v.op.text(v)
-        if text.startswith("from_bytes("):
-            self.texts.use("from_bytes")
-        self.constants.append(f"{self.names[v]} = {text}")
+            if path and (v not in called or v.adjoint_of is not None):
+                called[v] = f"result_{path}" if path[0].isdigit() else path
+        return called
 
     # Numbers
 
@@ -152,11 +128,11 @@ class Writer:
 
     def _scalars(self) -> Iterator[str]:
         """On Python's floats, which give floats: many times as fast as NumPy on single numbers."""
-        tests = [f"type({self.names[v]}) is float" for v in self.graph.parameters]
+        tests = [f"type({self.texts.name(v)}) is float" for v in self.graph.parameters]
         yield f"if {' and '.join(tests)}:"
         lines = []
         for v in self._computed():
-            lines += [*self.comment(v), f"{self.name(v)} = {self.texts.scalar(v)}"]
+            lines += [*self.comment(v), f"{self.texts.name(v)} = {self.texts.scalar(v)}"]
         written = list(map(self.texts.number, self.graph.outputs))
         yield "    try:"
         yield from _indented(_indented([*lines, f"return {forms.write(self.form, written)}"]))
@@ -188,7 +164,7 @@ class Writer:
         yield from self._mark(None)
         for v in self._computed():
             yield from self.comment(v)
-            yield f"{self.name(v)} = {self.texts.of(v)}"
+            yield f"{self.texts.name(v)} = {self.texts.of(v)}"
             yield from self._mark(Step((v,), v.inputs, None))
         yield from self._result()
 
@@ -227,7 +203,7 @@ class Writer:
             yield from tiles.call(step) if step.region else self._call(step)
             ended = [v for v in step.ends if v not in self.plan.place and self._takes_memory(v)]
             if ended:
-                yield f"del {', '.join(map(self.name, ended))}"
+                yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(step)
         if work:
             yield f"{self.texts.use('give_back')}({self.spare}, {self.work}{self._all_sizes})"
@@ -242,12 +218,12 @@ class Writer:
         assert self.plan is not None
         v = step.node
         if v not in self.plan.place:
-            yield f"{self.name(v)} = {self.texts.of(v)}"
+            yield f"{self.texts.name(v)} = {self.texts.of(v)}"
             return
         if self.plan.place[v] is None:
-            yield f"{self.name(v)} = {self._new(v)}"
+            yield f"{self.texts.name(v)} = {self._new(v)}"
         operands = [self.texts.operand(v, x) for x in v.inputs]
-        yield self.texts.filled(v.op.text_into(v, self.name(v)) or "", operands)
+        yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
 
     def _new(self, v: Node) -> str:
         return f"np.empty({self.texts.size(v.shape)}, np.{v.dtype.name})"
@@ -257,7 +233,7 @@ class Writer:
         assert self.plan is not None
         for v in step.nodes:
             if v in self.plan.place and self.plan.place[v] is None:
-                yield f"{self.name(v)} = {self._new(v)}"
+                yield f"{self.texts.name(v)} = {self._new(v)}"
 
     @property
     def _all_sizes(self) -> str:
@@ -267,7 +243,7 @@ class Writer:
         """Borrow the memory of intermediate values; and how it is made, beside the function."""
         assert self.plan is not None
         sizes = self._all_sizes
-        names = [self.name(v) for v in work]
+        names = [self.texts.name(v) for v in work]
         yield f"{self.work} = {self.texts.use('borrowed')}({self.spare}, {self.workspace}{sizes})"
         yield f"{', '.join(names)}{',' if len(names) == 1 else ''} = {self.work}"
         lines = [f"def {self.workspace}({sizes[2:]}):", '    """Memory for intermediate values."""']
@@ -279,9 +255,9 @@ class Writer:
             if self.plan.slots[slot] != v.type.nbytes:
                 piece += f"[:{self.texts.size(v.type.nbytes)}]"
             shape = f".reshape({self.texts.size(v.shape)})" if v.ndim > 1 else ""
-            lines.append(f"        {piece}.view(np.{v.dtype.name}){shape},  # {self.name(v)}")
+            lines.append(f"        {piece}.view(np.{v.dtype.name}){shape},  # {self.texts.name(v)}")
         self.pieces += ["\n".join([*lines, "    )"])]
-        self.constants.append(f"{self.spare} = {{}}")
+        self.texts.constants.append(f"{self.spare} = {{}}")
 
     # The result, and what surrounds the function
 
@@ -292,7 +268,7 @@ class Writer:
             if v.op.name == "constant" and not v.ndim:
                 written.append(self.texts.of(v))
                 continue
-            written.append(self.name(v))
+            written.append(self.texts.name(v))
             if not v.ndim:
                 written[-1] += "[()]"
             elif not _is_fresh(v) or base(v) in given:
@@ -335,7 +311,7 @@ class Writer:
         helpers = [HELPERS[name] for name in texts.closure(self.texts.helpers)]
         for piece in (*self.pieces, *(inspect.getsource(helper).rstrip() for helper in helpers)):
             tail += ["", "", piece]
-        constants = self.constants
+        constants = self.texts.constants
         if "in_tiles" in self.texts.helpers:
             limits = (f"{name} = {getattr(runtime, name)}" for name in _LIMITS)
             constants = [*limits, *constants]

@@ -10,7 +10,7 @@ from .. import shapes
 from ..ir import Graph, Node
 from ..shapes import Dim
 from .regions import Region, regions
-from .table import Lane, lanes, table, takes_memory
+from .table import Bar, lanes, table, takes_memory
 
 
 class Step(NamedTuple):
@@ -86,12 +86,12 @@ class Plan:
         self.slots.append(needed)
         return len(self.slots) - 1
 
-    def lanes(self) -> list[Lane]:
+    def lanes(self) -> list[Bar]:
         """Which value lies in which memory, from the step that computes it to its last use.
 
         >>> import graphc as gc
         >>> x = gc.input("x", ("n", "n"))
-        >>> [tuple(lane[1:6]) for lane in gc.compile(x @ gc.exp(x), name="f").plan.lanes()]
+        >>> [tuple(bar[1:6]) for bar in gc.compile(x @ gc.exp(x), name="f").plan.lanes()]
         [('exp', 0, 0, 1, '8*n**2'), ('einsum', 'new array', 1, 1, '8*n**2')]
         """
         return lanes(self)

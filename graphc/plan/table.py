@@ -25,24 +25,25 @@ _MOST_ROWS = 40
 _HEAD = ("step", "operation", "result", "place", "bytes live", "flops", "line")
 
 
-class Lane(NamedTuple):
-    """A value of a plan: the memory it lies in, from the step that computes it to its last use."""
+class Bar(NamedTuple):
+    """A value of a plan, from the step that computes it to the last that reads it."""
 
     step: int
+    """The step that computes it, as the plan counts them."""
     label: str
     lane: int | str
-    """The number of a slot of the workspace, or a name for arrays that are not kept."""
+    """The buffer that it lies in: the number of a slot, or a name for others."""
     first: int
     last: int
     bytes: str
     """A formula in the sizes."""
     kind: str
-    """operation, output, loss or gradient."""
-    where: str
+    """input, constant, operation, output, loss or gradient."""
+    where: str = ""
     """The user's line."""
 
 
-def lanes(plan: Plan) -> list[Lane]:
+def lanes(plan: Plan) -> list[Bar]:
     """The values that take memory, in the order in which they are computed."""
     last = {v: k for k, step in enumerate(plan.steps) for v in step.ends}
     outputs, names = set(plan.graph.outputs), plan.graph.names
@@ -54,12 +55,12 @@ def lanes(plan: Plan) -> list[Lane]:
             return "gradient"
         return "operation" if v not in outputs else "loss" if v in losses else "output"
 
-    def lane(k: int, v: Node) -> Lane:
+    def bar(k: int, v: Node) -> Bar:
         slot, name, size = plan.place.get(v), names.get(v, v.op.name), str(v.type.nbytes)
         memory = _memory(plan, v) if slot is None else slot
-        return Lane(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
+        return Bar(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
 
-    return [lane(k, v) for k, step in enumerate(plan.steps) for v in step.nodes if takes_memory(v)]
+    return [bar(k, v) for k, step in enumerate(plan.steps) for v in step.nodes if takes_memory(v)]
 
 
 def table(plan: Plan) -> str:

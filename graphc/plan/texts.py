@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from .. import shapes
 from ..errors import ShapeError
@@ -13,6 +14,7 @@ from ..ir import Node
 from ..ops.leaves import literal
 from ..shapes import Dim, Shape
 from . import runtime
+from .names import Identifiers
 
 HELPERS = {
     name: value
@@ -26,12 +28,35 @@ Piece = tuple[str, int | None, str | None]
 
 
 class Texts:
-    """Writes nodes, and notes which helpers of the runtime the text calls."""
+    """Names and writes nodes, and notes what the text needs: helpers of the runtime, constants."""
 
-    def __init__(self, name_of: Callable[[Node], str]) -> None:
-        self.name_of = name_of
+    def __init__(
+        self, identifiers: Identifiers, names: dict[Node, str], called: Mapping[Node, str]
+    ) -> None:
+        self.identifiers, self.names, self.called = identifiers, names, called
         self.dim_names: dict[str, str] = {}
         self.helpers: set[str] = set()
+        self.constants: list[str] = []
+        self.temporaries = itertools.count(1)
+
+    def name(self, v: Node) -> str:
+        """The identifier of a value, from now on."""
+        found = self.names.get(v)
+        if found is None:
+            given = self.called.get(v)
+            if given is None:
+                given = "constant" if v.op.name == "constant" else f"t{next(self.temporaries)}"
+            found = self.names[v] = self.identifiers.take(given)
+            if v.op.name == "constant" and v.ndim:
+                self._write_constant(v)
+        return found
+
+    def _write_constant(self, v: Node) -> None:
+        # Its text holds foreign bytes: it is written as it is, and never looked through or kept.
+        text = v.op.text(v)
+        if text.startswith("from_bytes("):
+            self.use("from_bytes")
+        self.constants.append(f"{self.names[v]} = {text}")
 
     def use(self, helper: str) -> str:
         self.helpers.add(helper)
@@ -49,7 +74,7 @@ class Texts:
     def number(self, x: Node) -> str:
         """A single number: its name, or its digits."""
         is_constant = x.op.name == "constant"
-        return literal(x.attrs["value"].array[()], x.dtype) if is_constant else self.name_of(x)
+        return literal(x.attrs["value"].array[()], x.dtype) if is_constant else self.name(x)
 
     def filled(self, text: str, operands: Sequence[str]) -> str:
         """A text in x0, x1, ... with texts for these."""
@@ -67,7 +92,7 @@ class Texts:
     def operand(self, v: Node, x: Node) -> str:
         """How v's text calls its operand x."""
         if x.op.name != "constant" or x.ndim:
-            return self.name_of(x)
+            return self.name(x)
         # A bare number is weak: right only beside an operand that has the constant's dtype.
         if v.op.family == "elementwise" and any(
             y.dtype == x.dtype and y.op.name != "constant" for y in v.inputs

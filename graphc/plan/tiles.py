@@ -49,11 +49,11 @@ class Tiles:
             str(writer.threads),
             str(len(function.buffers)),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
-            *(writer.name(v) for v in (*region.operands, *region.results)),
+            *(writer.texts.name(v) for v in (*region.operands, *region.results)),
             *function.sizes,
         ]
         call = f"{writer.texts.use('in_tiles')}({', '.join(arguments)})"
-        made = "".join(f"{writer.name(v)}, " for v in region.folds).rstrip()
+        made = "".join(f"{writer.texts.name(v)}, " for v in region.folds).rstrip()
         if len(region.folds) > 1:
             made = made.rstrip(",")
         yield f"{made} = {call}" if made else call
@@ -79,8 +79,8 @@ class _Function:
         self.name = take(f"{writer.function}_rows")
         by_row = [v for v in region.operands if v in region.by_row]
         # All rows of what is cut; the rows of one tile have the name of the value.
-        self.whole = {v: take(f"all_{writer.name(v)}") for v in (*by_row, *region.results)}
-        self.totals = {v: take(f"total_{writer.name(v)}") for v in region.folds}
+        self.whole = {v: take(f"all_{writer.texts.name(v)}") for v in (*by_row, *region.results)}
+        self.totals = {v: take(f"total_{writer.texts.name(v)}") for v in region.folds}
         self.operands = {v: list(_operands(v, region)) for v in region.nodes}
         self.nodes = self._needed()
         self.buffers: list[str] = []
@@ -103,7 +103,7 @@ class _Function:
         return [v for v in self.region.nodes if v in needed]
 
     def _lines(self, body: list[str]) -> Iterator[str]:
-        named = [self.whole.get(v, self.writer.name(v)) for v in self.region.operands]
+        named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
         results = [self.whole[v] for v in self.region.results]
         parameters = [self.start, self.stop, self.tile, self.scratch, *named, *results, *self.sizes]
         buffers = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
@@ -127,7 +127,7 @@ class _Function:
 
     def _body(self) -> Iterator[str]:
         """The lines for one tile."""
-        name = self.writer.name
+        name = self.writer.texts.name
         for v, whole in self.whole.items():
             yield f"{name(v)} = {whole}[{self.first}:{self.last}]"
         ends = self._ends()
