@@ -17,7 +17,7 @@ from .numeric import Array, Moving, moves
 from .plot import Curve
 from .point import Point, listing, point
 from .progress import watched
-from .report import Report, Row, worst
+from .report import Report, Row
 from .sample import sampled
 from .ways import Coordinate, Ways
 
@@ -302,6 +302,3 @@ def _ulps(difference: float, best: float, x: Node) -> float:
     with np.errstate(all="ignore"):
         unit: Array = np.spacing(np.abs(x.dtype.type(best)))
     return float(difference / float(unit))
-
-
-__all__ = ["check", "worst"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -177,8 +176,3 @@ def _ulps(value: float) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value + 0.0:.7g}"
-
-
-def worst(verdicts: Sequence[str]) -> str:
-    """The worst of some verdicts."""
-    return max(verdicts, key=VERDICTS.index)

@@ -38,8 +38,9 @@ from .numeric import (
 from .plot import Curve
 from .rounding import rounding
 
-# All elements of a parameter are compared when they are so few, else so many of them.
-_FEW, _SAMPLE = 40, 16
+# All elements of a parameter are compared when they are so few, else so many of them; fewer where
+# a value takes more than so many numbers to compute.
+_FEW, _SAMPLE, _FEWER, _DEAR = 40, 16, 4, 30_000
 
 # How many operations on single elements exact arithmetic may take for one parameter.
 BUDGET = 12_000
@@ -215,7 +216,9 @@ class Ways:
         places = list(np.ndindex(np.shape(self.start)))
         if len(places) <= _FEW:
             return places
-        chosen = self.rng.choice(len(places), _SAMPLE, replace=False)
+        numbers = sum(int(np.size(self.values[u])) for u in self.moving.nodes)
+        count = _SAMPLE if numbers <= _DEAR else _FEWER
+        chosen = self.rng.choice(len(places), count, replace=False)
         return [places[k] for k in sorted(chosen)]
 
     def exact_places(self, places: Sequence[tuple[int, ...]]) -> set[tuple[int, ...]]:
