@@ -12,8 +12,9 @@ import numpy as np
 
 from .draw import Drawing, draw
 from .errors import MissingInput, printable
-from .evaluate import bind, interpret
-from .ir import Graph, Node, topo
+from .evaluate import bind, evaluate, interpret
+from .ir import Graph, Node, cuts_path, topo
+from .ops.leaves import constant
 from .origins import Array, Index, Trace, aligned, first, not_finite
 
 _OF_INFINITIES = (
@@ -95,7 +96,11 @@ class Diagnosis:
             yield from (f"    {line}" for line in v.where.underlined())
         yield from self._lines([v, *v.inputs], lambda x: index if x is v else aligned(v, index, x))
         yield from self._twin(v, index)
-        yield f"    likely cure: {self._cure(v, index)}"
+        steep = self._steep(v)
+        if steep is not None:
+            place = f" at {steep.where.place}" if steep.where else ""
+            yield f"    the slope of {self._told(steep)}{place} is not finite there"
+        yield f"    likely cure: {self._cure(v, index) if steep is None else steep.op.cure}"
         yield from self._onward()
 
     # Texts
@@ -139,10 +144,16 @@ class Diagnosis:
         operands = (self.values[x] for x in v.inputs)
         if np.isnan(value) and any(not_finite(x).any() for x in operands):
             return _OF_INFINITIES
-        if v.origin is not None and v.origin.op.cure:
-            return v.origin.op.cure
         largest = np.finfo(v.dtype).max
         return v.op.cure or _TOO_LARGE.format(dtype=v.dtype, largest=largest)
+
+    def _steep(self, v: Node) -> Node | None:
+        """What a gradient node is to be cured by: the forward operation whose slope is infinite."""
+        if v.origin is None:
+            return None
+        near = [v.origin, *v.inputs, *(y for x in v.inputs for y in x.inputs)]
+        found = (u for u in dict.fromkeys(near) if u.op.cure and _is_steep(u, self.values))
+        return next(found, None)
 
     def _onward(self) -> Iterator[str]:
         """By which way it comes to a result."""
@@ -203,6 +214,20 @@ def _add_twin(found: Diagnosis, values: dict[Node, Array], sizes: Mapping[str, i
     except MissingInput:  # a size that only the forward graph shows
         return
     found.values.update({v: extended[v] for v in (twin, *twin.inputs)})
+
+
+def _is_steep(u: Node, values: Mapping[Node, Array]) -> bool:
+    """Whether an operation on finite numbers has a derivative there that is not finite."""
+    is_known = all(x in values and x.type.is_float for x in (u, *u.inputs))
+    if u.op.bprop in (None, cuts_path) or not is_known:
+        return False
+    if any(not_finite(values[x]).any() for x in u.inputs):
+        return False
+    alone = u.op(*[constant(np.asarray(values[x])) for x in u.inputs], **u.attrs)
+    one = constant(np.ones(np.shape(values[u]), u.dtype))
+    assert u.op.bprop is not None
+    slopes = [u.op.bprop(alone, i, one) for i in range(len(u.inputs))]
+    return any(not_finite(slope).any() for slope in evaluate(slopes))
 
 
 def _summary(value: Array, index: Index | None) -> str:

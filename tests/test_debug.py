@@ -257,6 +257,14 @@ def test_a_finding_reads_like_an_error():
     assert "    it reaches loss by way of sum, divide" == lines[6]
 
 
+@pytest.mark.parametrize("mode", (False, True, "strict"))
+def test_the_cure_of_a_gradient_is_that_of_the_operation_whose_slope_is_infinite(mode):
+    """Also where simplifying has made one division of what was built for several nodes."""
+    outputs, values, *_ = slope_of_a_length_at_zero()
+    text = str(gc.compile(outputs, simplify=mode).debug(**values))
+    assert "the slope of length = sqrt(...) at test_debug.py:" in text and "gc.norm" in text
+
+
 def test_a_gradient_node_is_told_with_its_forward_twin():
     """The gradient of a root divides by it: the root is what to change."""
     outputs, values, *_ = slope_of_a_length_at_zero()

@@ -6,8 +6,9 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import graphc as gc
-from graphc.draw.lanes import Bar, lanes_svg
+from graphc.draw.lanes import lanes_svg
 from graphc.errors import ArgumentError
+from graphc.plan.table import Bar
 
 SVG = "{http://www.w3.org/2000/svg}"
 BARS = [

@@ -10,10 +10,11 @@ from typing import Any, NoReturn
 from ..errors import ArgumentError
 from ..ir import Node
 from ..passes import Log
+from ..plan.table import Bar
 from .build import Builder
 from .heat import heat_of
 from .html import page
-from .lanes import Bar, lanes_svg
+from .lanes import lanes_svg
 from .layout import Layout, dot_text, lay_out, run
 from .picture import Picture
 from .subject import VIEWS, Subject

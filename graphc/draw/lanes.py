@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..plan.table import Bar
 from .picture import FONT_SIZE, KINDS, SMALL
 from .style import css
 from .svg import EDGE, LEGEND, TITLE, digits, escape, head, legend_marks, legend_width
@@ -17,24 +18,6 @@ from .text import printable, short, width
 _ROW, _LOWEST, _TALLEST = 24.0, 1.5, 9000.0
 _WIDEST, _NARROWEST = 190.0, 34.0
 _HEADER, _NUMBER = 24.0, 40.0
-
-
-class Bar(NamedTuple):
-    """A value of a plan, from the step that computes it to the last that reads it."""
-
-    step: int
-    """The step that computes it, as the plan counts them."""
-    label: str
-    lane: int | str
-    """The buffer that it lies in: the number of a slot, or a name for others."""
-    first: int
-    last: int
-    bytes: str
-    """A formula in the sizes."""
-    kind: str
-    """input, constant, operation, output, loss or gradient."""
-    where: str = ""
-    """The user's line."""
 
 
 class _Lane(NamedTuple):
