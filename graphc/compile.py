@@ -63,7 +63,9 @@ def compile(
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
     plan = Plan(graph) if len(graph) <= _MOST_PLANNED else None
-    write = functools.partial(emit, graph, outputs, name, check_facts, plan, threads)
+    write = functools.partial(
+        emit, graph, outputs, name, check_facts, plan=plan, threads=threads
+    )
     return Function(name, graph, log, write, outputs, plan)
 
 
@@ -189,6 +191,17 @@ class Function:
     def report(self) -> Report:
         """Nodes, flops and peak bytes after each pass, as formulas in the sizes."""
         return Report(self)
+
+    @property
+    def plain(self) -> str:
+        """The program without tiles, threads and kept memory: one line for each operation, to read.
+
+        >>> import graphc as gc
+        >>> f = gc.compile(gc.exp(gc.input("x", ("n",))) + 1)
+        >>> f.plain.count("in_tiles"), f.source.count("in_tiles")
+        (0, 2)
+        """
+        return self._write(plan=None).source
 
     @functools.cached_property
     def plan(self) -> Plan:
