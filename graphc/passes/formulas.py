@@ -16,6 +16,8 @@ from sympy.core.function import AppliedUndef
 
 # Powers beyond these are functions of two arguments.
 _LARGEST_POWER = 8
+# What is of a higher degree in exp(x) is no function that we know.
+_LARGEST_DEGREE = 12
 
 _EVEN, _ODD = ("cosh", "cos"), ("sinh", "tanh", "sin")
 # Never negative, or never 0 either, as real functions.
@@ -215,12 +217,20 @@ def _plain(e: Any) -> Any:
 
 def _known(ratio: Any, t: Any, x: Any) -> Any:
     """The function of x that a rational function of t = exp(x) is."""
-    if not ratio.is_rational_function(t):
+    if not ratio.is_rational_function(t) or _degree(ratio) > _LARGEST_DEGREE:
         return None
     above, below = (sp.Poly(part, t) for part in sp.fraction(sp.cancel(ratio)))
     key = tuple(above.monic().all_coeffs()), tuple(below.monic().all_coeffs())
     found = _OF_EXPONENTIAL.get(key)
     return None if found is None else above.LC() / below.LC() * found(x)
+
+
+def _degree(e: Any) -> Any:
+    """A bound for the degrees of a rational function, before anything is expanded."""
+    if e.is_Pow:
+        return abs(e.exp) * _degree(e.base)
+    degrees = [_degree(a) for a in e.args]
+    return int(e.is_Symbol) if not degrees else sum(degrees)
 
 
 # By the coefficients of the numerator and of the denominator in t = exp(x).
@@ -271,13 +281,13 @@ def _half_angle(e: Any) -> Any:
 
 def _difference_of_roots(e: Any) -> Any:
     """sqrt(a) - sqrt(b) = (a - b)/(sqrt(a) + sqrt(b)) where a - b is a number"""
-    if _name(e) != "add":
+    if _name(e) != "add" or not _is_negated(e.args[1]):
         return None
-    a, b = e.args[0] ** 2, e.args[1] ** 2
-    gap = sp.expand(_plain(a) - _plain(b))
-    if gap.is_number and gap != 0 and _is_negated(e.args[1]) and not a.is_number:
-        return gap / total(e.args[0], -e.args[1])
-    return None
+    first, second = e.args[0], -e.args[1]
+    if not any(root.is_Pow and root.exp == sp.S.Half for root in (first, second)):
+        return None
+    gap = _plain(first**2) - _plain(second**2)
+    return gap / total(first, second) if gap.is_number and gap != 0 else None
 
 
 def _hyperbolic_quotient(e: Any) -> Any:

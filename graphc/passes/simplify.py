@@ -30,6 +30,8 @@ from .rules import RULES
 # Bounds of a region. They are counts (also of forms, and of points that are compared with exact
 # arithmetic): what becomes of a region must not depend on how busy the machine is.
 _MOST_NODES, _MOST_VALUES, _NEAR = 16, 5, 4
+# A formula is a tree: what is shared is written, and walked, once for each use.
+_LARGEST = 80
 
 # A form must be as good wherever what surrounds the region magnifies its error: closer than what
 # is promised for a whole program.
@@ -88,8 +90,9 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     is_late = False
     new: dict[Node, Node] = {}
     uses: Counter[Node] = Counter()
-    roots, uses_before = _roots(graph), _uses(graph)
-    for v in graph.nodes:
+    roots = _roots(graph)
+    uses_before = _uses(graph) if roots else uses
+    for v in graph.nodes if roots else ():
         inputs = tuple([new[x] for x in v.inputs])
         node = v if inputs == v.inputs else with_inputs(v, inputs)
         if v in roots:
@@ -287,6 +290,11 @@ def _search(
     cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...], deadline: float
 ) -> Found:
     """The cheapest form that passes the audit, and a stable one before those that are not."""
+    size: dict[Node, int] = {}
+    for v in cut.nodes:
+        size[v] = 1 + sum(size.get(x, 1) for x in v.inputs)
+    if size[cut.root] > _LARGEST:
+        return _NOTHING
     values = cut.values
     places = _placeholders(_kinds(cut), cut.root.dtype.name)
     letters = tuple(_symbol(k, fact) for k, fact in enumerate(facts))
