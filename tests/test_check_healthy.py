@@ -58,6 +58,7 @@ HEALTHY: dict[str, tuple[Any, list[Any], str]] = {
     "stopped": (lambda x: s(gc.stop_gradient(gc.exp(x)) * x), [[0.3, 1.0]], "right"),
     "gathered": (lambda x: s(gc.take(x, [0, 0, 1]) ** 2), [[1.0, 2.0, 3.0]], "right"),
     "many-elements": (lambda x: gc.mean(gc.softplus(x)), [RNG.normal(size=3000)], "right"),
+    "no-elements": (lambda x: s(x**2) + 1, [[]], "right"),
     "a-tensor": (lambda x: gc.exp(x), [[0.5, 1.0]], "right"),
     # kinks
     "relu-at-0": (lambda x: s(gc.relu(x)), [[0.0, 1.0]], "kink"),

@@ -124,6 +124,7 @@ def test_undeclared_inputs_are_drawn_where_the_graph_is_finite() -> None:
 MISTAKES = {
     "unknown-name": (lambda: gc.check(gc.sum(X), X, {"y": 1.0}), "at= names 'y'"),
     "no-mapping": (lambda: gc.check(gc.sum(X), X, [1.0]), "at= maps inputs"),
+    "no-parameter": (lambda: gc.check(gc.sum(X), X, AT).plot("y"), "no parameter 'y': there are x"),
     "no-op": (lambda: gc.check_op(gc.mean), "check_op takes an op"),
 }
 

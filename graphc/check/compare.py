@@ -211,6 +211,8 @@ class _Walk:
 
 def _row(compared: _Compared, walk: _Walk) -> Row:
     """The verdict on one parameter, and the numbers where the difference is largest."""
+    if not compared.size:
+        return _numbers(compared, None, "right", None, "it has no elements")
     if not compared.coordinates:
         finding = walk.leaves_the_domain(compared.node)
         return _numbers(compared, None, "outside", finding.node, finding.reason)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ..errors import WrongGradient
+from ..errors import ArgumentError, WrongGradient
 from ..ir import Node, operands
 from .plot import Curve, plotted
+from .point import listing
 
 # From the best to the worst: what a parameter is called is the worst that was found of it.
 VERDICTS = ("right", "noisy", "kink", "outside", "wrong")
@@ -119,6 +120,8 @@ class Report:
         '<svg'
         """
         names = [row.parameter for row in self.rows]
+        if parameter not in (None, *names):
+            raise ArgumentError(f"there is no parameter {parameter!r}: there are {listing(names)}")
         worst = max(range(len(names)), key=lambda k: VERDICTS.index(self.rows[k].verdict))
         k = worst if parameter is None else names.index(parameter)
         row = self.rows[k]
@@ -157,7 +160,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     return (
         f"{row.parameter} : {row.type}",
         _WORDS.get(row.verdict, row.verdict),
-        *map(_number, (row.reverse, row.forward, row.exact, row.numeric)),
+        *map(_number, (row.reverse if row.checked else None, row.forward, row.exact, row.numeric)),
         by,
         *(f"{v:.1e}" if v == v else "-" for v in (row.absolute, row.relative)),
         _ulps(row.ulps),
