@@ -131,6 +131,7 @@ def in_tiles(
     errors: list[BaseException] = []
     waiting = iter(range(len(starts)))
 
+    @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
         scratch = [None] * buffers
         try:

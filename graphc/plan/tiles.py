@@ -107,7 +107,6 @@ class _Function:
         results = [self.whole[v] for v in self.region.results]
         parameters = [self.start, self.stop, self.tile, self.scratch, *named, *results, *self.sizes]
         buffers = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
-        yield '@np.errstate(all="ignore")'
         yield f"def {self.name}({', '.join(parameters)}):"
         if buffers:
             yield f"    {buffers} = {self.scratch}"

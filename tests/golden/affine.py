@@ -51,7 +51,6 @@ def workspace(n, d):
     )
 
 
-@np.errstate(all="ignore")
 def affine_rows(start, stop, tile, scratch, all_t1, all_b, all_t2):
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
@@ -149,6 +148,7 @@ def in_tiles(
     errors: list[BaseException] = []
     waiting = iter(range(len(starts)))
 
+    @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
         scratch = [None] * buffers
         try:

@@ -90,7 +90,6 @@ def workspace(n, d):
     )
 
 
-@np.errstate(all="ignore")
 def logistic_rows(start, stop, tile, scratch, all_w):
     total_t7 = None
     for first in range(start, max(stop, 1), tile):
@@ -102,7 +101,6 @@ def logistic_rows(start, stop, tile, scratch, all_w):
     return (total_t7,)
 
 
-@np.errstate(all="ignore")
 def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t11):
     b1, = scratch
     total_t4 = None
@@ -130,7 +128,6 @@ def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t11):
     return (total_t4,)
 
 
-@np.errstate(all="ignore")
 def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t12, all_grad):
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
@@ -230,6 +227,7 @@ def in_tiles(
     errors: list[BaseException] = []
     waiting = iter(range(len(starts)))
 
+    @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
         scratch = [None] * buffers
         try:
