@@ -125,6 +125,7 @@ MISTAKES = {
     "unknown-name": (lambda: gc.check(gc.sum(X), X, {"y": 1.0}), "at= names 'y'"),
     "no-mapping": (lambda: gc.check(gc.sum(X), X, [1.0]), "at= maps inputs"),
     "no-parameter": (lambda: gc.check(gc.sum(X), X, AT).plot("y"), "no parameter 'y': there are x"),
+    "no-ufunc": (lambda: gc.elementwise("bell", lambda x: x**2), "no ufunc called bell: like="),
     "no-op": (lambda: gc.check_op(gc.mean), "check_op takes an op"),
 }
 
@@ -180,6 +181,9 @@ BROKEN = {
     "text": (dict(numpy="np.sin(foreign)"), "its text parses"),
     "no-expression": (dict(numpy="np.sin(x0"), "its text parses"),
     "flops": (dict(flops=lambda n: -1), "its flops"),
+    "writing": (dict(numpy="np.sin(x0, out=x0)"), "it computes the same every time"),
+    "random": (dict(numpy="np.sin(x0) + np.random.rand()"), "it computes the same every time"),
+    "no-node": (dict(bprop=lambda n, i, g: None), "its gradient, of orders 1 and 2"),
     "view": (dict(numpy="x0", bprop=lambda n, i, g: g), "only a view shares memory"),
     "no-view": (dict(view=True), "a view shares memory"),
     "no-examples": (dict(examples=()), "a record with a gradient has examples"),

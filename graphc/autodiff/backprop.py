@@ -186,6 +186,9 @@ def contribution(c: Node, i: int, g: Node) -> Node:
     if c.op.bprop is None:
         raise _about(NotDifferentiable(f"{c.op.name} has no bprop, and {c.label} needs one"), c)
     share = c.op.bprop(c, i, g)
+    if not isinstance(share, Node):
+        kind = type(share).__name__
+        raise _about(InvalidGraph(f"the bprop of {c.op.name} returned no node, but a {kind}"), c)
     if share.type != c.inputs[i].type:
         raise _about(
             InvalidGraph(

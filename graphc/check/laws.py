@@ -170,6 +170,18 @@ def flops_are_counted(op: Op, k: int) -> None:
     _require(shapes.number(count, case.sizes) >= 0, f"the flops are {count}, which is negative")
 
 
+@law("it computes the same every time, and writes into no operand")
+def is_pure(op: Op, k: int) -> None:
+    case = case_of(op, k)
+    given = [np.copy(case.values[x]) for x in case.inputs]
+    first, second = (np.copy(_run_text(op, case)) for _ in range(2))
+    for i, (x, before) in enumerate(zip(case.inputs, given, strict=True)):
+        kept = np.array_equal(case.values[x], before)
+        _require(kept, f"the text writes into operand {i}, which is not its own")
+    same = np.array_equal(first, second, equal_nan=True)
+    _require(same, "the text gives another result the second time")
+
+
 @law("only a view shares memory with its operands", lambda op: not op.view)
 def only_a_view_shares_memory(op: Op, k: int) -> None:
     case = case_of(op, k)

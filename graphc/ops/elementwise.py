@@ -68,7 +68,10 @@ def elementwise(
     """
     formula = Formula(meaning)
     arity = len(formula.variables)
-    ufunc = like or getattr(np, name)
+    ufunc = like or getattr(np, name, None)
+    if not isinstance(ufunc, np.ufunc):
+        hint = "like= is the one whose dtypes it has, as in like=np.exp"
+        raise ArgumentError(f"NumPy has no ufunc called {name}: {hint}")
     rule = bprop or _chain_rule(formula, d)
     return Op(
         name,
