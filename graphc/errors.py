@@ -311,7 +311,7 @@ class WrongGradient(GraphcError, AssertionError):
 
     >>> import numpy as np, sympy as sp, graphc as gc
     >>> bad_twice = gc.elementwise(
-    ...     "bad_twice", lambda x: 2 * x, d=lambda x: [sp.Integer(3)], numpy="2 * x0", like=np.square
+    ...     "bad_twice", lambda x: 2 * x, numpy="2 * x0", like=np.square, d=lambda: [sp.Integer(3)]
     ... )
     >>> x = gc.input("x", ())
     >>> gc.check(bad_twice(x), x, at={x: 1.0}).raise_if_wrong()

@@ -87,6 +87,26 @@ def layers():
     return gc.draw(loss, title="Three calls of one function")
 
 
+def classifier():
+    """The network of the tutorial, which tells on which of two rings a point lies."""
+    X, label = gc.input("X", ("n", 2)), gc.input("label", ("n",), dtype="int64")
+    W, b, V = gc.input("W", (2, 16)), gc.input("b", (16,)), gc.input("V", (16, 2))
+    hidden = gc.tanh(X @ W + b)
+    scores = hidden @ V
+    right = gc.take_along_axis(gc.log_softmax(scores), label[:, None])
+    loss = -gc.mean(right)
+    return gc.draw(loss, wrt=[W, b, V], title="A classifier with one hidden layer")
+
+
+def neuron():
+    """Numbers on the edges instead of sizes."""
+    w, x, b = gc.input("w", ()), gc.input("x", ()), gc.input("b", ())
+    z = w * x + b
+    s = gc.sigmoid(z)
+    at = {w: -1.0, x: 2.0, b: 0.5}
+    return gc.draw(s, wrt=[w, b], at=at, title="A sigmoid unit at w = -1, x = 2, b = 0.5")
+
+
 DRAWINGS = {
     "logistic_regression": logistic_regression,
     "two_layers_forward": two_layers_forward,
@@ -96,4 +116,6 @@ DRAWINGS = {
     "linear_regression": linear_regression,
     "f_f_f": repeated,
     "layers": layers,
+    "classifier": classifier,
+    "neuron": neuron,
 }
