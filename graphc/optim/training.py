@@ -23,6 +23,8 @@ class Training:
     >>> import numpy as np, graphc as gc
     >>> w = gc.input("w", (2,))
     >>> training = gc.fit(gc.sum((w - 3) ** 2), {w: np.zeros(2)}, {}, gc.optim.sgd(0.25), epochs=3)
+    >>> training
+    <training of w: 3 steps in 3 epochs, loss 1.125, all epochs done>
     >>> training.params, training.steps, training.stopped
     ({'w': array([2.625, 2.625])}, 3, 'all epochs done')
     >>> training.history
@@ -49,6 +51,12 @@ class Training:
     """The parameters after the epoch of the lowest loss, where something watches for it."""
     stopped: str = ""
     """Why the training ended."""
+
+    def __repr__(self) -> str:
+        """In one line: parameters can be large."""
+        losses = [f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values]
+        done = [f"{self.steps} steps in {self.epoch} epochs", *losses, self.stopped]
+        return f"<training of {', '.join(self.params)}: {', '.join(filter(None, done))}>"
 
     @property
     def best(self) -> Mapping[str, Array]:
