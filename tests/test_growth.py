@@ -28,8 +28,8 @@ def chain(layers):
 
 
 def seconds(layers):
-    """Processor time to build, differentiate, compile, and call once; as timeit does, without
-    Python's collector, whose work depends on all that lives in the process.
+    """Processor time to build, differentiate, compile (which simplifies), and call once; as timeit
+    does, without Python's collector, whose work depends on all that lives in the process.
     """
     collector.collect()
     collector.disable()
