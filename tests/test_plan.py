@@ -245,6 +245,17 @@ def test_random_graphs_in_tiles(seed):
         assert_same_bits(got, f(**values))
 
 
+def test_what_is_read_last_is_written_over():
+    """A layer's activation lies where the product lay that it is made of."""
+    f = compiled(gc.exp(gc.tanh(X @ W) + 1) @ W.T)
+    plan = f.plan
+    overwritten = [v for s in plan.steps if s.body for v in s.nodes for x in s.ends
+                   if plan.place.get(v) is not None and plan.place.get(v) == plan.place.get(x)]
+    assert overwritten
+    values = arguments(f, SIZES)
+    assert_close(gc.evaluate(f.graph.outputs, values), [f(**values)])
+
+
 # -- memory, threads, interruptions -----------------------------------------------------------
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .. import shapes
 from ..ir import Graph, Node
 from ..shapes import Dim
+from .body import Body
 from .regions import Region, regions
 from .table import Bar, lanes, table, takes_memory
 
@@ -20,6 +21,7 @@ class Step(NamedTuple):
     """What others read of it."""
     reads: tuple[Node, ...]
     region: Region | None
+    body: Body | None = None
     ends: tuple[Node, ...] = ()
     """The values that no later step reads."""
 
@@ -63,15 +65,28 @@ class Plan:
         fresh = {base(v) for v in self.graph.outputs}
         free: dict[Dim, list[int]] = {}
         for step in self.steps:
+            ended = dict.fromkeys(step.ends)
             for v in step.nodes:
                 if v in fresh and _has_place(v, step):
                     self.place[v] = None
                 elif _has_place(v, step):
-                    self.place[v] = self._slot(v.type.nbytes, free)
-            for v in step.ends:
+                    self.place[v] = self._inherited(v, step, ended)
+                    if self.place[v] is None:
+                        self.place[v] = self._slot(v.type.nbytes, free)
+            for v in ended:
                 slot = self.place.get(v)
                 if slot is not None:
                     free.setdefault(self.slots[slot], []).append(slot)
+
+    def _inherited(self, v: Node, step: Step, ended: dict[Node, None]) -> int | None:
+        """The slot of an operand that v may be written over, which then is v's."""
+        for x in ended:
+            is_seen = any(base(y) is x for y in step.reads if y is not x)
+            if step.body and self.place.get(x) is not None and not is_seen:
+                if step.body.may_overwrite(v, x):
+                    del ended[x]
+                    return self.place[x]
+        return None
 
     def _slot(self, needed: Dim, free: dict[Dim, list[int]]) -> int:
         """A free slot: one of the right size, else one that is larger, or may become so."""
@@ -134,7 +149,7 @@ def _steps(graph: Graph) -> list[Step]:
     found = regions(graph)
     inside = {v for region in found for v in region.nodes}
     shown = {x for region in found for x in region.operands} | set(graph.outputs)
-    steps = [Step((*r.results, *r.folds), r.operands, r) for r in found]
+    steps = [Step((*r.results, *r.folds), r.operands, r, Body(r)) for r in found]
     for v in reversed(graph.nodes):
         is_leaf = v.op.name == "input" or v.op.name == "constant"
         if not is_leaf and (v not in inside or v.op.view and v in shown):

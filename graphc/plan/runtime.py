@@ -148,11 +148,11 @@ def in_tiles(
     try:
         for _ in range(wanted):
             helper = threading.Thread(target=work, daemon=True)
-            helper.start()
+            try:
+                helper.start()
+            except RuntimeError:
+                break  # the system has no more threads to give
             helpers.append(helper)
-    except RuntimeError:
-        pass  # the system has no more threads to give
-    try:
         work()
     finally:
         list(waiting)

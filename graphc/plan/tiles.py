@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import shapes
-from ..errors import ShapeError
 from ..ir import OPS, Node
 from ..passes.cost import weight
-from ..shapes import Dim, Shape
+from ..shapes import Dim
+from .body import Body, Kind, kind, takes_buffer
 from .plan import Step
 from .regions import Region
 from .rows import cut
@@ -34,11 +34,11 @@ class Tiles:
     def call(self, step: Step) -> Iterator[str]:
         """The lines that run a region."""
         region, writer = step.region, self.writer
-        assert region is not None
+        assert region is not None and step.body is not None
         key = _structure(region)
         function = self.written.get(key)
         if function is None:
-            function = self.written[key] = _Function(region, writer, self.words)
+            function = self.written[key] = _Function(step.body, writer, self.words)
             writer.pieces.append(function.source)
         yield from writer.new_results(step)
         arguments = [
@@ -72,8 +72,9 @@ def _structure(region: Region) -> Any:
 class _Function:
     """The function of a region, and what a call has to give it."""
 
-    def __init__(self, region: Region, writer: Writer, words: tuple[str, ...]) -> None:
-        self.region, self.writer = region, writer
+    def __init__(self, body: Body, writer: Writer, words: tuple[str, ...]) -> None:
+        self.body, self.writer = body, writer
+        self.region = region = body.region
         self.start, self.stop, self.tile, self.first, self.last, self.rows, self.scratch = words
         take = writer.identifiers.take
         self.name = take(f"{writer.function}_rows")
@@ -81,28 +82,17 @@ class _Function:
         # All rows of what is cut; the rows of one tile have the name of the value.
         self.whole = {v: take(f"all_{writer.texts.name(v)}") for v in (*by_row, *region.results)}
         self.totals = {v: take(f"total_{writer.texts.name(v)}") for v in region.folds}
-        self.operands = {v: list(_operands(v, region)) for v in region.nodes}
-        self.nodes = self._needed()
         self.buffers: list[str] = []
         self.kinds: list[Kind] = []
         self.sizes: list[str] = []
-        body = list(self._body())
-        self.source = "\n".join(self._lines(body))
-        widths = [*map(_kind, (*by_row, *region.results)), *self.kinds]
+        self.source = "\n".join(self._lines(list(self._steps())))
+        widths = [*map(kind, (*by_row, *region.results)), *self.kinds]
         self.row_bytes = writer.texts.size(
             shapes.as_dim(sum(shapes.size(s) * t.itemsize for s, t in widths))
         )
-        self.row_work = writer.texts.size(shapes.as_dim(sum(map(_row_work, self.nodes))))
+        self.row_work = writer.texts.size(shapes.as_dim(sum(map(_row_work, body.nodes))))
 
-    def _needed(self) -> list[Node]:
-        """The nodes that a result or a fold is computed from."""
-        needed = {*self.region.results, *self.region.folds}
-        for v in reversed(self.region.nodes):
-            if v in needed:
-                needed.update(x for x, _ in self.operands[v])
-        return [v for v in self.region.nodes if v in needed]
-
-    def _lines(self, body: list[str]) -> Iterator[str]:
+    def _lines(self, steps: list[str]) -> Iterator[str]:
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
         results = [self.whole[v] for v in self.region.results]
         parameters = [self.start, self.stop, self.tile, self.scratch, *named, *results, *self.sizes]
@@ -114,29 +104,28 @@ class _Function:
             yield f"    {' = '.join(self.totals.values())} = None"
         yield f"    for {self.first} in range({self.start}, max({self.stop}, 1), {self.tile}):"
         yield f"        {self.last} = min({self.first} + {self.tile}, {self.stop})"
-        if buffers or any(self.rows in line for line in body):
+        if buffers or any(self.rows in line for line in steps):
             yield f"        {self.rows} = {self.last} - {self.first}"
         if buffers:
             yield f"        if {self.rows} < {self.tile}:"
             yield f"            {' = '.join(self.buffers)} = None"
-        yield from ("        " + line for line in body)
+        yield from ("        " + line for line in steps)
         if buffers:
             yield f"    {self.scratch}[:] = {buffers}"
         yield f"    return ({''.join(f'{name}, ' for name in self.totals.values()).rstrip()})"
 
-    def _body(self) -> Iterator[str]:
+    def _steps(self) -> Iterator[str]:
         """The lines for one tile."""
         name = self.writer.texts.name
         for v, whole in self.whole.items():
             yield f"{name(v)} = {whole}[{self.first}:{self.last}]"
-        ends = self._ends()
-        early = self._early(ends)
+        early = self.body.early
         free: dict[Kind, list[str]] = {}
         held: dict[Node, tuple[Kind, str]] = {}
         self.writer.place = ""
-        for k, v in enumerate(self.nodes):
+        for v, ends in zip(self.body.nodes, self.body.ends, strict=True):
             yield from self.writer.comment(v)
-            ended = [held.pop(x) for x in ends[k] if x in held]
+            ended = [held.pop(x) for x in ends if x in held]
             if v.op.family == "elementwise":  # it may write over an operand that it is last to read
                 _release(ended, free)
             if v in self.totals:
@@ -145,52 +134,23 @@ class _Function:
                 yield f"{total} = {name(v)} if {total} is None else {fold}({total}, {name(v)})"
             elif v in self.whole:
                 yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
-            elif not _takes_buffer(v):
+            elif not takes_buffer(v):
                 yield f"{name(v)} = {self._text(v)}"
             elif v in early:
                 yield f"{name(v)} = {self._into(v, name(early[v]))}"
             else:
-                kind = _kind(v)
-                buffer = free[kind].pop() if free.get(kind) else self._new_buffer(kind)
-                held[v] = kind, buffer
+                sort = kind(v)
+                buffer = free[sort].pop() if free.get(sort) else self._new_buffer(sort)
+                held[v] = sort, buffer
                 yield f"{name(v)} = {buffer} = {self._into(v, buffer)}"
             if v.op.family != "elementwise":
                 _release(ended, free)
         self.writer.place = ""
 
-    def _early(self, ends: list[list[Node]]) -> dict[Node, Node]:
-        """Steps on the way to a result that may use its rows: the last one writes over them."""
-        found: dict[Node, Node] = {}
-        last = {x: v for k, v in enumerate(self.nodes) for x in ends[k]}
-        for result in self.region.results:
-            v: Node | None = result
-            while v is not None and v.op.family == "elementwise":
-                before = (
-                    x
-                    for x, _ in self.operands[v]
-                    if last.get(x) is v and _takes_buffer(x) and _kind(x) == _kind(result)
-                    if x in self.operands and x not in self.whole and x not in found
-                )
-                v = next(before, None)
-                if v is not None:
-                    found[v] = result
-        return found
-
-    def _new_buffer(self, kind: Kind) -> str:
-        self.kinds.append(kind)
+    def _new_buffer(self, sort: Kind) -> str:
+        self.kinds.append(sort)
         self.buffers.append(self.writer.identifiers.take(f"b{len(self.buffers) + 1}"))
         return self.buffers[-1]
-
-    def _ends(self) -> list[list[Node]]:
-        """For each node the values that nobody reads after it, not even through a view."""
-        inside = set(self.nodes)
-        ends: list[list[Node]] = []
-        seen: set[Node] = set()
-        for v in reversed(self.nodes):
-            bases = dict.fromkeys(_base(x, inside) for x, _ in self.operands[v])
-            ends.append([x for x in bases if x not in seen])
-            seen.update(bases)
-        return ends[::-1]
 
     # Texts
 
@@ -198,7 +158,7 @@ class _Function:
         """v's operands: their rows, or all of one that v is not cut along."""
         return [
             self.whole.get(x, text) if not is_tile else text
-            for x, is_tile in self.operands[v]
+            for x, is_tile in self.body.operands[v]
             for text in [self.writer.texts.operand(v, x)]
         ]
 
@@ -220,18 +180,6 @@ class _Function:
             del names[_rows().name]
 
 
-Kind = tuple[Shape, Any]
-
-
-def _kind(v: Node) -> Kind:
-    """What values must have in common to be kept in one buffer."""
-    return v.shape[1:], v.dtype
-
-
-def _takes_buffer(v: Node) -> bool:
-    return not v.op.view and v.op.text_into(v, "") is not None
-
-
 def _row_work(v: Node) -> Dim:
     """How many multiplications one row of a step is worth."""
     if v.op.view:
@@ -241,36 +189,8 @@ def _row_work(v: Node) -> Dim:
 
 
 def _release(ended: list[tuple[Kind, str]], free: dict[Kind, list[str]]) -> None:
-    for kind, buffer in ended:
-        free.setdefault(kind, []).append(buffer)
-
-
-def _base(v: Node, inside: set[Node]) -> Node:
-    while v.op.view and v in inside:
-        v = v.inputs[0]
-    return v
-
-
-def _operands(v: Node, region: Region) -> Iterator[tuple[Node, bool]]:
-    """v's operands, and whether it takes the rows of each; what only stretches one is left out."""
-    found = cut(v)
-    assert found is not None
-    given = list(zip(v.inputs, found.by_row, strict=True))
-    if v.op.family == "elementwise":
-        for k, (x, _) in enumerate(given):
-            stretch = cut(x) if x.op.name == "broadcast_to" and x in region.nodes else None
-            if stretch is not None:
-                shorter = [*given[:k], (x.inputs[0], stretch.by_row[0]), *given[k + 1 :]]
-                if _broadcasts_to(v.shape, [y for y, _ in shorter]):
-                    given = shorter
-    return iter(given)
-
-
-def _broadcasts_to(shape: Shape, operands: list[Node]) -> bool:
-    try:
-        return shapes.broadcast(*(x.shape for x in operands)) == shape
-    except ShapeError:
-        return False
+    for sort, buffer in ended:
+        free.setdefault(sort, []).append(buffer)
 
 
 @functools.cache

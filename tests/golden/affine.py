@@ -161,10 +161,15 @@ def in_tiles(
 
     is_worth_it = rows * row_work > THREAD_WORK
     wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
-    helpers = [threading.Thread(target=work, daemon=True) for _ in range(wanted)]
+    helpers: list[threading.Thread] = []
     try:
-        for helper in helpers:
-            helper.start()
+        for _ in range(wanted):
+            helper = threading.Thread(target=work, daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:
+                break  # the system has no more threads to give
+            helpers.append(helper)
         work()
     finally:
         list(waiting)

@@ -81,12 +81,11 @@ def logistic(X, y, w):
 def workspace(n, d):
     """Memory for intermediate values."""
     memory_0 = np.empty(8 * n, np.uint8)
-    memory_1 = np.empty(8 * n, np.uint8)
-    memory_2 = np.empty(8 * d, np.uint8)
+    memory_1 = np.empty(8 * d, np.uint8)
     return (
         memory_0.view(np.float64),  # t1
-        memory_1.view(np.float64),  # t11
-        memory_2.view(np.float64),  # t12
+        memory_0.view(np.float64),  # t11
+        memory_1.view(np.float64),  # t12
     )
 
 
@@ -240,10 +239,15 @@ def in_tiles(
 
     is_worth_it = rows * row_work > THREAD_WORK
     wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
-    helpers = [threading.Thread(target=work, daemon=True) for _ in range(wanted)]
+    helpers: list[threading.Thread] = []
     try:
-        for helper in helpers:
-            helper.start()
+        for _ in range(wanted):
+            helper = threading.Thread(target=work, daemon=True)
+            try:
+                helper.start()
+            except RuntimeError:
+                break  # the system has no more threads to give
+            helpers.append(helper)
         work()
     finally:
         list(waiting)

@@ -1,0 +1,133 @@
+"""The body of a region: what is computed for one tile, step by step, and what writes where.
+
+A step may write over a value that it is the last to read: rows of a buffer, or of a result.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from .. import shapes
+from ..errors import ShapeError
+from ..ir import Node
+from ..shapes import Shape
+from .regions import Region
+from .rows import cut
+
+Kind = tuple[Shape, Any]
+
+
+class Body:
+    """The steps of a region that its results and folds need."""
+
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        inside = frozenset(region.nodes)
+        self.operands = {v: list(_operands(v, inside)) for v in region.nodes}
+        """For each step its operands, and whether it reads rows of them or all."""
+        self.nodes = self._needed()
+        self.ends = self._ends()
+        """For each step the values that nobody reads after it, not even through a view."""
+
+    def _needed(self) -> list[Node]:
+        needed = {*self.region.results, *self.region.folds}
+        for v in reversed(self.region.nodes):
+            if v in needed:
+                needed.update(x for x, _ in self.operands[v])
+        return [v for v in self.region.nodes if v in needed]
+
+    def _ends(self) -> list[list[Node]]:
+        inside = set(self.nodes)
+        ends: list[list[Node]] = []
+        seen: set[Node] = set()
+        for v in reversed(self.nodes):
+            bases = dict.fromkeys(_base(x, inside) for x, _ in self.operands[v])
+            ends.append([x for x in bases if x not in seen])
+            seen.update(bases)
+        return ends[::-1]
+
+    @functools.cached_property
+    def last_reader(self) -> dict[Node, int]:
+        """Which step is the last to read a value."""
+        return {x: k for k, values in enumerate(self.ends) for x in values}
+
+    @functools.cached_property
+    def early(self) -> dict[Node, Node]:
+        """Steps on the way to a result that may use its rows: the last one writes over them."""
+        found: dict[Node, Node] = {}
+        at = {v: k for k, v in enumerate(self.nodes)}
+        taken = {*self.region.results, *self.region.folds}
+        for result in self.region.results:
+            v: Node | None = result
+            while v is not None and v.op.family == "elementwise":
+                before = (
+                    x
+                    for x, _ in self.operands[v]
+                    if x in at and x not in taken and self.last_reader.get(x) == at[v]
+                    if takes_buffer(x) and kind(x) == kind(result)
+                )
+                v = next(before, None)
+                if v is not None:
+                    taken.add(v)
+                    found[v] = result
+        return found
+
+    @functools.cached_property
+    def _first_writer(self) -> dict[Node, int]:
+        """Which step is the first to write into the rows of a result."""
+        at = {v: k for k, v in enumerate(self.nodes)}
+        first = {v: at[v] for v in self.region.results}
+        for v, result in self.early.items():
+            first[result] = min(first[result], at[v])
+        return first
+
+    def may_overwrite(self, result: Node, x: Node) -> bool:
+        """Whether a result may lie where an operand lies that nobody reads afterwards."""
+        if x.type != result.type or x not in self.region.by_row or x not in self.last_reader:
+            return False
+        reads = [(v, is_tile) for v in self.nodes for y, is_tile in self.operands[v] if y is x]
+        first, last = self._first_writer[result], self.last_reader[x]
+        writer = self.nodes[first]
+        return all(is_tile for _, is_tile in reads) and (
+            last < first or last == first and writer.op.family == "elementwise"
+        )
+
+
+def kind(v: Node) -> Kind:
+    """What values must have in common to be kept in one buffer."""
+    return v.shape[1:], v.dtype
+
+
+def takes_buffer(v: Node) -> bool:
+    """Whether a step can write into a buffer."""
+    return not v.op.view and v.op.text_into(v, "") is not None
+
+
+def _base(v: Node, inside: set[Node]) -> Node:
+    while v.op.view and v in inside:
+        v = v.inputs[0]
+    return v
+
+
+def _operands(v: Node, inside: frozenset[Node]) -> Iterator[tuple[Node, bool]]:
+    """v's operands, and whether it takes the rows of each; what only stretches one is left out."""
+    found = cut(v)
+    assert found is not None
+    given = list(zip(v.inputs, found.by_row, strict=True))
+    if v.op.family == "elementwise":
+        for k, (x, _) in enumerate(given):
+            stretch = cut(x) if x.op.name == "broadcast_to" and x in inside else None
+            if stretch is not None:
+                shorter = [*given[:k], (x.inputs[0], stretch.by_row[0]), *given[k + 1 :]]
+                if _broadcasts_to(v.shape, [y for y, _ in shorter]):
+                    given = shorter
+    return iter(given)
+
+
+def _broadcasts_to(shape: Shape, operands: list[Node]) -> bool:
+    try:
+        return shapes.broadcast(*(x.shape for x in operands)) == shape
+    except ShapeError:
+        return False
