@@ -143,7 +143,8 @@ def description(op: Op) -> str:
     told = "No gradient passes." if slopes == [] else ""
     if slopes:
         told = f"Derivative{'s' * (len(slopes) > 1)}: {'; '.join(slopes)}."
-    head = f"{signature(op)}: {formula(op)}, element by element. {told}".rstrip()
+    named = dict.fromkeys((signature(op), formula(op)))  # exp(x) is its own formula
+    head = f"{': '.join(named)}, element by element. {told}".rstrip()
     return "\n".join([head, "", *_shown_at_a_point(op, bool(slopes))])
 
 
