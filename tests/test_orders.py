@@ -26,7 +26,7 @@ def derived(z, wrt):
 
 def number(node, values):
     want = gc.evaluate(node, values)
-    got = gc.compile(node, inputs=list(values), simplify=False)(*values.values())
+    got = gc.compile(node, inputs=list(values), simplify=False)(*map(np.asarray, values.values()))
     assert np.asarray(want).tobytes() == np.asarray(got).tobytes()
     return float(got)
 
