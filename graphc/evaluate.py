@@ -48,7 +48,13 @@ def by_name(values: Mapping[Any, Any]) -> dict[str, Any]:
             "values come in a dict from inputs, or their names, to arrays, not in a "
             f"{type(values).__name__}"
         )
-    return {str(key.name) if isinstance(key, Node) else key: v for key, v in values.items()}
+    named: dict[str, Any] = {}
+    for key, value in values.items():
+        name = str(key.name) if isinstance(key, Node) else key
+        if name in named:
+            raise ArgumentError(f"{name} is given twice: two keys have that name")
+        named[name] = value
+    return named
 
 
 def interpret(

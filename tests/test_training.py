@@ -149,6 +149,14 @@ def test_clipping_by_norm_is_by_the_norm_of_all(scale):
         assert scale > 1 or np.array_equal(clipped, g)
 
 
+def test_clipping_by_norm_outlives_single_precision():
+    """The square of 1e30 is no float32; the gradient of an exploding network may be."""
+    given = gc.constant(np.float32([3e30, 4e30]))
+    (found,) = gc.evaluate(optim.clip_by_norm([given], 1.0))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [0.6, 0.8], rtol=1e-6)
+
+
 def test_values_are_clipped_before_the_norm():
     """Both asked for: the norm is the last word."""
     w = gc.input("w", (2,))
@@ -428,6 +436,15 @@ MISTAKES = [
     (gc.MissingInput, "the loss has no input w: it depends on v",
      lambda: gc.fit(gc.sum(v**2), {"w": 0.0}, {})),
     (gc.ArgumentError, "fit needs parameters", lambda: gc.fit(gc.sum(v**2), {}, {})),
+    (gc.ArgumentError, "v is given twice",
+     lambda: gc.fit(gc.sum(v**2), {v: [0, 0], "v": [0, 0]}, {})),
+    (gc.ArgumentError, "epochs= counts walks",
+     lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {}, epochs=1.5)),
+    (gc.ArgumentError, "a learning rate is a number", lambda: optim.sgd("fast")),
+    (gc.ArgumentError, "a learning rate is a number", lambda: optim.adam(-0.1)),
+    (gc.ArgumentError, "weight_decay is a number", lambda: optim.adamw(weight_decay=-1)),
+    (gc.ArgumentError, "clipped needs a limit", lambda: optim.sgd(0.1).clipped()),
+    (gc.ArgumentError, "a limit above 0", lambda: optim.sgd(0.1).clipped(norm=0)),
     (gc.BindError, "v needs 1 axes", lambda: gc.fit(gc.sum(v**2), {v: 0.0}, {})),
     (gc.BindError, "has no input x", lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {"x": 1})),
     (gc.ArgumentError, "no batches in epoch 2: a generator",

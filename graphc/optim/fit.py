@@ -124,6 +124,8 @@ class _Run:
     ) -> None:
         if patience is not None and patience < 1:
             raise ArgumentError(f"patience= counts epochs, at least 1, and is {patience!r}")
+        if not (isinstance(epochs, int | np.integer) and epochs >= 0):
+            raise ArgumentError(f"epochs= counts walks through the data, and is {epochs!r}")
         if not isinstance(optimizer, Optimizer):
             raise ArgumentError(f"an optimizer is made by gc.optim.adam and others: {optimizer!r}")
         self.loss = loss

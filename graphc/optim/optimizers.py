@@ -49,6 +49,9 @@ class Optimizer:
     learning_rate: Rate = 0.01
     clip: Clip = tuple
 
+    def __post_init__(self) -> None:
+        as_schedule(self.learning_rate)  # a rate that is none is told at once
+
     def init(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What is remembered before the first step, for parameters with these values.
 
@@ -110,6 +113,11 @@ class Optimizer:
         >>> step(w=np.zeros(2), **sgd.init({"w": np.zeros(2)}))["params"]
         {'w': array([-0.6, -0.8])}
         """
+        limits = [limit for limit in (norm, value) if limit is not None]
+        if not limits:
+            raise ArgumentError("clipped needs a limit: norm=, value=, or both")
+        for limit in limits:
+            _check_limit(limit)
         earlier = self.clip
 
         def clip(gradients: Sequence[Node]) -> Sequence[Node]:
@@ -195,6 +203,9 @@ def _adam(
 ) -> Optimizer:
     _check_beta(beta1, "beta1")
     _check_beta(beta2, "beta2")
+    for what, number in (("eps", eps), ("weight_decay", decay)):
+        if not number >= 0:
+            raise ArgumentError(f"{what} is a number that is not negative, and is {number!r}")
 
     def rule(w: Node, g: Node, slots: Slots, rate: Node, t: Node) -> tuple[Node, Slots]:
         mean = beta1 * slots["mean"] + (1 - beta1) * g
@@ -220,7 +231,8 @@ def clip_by_norm(gradients: Any, limit: float) -> Any:
     """
     _check_limit(limit)
     found = forms.leaves(gradients)
-    squares = [astype(total(square(g)), np.float64) for g in found]
+    # In float64: in float32 the squares of a gradient that explodes are infinite.
+    squares = [total(square(astype(g, np.float64))) for g in found]
     norm = sqrt(sum(squares[1:], squares[0]))
     factor = limit / maximum(norm, limit)  # 1 where nothing is to be done
     return forms.map_leaves(lambda g: _like(factor, g) * g, gradients)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 
 from ..errors import ArgumentError
 from ..ir import Node
@@ -106,7 +107,7 @@ def as_schedule(rate: Rate) -> Schedule:
 
 
 def _check_rate(rate: float) -> None:
-    if isinstance(rate, Node) or not (math.isfinite(rate) and rate >= 0):
+    if not (isinstance(rate, Real) and math.isfinite(rate) and rate >= 0):
         raise ArgumentError(f"a learning rate is a number that is not negative, not {rate!r}")
 
 
