@@ -103,13 +103,23 @@ def _pattern(v: Node) -> Term:
     written = _WRITTEN.get(v.op.name, v.op.text)
     found = _parsed(written if isinstance(written, str) else written(v))
     if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):
-        if found.kind == "infix" and found.head == "*" and all(x.ndim for x in v.inputs):
-            return found._replace(head="⊙")
-        return found
+        return _as_tensors(found, v)
     operands = tuple(Term("operand", str(i)) for i in range(len(v.inputs)))
     if "subscripts" in v.attrs:
         return Term("einsum", v.attrs["subscripts"], operands)
     return Term("call", v.op.name, (*operands, *_options(v)))
+
+
+def _as_tensors(t: Term, v: Node) -> Term:
+    """A sign that LaTeX writes in another way between tensors: ⊙, a power by elements, a dot."""
+    dims = [x.ndim for x in v.inputs]
+    if (t.kind, t.head) == ("infix", "*") and all(dims):
+        return t._replace(head="⊙")
+    if (t.kind, t.head) == ("infix", "@") and dims == [1, 1]:
+        return t._replace(head="·")
+    if t.kind == "power" and dims[0] >= 2:
+        return t._replace(head="⊙")
+    return t
 
 
 def _is_transposition(v: Node) -> bool:
@@ -231,6 +241,8 @@ _ATOM = 6
 
 def _level(t: Term) -> int:
     """How tightly a term holds together."""
+    if t.kind == "number" and t.head.startswith("-"):
+        return 3
     by_kind = {"negative": 3, "einsum": 3, "power": 5, "partial": 5}
     return _LEVELS.get(t.head, 3) if t.kind == "infix" else by_kind.get(t.kind, _ATOM)
 
@@ -238,7 +250,8 @@ def _level(t: Term) -> int:
 def _level_before(t: Term) -> int:
     """How tightly the left side of a sign must hold together; nobody reads a * b @ C well."""
     left = t.parts[0]
-    return _level(t) + (t.head == "@" and left.kind == "infix" and left.head != "@")
+    is_product = t.head in ("@", "·")
+    return _level(t) + (is_product and left.kind == "infix" and left.head != "@")
 
 
 def text(t: Term, level: int = 0) -> str:
@@ -256,7 +269,7 @@ def text(t: Term, level: int = 0) -> str:
         case "negative":
             return f"−{text(parts[0], 4)}"
         case "infix":
-            sign = {"⊙": "*", "-": "−"}.get(t.head, t.head)
+            sign = {"⊙": "*", "·": "@", "-": "−"}.get(t.head, t.head)
             own = _level(t)
             return f"{text(parts[0], _level_before(t))} {sign} {text(parts[1], own + 1)}"
         case "power":
@@ -340,8 +353,8 @@ _FUNCTIONS = (
 )  # fmt: skip
 _WORDS = {"σ": r"\sigma", "sum": r"\sum", "prod": r"\prod", "maximum": r"\max", "minimum": r"\min"}
 _LATEX_SIGNS = {
-    "@": " ", "*": r" \, ", "⊙": r" \odot ", "=": " = ", "≠": r" \neq ", "≤": r" \leq ",
-    "≥": r" \geq ", "%": r" \bmod ",
+    "@": " ", "·": r" \cdot ", "*": r" \, ", "⊙": r" \odot ", "=": " = ", "≠": r" \neq ",
+    "≤": r" \leq ", "≥": r" \geq ", "%": r" \bmod ",
 }  # fmt: skip
 _ESCAPES = {
     "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -370,9 +383,10 @@ def _latex_name(name: str) -> str:
     return f"{written}_{{{below}}}" if below else written
 
 
-def _latex_number(number: str) -> str:
-    mantissa, e, exponent = number.partition("e")
-    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else mantissa.replace("inf", r"\infty")
+def _latex_number(text: str) -> str:
+    """`2e-09` is 2 \\cdot 10^{-9}; the numbers of a list one by one."""
+    powers = re.sub(r"e([+-]\d+)", lambda e: rf" \cdot 10^{{{int(e[1])}}}", text)
+    return powers.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
 
 
 def term_latex(t: Term) -> str:
@@ -400,11 +414,12 @@ def _latex(t: Term, level: int = 0) -> str:
             sign = _LATEX_SIGNS.get(t.head, f" {t.head} ")
             return f"{_latex(parts[0], _level_before(t))}{sign}{_latex(parts[1], own + 1)}"
         case "power":
-            return f"{_latex(parts[0], _ATOM)}^{{{_latex(parts[1])}}}"
+            by_element = r"\odot " if t.head else ""
+            return f"{_base(parts[0])}^{{{by_element}{_latex(parts[1])}}}"
         case "transpose":
-            return rf"{_latex(parts[0], _ATOM)}^{{\top}}"
+            return rf"{_base(parts[0])}^{{\top}}"
         case "index":
-            return rf"{_latex(parts[0], _ATOM)}_{{[{_escaped(t.head)}]}}"
+            return rf"{{{_latex(parts[0], _ATOM)}}}_{{[{_escaped(t.head)}]}}"
         case "gradient":
             return rf"\nabla_{{{_latex(parts[0])}}}"
         case "partial":
@@ -424,6 +439,17 @@ def _latex(t: Term, level: int = 0) -> str:
         case "call":
             return _latex_call(t)
     return r"\dots"
+
+
+# What has a superscript already, and what would be read as ending before one.
+_UNRAISED = ("transpose", "gradient")
+_UNRAISED_CALLS = ("exp", "where", "sum", "prod")
+
+
+def _base(t: Term) -> str:
+    """What a superscript is put on."""
+    is_open = t.kind in _UNRAISED or (t.kind == "call" and t.head in _UNRAISED_CALLS)
+    return rf"\left({_latex(t)}\right)" if is_open else _latex(t, _ATOM)
 
 
 def _latex_call(t: Term) -> str:
@@ -468,13 +494,15 @@ def latex(node: Any) -> str:
             raise ArgumentError(f"latex takes nodes, and {v!r} is a {type(v).__name__}")
     graph = Graph(asked)
     equations = _Equations(names_of(graph)).of(asked)
-    lines = [f"{_latex(name)} = {_latex(value)}" if name else _latex(value)
+    is_one = len(equations) == 1
+    equals = " = " if is_one else " &= "
+    lines = [f"{_latex(name)}{equals}{_latex(value)}" if name else _latex(value)
              for name, value in equations[:_MOST_EQUATIONS]]  # fmt: skip
+    if is_one:
+        return lines[0]
     if len(equations) > _MOST_EQUATIONS:
         lines.append(r"\vdots")
-    if len(lines) == 1:
-        return lines[0]
-    rows = " \\\\\n".join(line.replace(" = ", " &= ", 1) for line in lines)
+    rows = " \\\\\n".join(lines)
     return f"\\begin{{aligned}}\n{rows}\n\\end{{aligned}}"
 
 

@@ -1,5 +1,6 @@
 """Pictures are sound: they parse, run nothing, overlap nowhere, and say what is so."""
 
+import math
 import re
 import subprocess
 import sys
@@ -497,6 +498,14 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: b - (b - 1), r"b - \left(b - 1\right)"),
         (lambda W, x, b: (b + 1) ** 2, r"\left(b + 1\right)^{2}"),
         (lambda W, x, b: gc.where(b > 0, b, 0), r"\begin{cases} b & b > 0 \\ 0 &"),
+        (lambda W, x, b: gc.dot(x, x), r"x \cdot x"),
+        (lambda W, x, b: W**2, r"W^{\odot 2}"),
+        (lambda W, x, b: gc.exp(b) ** 2, r"\left(e^{b}\right)^{2}"),
+        (lambda W, x, b: gc.sum(W, axis=0) ** 2, r"\left(\sum_{0}\left(W\right)\right)^{2}"),
+        (lambda W, x, b: gc.input("b_1", (3,))[1:], r"{b_{1}}_{[1:]}"),
+        (lambda W, x, b: b * -3, r"b \, \left(-3\right)"),
+        (lambda W, x, b: b * [1e-5, math.nan, 2], r"[1 \cdot 10^{-5}, \mathrm{nan}, 2.0]"),
+        (lambda W, x, b: gc.norm(b), r"\begin{cases} 0 & u_{1} = 0 \\"),
     ],
 )
 def test_latex_is_matrix_calculus_where_it_can_be(build, expected):

@@ -218,6 +218,7 @@ def test_markdown_and_latex_are_balanced_and_tell_every_step():
         for text in (e.latex, *re.findall(r"\$([^$]+)\$", e.markdown)):
             plain = re.sub(r"\\[{}]", "", text)
             assert plain.count("{") == plain.count("}")
+            assert not re.search(r"_\{(\w|[{}])*\}_|\^\{(\w|[\\{}])*\}\^", text), "a double script"
             assert text.count(r"\left") - text.count(r"\leftarrow") == text.count(r"\right")
         assert len(e.steps) == len(re.findall(r"^\\nabla", e.latex, re.MULTILINE))
 

@@ -56,6 +56,11 @@ class Box:
         return min(STEPS_OF_HEAT - 1, int(self.heat * STEPS_OF_HEAT))
 
     @property
+    def headline(self) -> str:
+        """Its first line, with the value that a name and an equals sign announce."""
+        return " ".join(self.lines[: 1 + self.lines[0].endswith("=")])
+
+    @property
     def size(self) -> tuple[float, float]:
         """Width and height in points, a multiple of 1/72 inch."""
         widest = max((width(line, FONT_SIZE) for line in self.lines), default=0)
@@ -110,7 +115,7 @@ class Picture:
         for box in self.boxes:
             counts[box.kind] += 1
         told = [f"{c} {k}{'s' * (c != 1 and k != 'loss')}" for k, c in counts.items() if c]
-        outputs = [box.lines[0] for box in self.boxes if box.is_output]
+        outputs = [box.headline for box in self.boxes if box.is_output]
         sentence = f"A computation graph of {len(self.boxes)} boxes: {', '.join(told)}."
         if not self.boxes:
             sentence = "An empty computation graph."

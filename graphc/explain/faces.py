@@ -95,17 +95,18 @@ def _dictionary(e: Explanation) -> str:
             terms = (t for f in formulas if f is not None for t in parts(f.term))
             words |= {t.head: None for t in terms if t.kind == "call"}
     known = {word: _meaning(word) for word in words}
-    said = [f"{word}(x) = {meaning}" for word, meaning in known.items() if meaning]
+    said = [f"{word}{meaning}" for word, meaning in known.items() if meaning]
     return f"Here {listed(said)}." if said else ""
 
 
 def _meaning(word: str) -> str:
-    """The formula of a function of one argument, where it says more than the function's name."""
+    """`(x) = ` and the formula of a function of x, where it says more than the function's name."""
     op = OPS.get("sigmoid" if word == "σ" else word)
     if op is None or op.meaning is None or len(op.meaning.variables) != 1:
         return ""
     formula = str(op.meaning.expr).replace("-", "−")
-    return "" if formula.lower().startswith(f"{op.name}(") else formula
+    says_more = not formula.lower().startswith((f"{op.name}(", "~"))
+    return f"({op.meaning.variables[0]}) = {formula}" if says_more else ""
 
 
 def _gradient(step: Step) -> Formula:
