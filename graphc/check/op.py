@@ -83,6 +83,7 @@ def check_op(op: Op) -> OpReport:
     laws of relu
     holds   a record with a gradient has examples
     holds   its flops are a formula in the sizes that is not negative
+    holds   it computes the same every time, and writes into no operand
     holds   only a view shares memory with its operands
     holds   its shape and its dtype are what NumPy returns
     holds   every dtype is NumPy's, or refused

@@ -62,6 +62,8 @@ def elementwise(
     ...     "bell", lambda x: sp.exp(-(x**2)), numpy="np.exp(-np.square(x0))", like=np.exp,
     ...     d=lambda x, result: [-2 * x * result],
     ... )
+    >>> bell.meaning.expr
+    exp(-x**2)
     >>> x = gc.input("x", ())
     >>> gc.evaluate([bell(x), gc.grad(bell(x), x)], {x: 0.0})
     [np.float64(1.0), np.float64(-0.0)]
