@@ -25,6 +25,9 @@ IMAGINARY = 1e-200
 # a few bits of h; sooner where rounding has been worse than the best entry for a few steps.
 FIRST, LAST, MOST, _IDLE, _ORDERS = 3, 47, 120, 4, 5
 
+# Where nothing bounds the function's own noise, it would mislead smaller steps.
+_FINE = 21
+
 # Ridders' error is an estimate: so many times that is believed.
 TRUST = 4.0
 
@@ -80,7 +83,7 @@ def central(v: Node, x: Node, at: Mapping[Any, Any]) -> tuple[Array, Array]:
             high, low = (rerun(moving.changed(index, to)) for to in (right, left))
             return Sides(high, low, float(right) - float(left))
 
-        slope = extrapolated(sides, exponents(np.asarray(element)), moving.eps)
+        slope = extrapolated(sides, exponents(np.asarray(element), _FINE), moving.eps)
         place = (..., *index)
         estimate[place], error[place] = slope.value, slope.error
     return estimate, error
@@ -105,16 +108,16 @@ class Slope(NamedTuple):
     trace: tuple[tuple[float, Sides], ...]
 
 
-def exponents(x: Array) -> range:
+def exponents(x: Array, last: int = LAST) -> range:
     """The steps 2^-k at which the elements of x are moved, from an eighth of 1 or of the largest.
 
     Where x is small they go on until they are small beside it.
     """
     sizes = np.abs(x[(x != 0) & np.isfinite(x)])
     if not sizes.size:
-        return range(FIRST, LAST)
+        return range(FIRST, last)
     high, low = (int(np.floor(np.log2(float(e)))) for e in (np.max(sizes), np.min(sizes)))
-    return range(FIRST - max(high, 0), min(LAST - min(low, 0), MOST))
+    return range(FIRST - max(high, 0), min(last - min(low, 0), MOST))
 
 
 def extrapolated(
