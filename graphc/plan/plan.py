@@ -89,9 +89,15 @@ class Plan:
         return None
 
     def _slot(self, needed: Dim, free: dict[Dim, list[int]]) -> int:
-        """A free slot: one of the right size, else one that is larger, or may become so."""
-        sizes = [needed, *(s for s in free if s != needed and shapes.covers(s, needed))]
-        sizes += [s for s in free if shapes.covers(needed, s)]
+        """A free slot: one of the right size, else one not twice as large, else one that grows.
+
+        A small value that took a large slot would have the next large value ask for one more.
+        """
+        most = 2 * shapes.typical(needed)
+        larger = [s for s in free if shapes.typical(s) <= most and shapes.covers(s, needed)]
+        smaller = [s for s in free if shapes.covers(needed, s)]
+        sizes = [needed, *sorted(larger, key=shapes.typical)]
+        sizes += sorted(smaller, key=shapes.typical, reverse=True)
         for size in sizes:
             if free.get(size):
                 slot = free[size].pop()
