@@ -13,7 +13,7 @@ from graphc.passes.cost import flops
 from graphc.passes.facts import declared
 from graphc.passes.rewrite import rewritten
 from graphc.passes.rules import RULES, STRICT
-from graphc.passes.share import SHARING
+from graphc.passes.share import SHARING, shared
 
 EXTREMES = [
     0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-8, 30.0, -30.0, 700.0, -700.0, 1e300, -1e300, 1e-300,
@@ -526,6 +526,20 @@ def test_what_is_there_is_used_again(name, before, after, is_strict):
 def test_each_equation_of_sharing_has_its_row():
     """As each rule has."""
     assert {rule.name for rule in SHARING} == {row[0] for row in SHARED}
+
+
+def test_one_walk_shares_in_every_layer():
+    """What is shared below hides nothing above: 24 equal layers come out equal, at once."""
+    v = x
+    for _ in range(24):
+        v = gc.sin(gc.exp(v) + gc.exp(-v))
+    graph, fired = shared(Graph([v]))
+    assert ["exponential_of_negative"] * 24 == [r.name for r in fired]
+    assert dict.fromkeys(["exp", "reciprocal", "add", "sin"], 24) | {"input": 1} == graph.count()
+    assert (graph, []) == shared(graph)
+    values = {x: np.linspace(-1, 1, 5)}
+    before, after = gc.evaluate(v, values), gc.evaluate(graph.outputs[0], values)
+    np.testing.assert_allclose(before, after, rtol=1e-6)  # the chain magnifies roundings
 
 
 def test_a_known_choice_is_made():

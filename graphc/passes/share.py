@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ..ir import FUNCTIONS as f
-from ..ir import Graph, Node, building_for
+from ..ir import Graph, Node, building_for, with_inputs
 from .rewrite import Rewrite, Rule, adopt, fitted, rule
 from .rules.softmax import log_softmax_in_dot
 from .rules.vocabulary import letters
@@ -163,13 +163,15 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
         for head in one.heads:
             by_head.setdefault(head, []).append(one)
     there = There(graph)
+    becomes: dict[Node, Node] = {}
     fired: list[Rewrite] = []
-
     with building_for(graph.outputs[0]) as belonging_to:
-
-        def visited(node: Node) -> Node:
+        for node in graph.nodes:
+            candidates = by_head.get(node.op.name)
+            if candidates is None:
+                continue
             names = {x.op.name for x in node.inputs}
-            for one in by_head.get(node.op.name, ()):
+            for one in candidates:
                 if one.over and not one.over & names:
                     continue
                 belonging_to(node)
@@ -178,8 +180,34 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
                 found = None if found is None else fitted(found, node)
                 if found is not None and found is not node:
                     adopt(found, node)
+                    becomes[node] = found
                     fired.append(Rewrite(one.name, one.equation, node, found))
-                    return found
-            return node
+                    break
+    return _with(graph, becomes), fired
 
-        return graph.rewritten(visited), fired
+
+def _with(graph: Graph, becomes: dict[Node, Node]) -> Graph:
+    """The graph with all its replacements at once, which are written in its own nodes.
+
+    Rebuilt as they are found, they would hide from one another: what stands above the first is no
+    longer what the graph holds, and a chain of equal layers would take a walk for each.
+    """
+    if not becomes:
+        return graph
+    new: dict[Node, Node] = {}
+    opened: set[Node] = set()
+    stack = list(reversed(graph.outputs))
+    while stack:
+        v = stack.pop()
+        if v in new:
+            continue
+        needs = (becomes[v],) if v in becomes else v.inputs
+        if v not in opened:
+            opened.add(v)
+            stack.append(v)
+            stack.extend(x for x in reversed(needs) if x not in new)
+            continue
+        # Were two replacements to need each other, one would stay as it was: it is equal.
+        needs = tuple([new.get(x, x) for x in needs])
+        new[v] = needs[0] if v in becomes else v if needs == v.inputs else with_inputs(v, needs)
+    return Graph([new[v] for v in graph.outputs], graph.parameters)
