@@ -102,9 +102,12 @@ def plus_one_hot(n: Node, is_alone: Alone) -> Node | None:
     for x, v in sides(n):
         if x.shape != n.shape or not n.type.is_float:
             continue
-        for y, c in sides(v) if v.op is op.multiply else ((v, like(v, 1)),):
+        for i, y in enumerate(v.inputs if v.op is op.multiply else (v,)):
             k = labels_of(y)
-            if k is None or not is_alone(v) or not fits(c.shape, k.shape) or c.dtype != n.dtype:
+            if k is None or not is_alone(v):
+                continue
+            c = like(v, 1) if y is v else v.inputs[1 - i]
+            if not fits(c.shape, k.shape) or c.dtype != n.dtype:
                 continue
             if sums_to_one(y, (y.ndim - 1,)):
                 if n.op is op.subtract:
