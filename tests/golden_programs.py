@@ -23,7 +23,8 @@ def logistic():
     X, y = gc.input("X", (n, d)), gc.input("y", (n,))
     w = gc.input("w", (d,))
     margin = y * (X @ w)
-    loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+    fit = gc.mean(gc.softplus(-margin))
+    loss = fit + 0.01 * gc.sum(w**2)
     return {"loss": loss, "grad": gc.grad(loss, w)}
 
 

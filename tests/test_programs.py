@@ -111,7 +111,7 @@ LIBRARY = {"numpy", "base64", "functools", "math", "os", "threading"}
 
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_program_imports_numpy_and_little_else(name):
-    """And it parses, and holds its function, the regions and helpers that it needs, and constants."""
+    """And it parses, and holds its function, regions, the helpers that it needs, and constants."""
     form = GRAPHS[name]()
     source = gc.compile(form, inputs=[x, y, s, k] + extra(form)).source
     tree = ast.parse(source)

@@ -15,11 +15,11 @@ def guarded(x):
     """
     if type(x) is float:
         try:
-            # golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+            # golden_programs.py:34   root = gc.where(x > 0, gc.sqrt(x), 0)
             t1 = x > 0.0
             t2 = math.sqrt(x)
             root = t2 if t1 else 0.0
-            # gradient of golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+            # gradient of golden_programs.py:34   root = gc.where(x > 0, gc.sqrt(x), 0)
             t3 = 0.5 / t2
             result_1 = t3 if t1 else 0.0
             t4 = 2.0 * t2
@@ -36,11 +36,11 @@ def guarded(x):
 @np.errstate(all="ignore")
 def guarded_numpy(x):
     x = as_input('x', x, np.float64, 0)
-    # golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+    # golden_programs.py:34   root = gc.where(x > 0, gc.sqrt(x), 0)
     t1 = x > 0.0
     t2 = np.sqrt(x)
     root = np.where(t1, t2, 0.0)
-    # gradient of golden_programs.py:33   root = gc.where(x > 0, gc.sqrt(x), 0)
+    # gradient of golden_programs.py:34   root = gc.where(x > 0, gc.sqrt(x), 0)
     t3 = 0.5 / t2
     result_1 = np.where(t1, t3, 0.0)
     t4 = 2.0 * t2

@@ -32,48 +32,51 @@ def logistic(X, y, w):
         # golden_programs.py:25   margin = y * (X @ w)
         t1 = X @ w
         margin = y * t1
-        # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+        # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
         t2 = -margin
         t3 = softplus(t2)
         t4 = np.sum(t3)
         t5 = np.float64(n)
-        t6 = t4 / t5
-        t7 = w @ w
-        t8 = 0.01 * t7
-        loss = t6 + t8
-        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t9 = sigmoid(t2)
-        t10 = -t5
-        grad_margin = t9 / t10
+        fit = t4 / t5
+        # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+        t6 = w @ w
+        t7 = 0.01 * t6
+        loss = fit + t7
+        # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+        t8 = sigmoid(t2)
+        t9 = -t5
+        grad_margin = t8 / t9
         # gradient of golden_programs.py:25   margin = y * (X @ w)
-        t11 = grad_margin * y
-        t12 = t11 @ X
-        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t13 = w * 0.02
+        t10 = grad_margin * y
+        t11 = t10 @ X
+        # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+        t12 = w * 0.02
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-        grad = t12 + t13
+        grad = t11 + t12
         return {'loss': loss[()], 'grad': grad}
     work = borrowed(spare, workspace, n, d)
-    t1, t11, t12 = work
+    t1, t10, t11 = work
     # golden_programs.py:25   margin = y * (X @ w)
     np.matmul(X, w, out=t1)
-    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
+    # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t5 = np.float64(n)
-    t7, = in_tiles(logistic_rows, d, 8, 1, None, 0, (np.add,), w)
-    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t8 = 0.01 * t7
-    # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t10 = -t5
+    # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+    t6, = in_tiles(logistic_rows, d, 8, 1, None, 0, (np.add,), w)
+    # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+    t7 = 0.01 * t6
+    # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+    t9 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 32, 71, None, 1, (np.add,), y, t1, t10, t11)
+    t4, = in_tiles(logistic_rows_1, n, 32, 71, None, 1, (np.add,), y, t1, t9, t10)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    np.matmul(t11, X, out=t12)
+    np.matmul(t10, X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = np.empty((d,), np.float64)
-    in_tiles(logistic_rows_2, d, 24, 2, None, 0, (), w, t12, grad)
-    # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-    t6 = t4 / t5
-    loss = t6 + t8
+    in_tiles(logistic_rows_2, d, 24, 2, None, 0, (), w, t11, grad)
+    # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+    fit = t4 / t5
+    # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+    loss = fit + t7
     give_back(spare, work, n, d)
     return {'loss': loss[()], 'grad': grad}
 
@@ -84,23 +87,23 @@ def workspace(n, d):
     memory_1 = np.empty(8 * d, np.uint8)
     return (
         memory_0.view(np.float64),  # t1
-        memory_0.view(np.float64),  # t11
-        memory_1.view(np.float64),  # t12
+        memory_0.view(np.float64),  # t10
+        memory_1.view(np.float64),  # t11
     )
 
 
 def logistic_rows(start, stop, tile, scratch, all_w):
-    total_t7 = None
+    total_t6 = None
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
         w = all_w[first:last]
-        # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t7 = w @ w
-        total_t7 = t7 if total_t7 is None else np.add(total_t7, t7)
-    return (total_t7,)
+        # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+        t6 = w @ w
+        total_t6 = t6 if total_t6 is None else np.add(total_t6, t6)
+    return (total_t6,)
 
 
-def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t11):
+def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t9, all_t10):
     b1, = scratch
     total_t4 = None
     for first in range(start, max(stop, 1), tile):
@@ -110,33 +113,33 @@ def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t10, all_t11):
             b1 = None
         y = all_y[first:last]
         t1 = all_t1[first:last]
-        t11 = all_t11[first:last]
+        t10 = all_t10[first:last]
         # golden_programs.py:25   margin = y * (X @ w)
-        margin = np.multiply(y, t1, out=t11)
-        # golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t2 = np.negative(margin, out=t11)
+        margin = np.multiply(y, t1, out=t10)
+        # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+        t2 = np.negative(margin, out=t10)
         t3 = b1 = softplus(t2, out=b1)
         t4 = np.sum(t3)
         total_t4 = t4 if total_t4 is None else np.add(total_t4, t4)
-        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t9 = sigmoid(t2, out=t11)
-        grad_margin = np.divide(t9, t10, out=t11)
+        # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+        t8 = sigmoid(t2, out=t10)
+        grad_margin = np.divide(t8, t9, out=t10)
         # gradient of golden_programs.py:25   margin = y * (X @ w)
-        np.multiply(grad_margin, y, out=t11)
+        np.multiply(grad_margin, y, out=t10)
     scratch[:] = b1,
     return (total_t4,)
 
 
-def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t12, all_grad):
+def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t11, all_grad):
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
         w = all_w_1[first:last]
-        t12 = all_t12[first:last]
+        t11 = all_t11[first:last]
         grad = all_grad[first:last]
-        # gradient of golden_programs.py:26   loss = gc.mean(gc.softplus(-margin)) + 0.01 * gc.sum(w**2)
-        t13 = np.multiply(w, 0.02, out=grad)
+        # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+        t12 = np.multiply(w, 0.02, out=grad)
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-        np.add(t12, t13, out=grad)
+        np.add(t11, t12, out=grad)
     return ()
 
 

@@ -17,7 +17,7 @@ def views(x):
     n = solve_size('x', 0, x.shape[0], 2, 0, '2*n')
     if x.shape != (2 * n, 2):
         raise wrong_shape('x', x.shape, (2 * n, 2), ('2*n', '2'), (' (n is axis 0 of x)', ''))
-    # golden_programs.py:42   return [x.T, x[::-1, 0], [gc.reshape(x, (-1,)), table, x]]
+    # golden_programs.py:43   return [x.T, x[::-1, 0], [gc.reshape(x, (-1,)), table, x]]
     result_0 = x.T
     result_1 = x[::-1, 0]
     result_2_0 = np.reshape(x, (4 * n,))
