@@ -165,6 +165,23 @@ def test_the_picture_is_well_formed_and_shows_each_way() -> None:
     xml.etree.ElementTree.fromstring(plotted([Curve("<&", (0.1,), (0.0,))], '"<&'))
 
 
+def test_heat_is_where_the_rule_is_off() -> None:
+    """By as much as it is; the others are off by rounding, and a rule that breaks down by all."""
+    hidden = gc.exp(X)
+    wave = bad_sine()(hidden)
+    z = gc.sum(gc.tanh(wave))
+    heat = gc.check(z, X, AT).heat
+    assert heat.pop(wave) == pytest.approx(2.0)
+    assert {hidden, z} <= set(heat) and max(heat.values()) < 1e-9
+    assert "heat" in gc.draw(z, wrt=X, heat={**heat, wave: 2.0}).svg
+    broken = gc.Op(
+        "broken", infer=lambda x: x, numpy="np.sin(x0)", flops=no_flops,
+        bprop=lambda n, i, g: 1 / 0, examples=(gc.example([3]),),
+    )  # fmt: skip
+    value = broken(X)
+    assert gc.check(gc.sum(value), X, AT).heat[value] == np.inf
+
+
 def test_the_table_is_shown_in_colours_by_rich() -> None:
     """The same cells."""
     console = Console(width=200, record=True, file=open("/dev/null", "w"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from ..autodiff.backprop import backprop, check_differentiable, pruned
 from ..errors import Disconnected, NotDifferentiable
 from ..evaluate import interpret
 from ..ir import FUNCTIONS, OPS, Node
-from .locate import Finding, blame, strays
+from .locate import Finding, blame, disagreement, strays
 from .numeric import Array, Moving, moves
 from .plot import Curve
 from .point import Point, listing, point
@@ -54,11 +55,13 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     except (Disconnected, NotDifferentiable):
         raise
     except Exception:  # a rule that breaks down: whose?
-        finding = _Walk(v, here, seed).find(parameters).get("wrong")
+        walk = _Walk(v, here, seed)
+        finding = walk.find(parameters).get("wrong")
         if finding is None:
             raise
         rows = [_broken(x, name, finding) for x, name in zip(parameters, names, strict=True)]
-        return Report(_title(z, at), tuple(rows), (), ((),) * len(rows))
+        measure = functools.partial(walk.errors, parameters)
+        return Report(_title(z, at), tuple(rows), (), ((),) * len(rows), measure)
     if here.drawn:
         notes.append(here.drawn)
     compared = [
@@ -74,6 +77,7 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
         tuple(_row(c, walk) for c in compared),
         tuple(notes),
         tuple(c.curves for c in compared),
+        functools.partial(walk.errors, parameters),
     )
 
 
@@ -155,8 +159,7 @@ class _Walk:
     def find(self, targets: Sequence[Node]) -> dict[str, Finding]:
         """The first finding of each kind on the way from some targets, inputs first."""
         findings: dict[str, Finding] = {}
-        path = set(pruned(self.v, targets))
-        order = [u for u in pruned(self.v, targets) if u not in targets and u.inputs]
+        path, order = self._path(targets)
         for u in watched(order, "looking for the node"):
             key = (u, frozenset(path & set(u.inputs)))
             if key not in self.found:
@@ -169,6 +172,20 @@ class _Walk:
             if "wrong" in findings:
                 break
         return findings
+
+    def _path(self, targets: Sequence[Node]) -> tuple[set[Node], list[Node]]:
+        """The nodes on the way from some targets, and in order those with a rule to judge."""
+        way = pruned(self.v, targets)
+        return set(way), [u for u in way if u not in targets and u.inputs]
+
+    def errors(self, targets: Sequence[Node]) -> dict[Node, float]:
+        """By how much the rule of each node on the way is off."""
+        path, order = self._path(targets)
+        here = self.here
+        return {
+            u: disagreement(u, here.values, here.sizes, self.seed, path)
+            for u in watched(order, "measuring each node")
+        }
 
     def stray(self, x: Node) -> Finding | None:
         """The first node whose NumPy text is not what its expression says."""

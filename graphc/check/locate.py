@@ -76,6 +76,38 @@ def blame(
     return None
 
 
+@np.errstate(all="ignore")
+def disagreement(
+    node: Node,
+    values: Mapping[Node, Array],
+    sizes: Mapping[str, int],
+    seed: int = 0,
+    among: Container[Node] | None = None,
+) -> float:
+    """By how much a node's own rule differs from differences, beside its size; inf if it fails.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> y = gc.exp(x)
+    >>> disagreement(y, {x: np.float64(1.0), y: np.exp(1.0)}, {}) < 1e-15
+    True
+    """
+    try:
+        local = Local(node, values, sizes, seed, among)
+    except Exception:  # whatever a user's own rule may raise
+        return float("inf")
+    largest = 0.0
+    for i in local.asked:
+        t, g = local.direction(i), local.cotangents()
+        judged = local.judge({i: t}, g)
+        apart = abs(judged.claimed - judged.found)
+        is_on_kink = judged.kink is not None and judged.agrees
+        if judged.is_known and apart and not is_on_kink:
+            size = float(np.sum(np.abs(local.gradients(g)[i] * t), where=t != 0))
+            largest = max(largest, apart / max(size, abs(judged.found)))
+    return largest
+
+
 def _wrong_along(local: Local, i: int, kinks: list[Any]) -> str | None:
     """What is wrong with the gradient by one operand; kinks are taken out one by one, and noted."""
     if local.is_plainly_right(i):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, WrongGradient
@@ -56,11 +58,28 @@ class Report:
     rows: tuple[Row, ...]
     notes: tuple[str, ...]
     curves: tuple[tuple[Curve, ...], ...]  # for each row, the errors against the step
+    measure: Callable[[], dict[Node, float]] = field(default=dict, repr=False, compare=False)
 
     @property
     def ok(self) -> bool:
         """Whether nothing is wrong, and nothing outside its domain."""
         return all(row.verdict not in ("wrong", "outside") for row in self.rows)
+
+    @functools.cached_property
+    def heat(self) -> dict[Node, float]:
+        """For each node by how much its own rule is off, as `gc.draw(..., heat=...)` takes it.
+
+        Measured when it is asked for: the rule against differences of the node alone, beside its
+        size. Rounding is 1e-16 or a few times that; where the rule is wrong it is far more.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", (2,))
+        >>> z = gc.sum(gc.tanh(x))
+        >>> report = gc.check(z, x, at={x: [0.5, 1.0]})
+        >>> max(report.heat.values()) < 1e-12, gc.draw(z, wrt=x, heat=report.heat).svg[:4]
+        (True, '<svg')
+        """
+        return self.measure()
 
     @property
     def table(self) -> str:
