@@ -161,6 +161,10 @@ class Op:
     def __call__(self, *inputs: Any, **attrs: Any) -> Node:
         """The node of this op on these inputs: the one that exists, or a new one."""
         nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
+        return self.of(nodes, attrs)
+
+    def of(self, nodes: tuple[Node, ...], attrs: Attrs, known: TensorType | None = None) -> Node:
+        """What a call makes of nodes; its type is inferred where it is not known."""
         key = (self, nodes, tuple(sorted(attrs.items())))
         try:
             found = _interned.get(key)
@@ -169,16 +173,18 @@ class Op:
         if found is not None:
             found._meet()
             return found
+        node = Node._new(self, nodes, attrs, known or self._inferred(nodes, attrs))
+        with _interning:
+            return _interned.setdefault(key, node)
+
+    def _inferred(self, nodes: tuple[Node, ...], attrs: Attrs) -> TensorType:
         try:
-            result = self.infer(*[x.type for x in nodes], **attrs)
+            return self.infer(*[x.type for x in nodes], **attrs)
         except GraphcError as error:
             error.locate(operands(nodes))
             raise error.with_traceback(None) from None
         except TypeError as error:  # an attribute that the record does not know
             raise ArgumentError(f"{self.name} cannot take this: {error}") from error
-        node = Node._new(self, nodes, attrs, result)
-        with _interning:
-            return _interned.setdefault(key, node)
 
     def text(self, node: Node) -> str:
         """The NumPy text for a node of this op."""
@@ -771,8 +777,13 @@ def rebuild(
 
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """A node's operation on other inputs, keeping its line and its name."""
-    with building_for(node):
-        new = node.op(*inputs, **node.attrs)
+    are_alike = all([x.type == v.type for x, v in zip(inputs, node.inputs, strict=True)])
+    outer = _building.state
+    _building.state = node, node.where, node.part
+    try:
+        new = node.op.of(inputs, dict(node.attrs), node.type if are_alike else None)
+    finally:
+        _building.state = outer
     if new.origin is node:
         object.__setattr__(new, "origin", node.origin)
         object.__setattr__(new, "adjoint_of", node.adjoint_of)
