@@ -46,6 +46,7 @@ def scaled(factor):
 if __name__ == "__main__":
     raise SystemExit("this is not run")
 """,
+    "marked.py": "\ufeffimport graphc as gc\nx = gc.input('x', ())\nz = x * x\n",
     "two.py": """\
 import graphc as gc
 

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 import linecache
 import sys
+import tokenize
 import traceback
 import types
 from collections.abc import Iterable
@@ -82,10 +83,13 @@ def _named(path: Path, name: str, variables: dict[str, Any]) -> Found:
         raise Usage(f"{path} has nothing called {name}: there are {_listed(there) or 'no nodes'}")
     outputs = _outputs(_called(path, name, variables[name]))
     if outputs is None:
-        kind = type(variables[name]).__name__
+        value = variables[name]
+        kind = type(value).__name__
+        if isinstance(value, Node):
+            kind = f"node of the kind {value.op.name}"
         raise Usage(
-            f"{name} in {path} is a {kind}: a node, a dict or list of nodes, a compiled function, "
-            "or a function of no arguments that returns one of them is needed"
+            f"{name} in {path} is a {kind}: a node that is computed, a dict or list of nodes, a "
+            "compiled function, or a function of no arguments that returns one of them is needed"
         )
     return Found(name, outputs, _known(variables, name), "", path)
 
@@ -157,8 +161,9 @@ def _listed(names: Iterable[str]) -> str:
 def run(path: Path) -> dict[str, Any]:
     """The variables that a file defines. What it prints goes to stderr."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
+        with tokenize.open(path) as file:  # as Python reads it: with its mark or its declaration
+            text = file.read()
+    except (UnicodeDecodeError, SyntaxError):
         raise Usage(f"{path} is no text in UTF-8, as Python files are") from None
     except OSError as error:
         raise Usage(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
@@ -167,7 +172,7 @@ def run(path: Path) -> dict[str, Any]:
     sys.modules[MODULE] = module
     linecache.checkcache(str(path))
     with _as_users(path):
-        exec(compile(text, str(path), "exec"), module.__dict__)
+        exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
     return {k: v for k, v in vars(module).items() if not k.startswith("_")}
 
 

@@ -13,6 +13,7 @@ from ..check import central
 from ..evaluate import bind, evaluate, interpret
 from ..ir import Graph, Node, topo
 from ..meaning import expression
+from ..notation import names_of, reference, text
 
 DIGITS = 50
 # sympy goes through an expression by recursion, and writes out what a graph shares.
@@ -102,6 +103,11 @@ def _forward(y: Node, x: Node, at: Mapping[str, Any]) -> Any:
         return 0.0
 
 
+def _called(v: Node, y: Node) -> str:
+    """A value inside an expression, in the names of its inputs."""
+    return text(reference(v, names_of(Graph(Graph([y]).parameters))))
+
+
 def _symbolic(
     y: Node, wrt: Sequence[Node], at: Mapping[str, Any]
 ) -> tuple[list[Any] | None, str]:
@@ -117,9 +123,10 @@ def _symbolic(
     values, sizes = bind([*order, *wrt], at)
     with np.errstate(all="ignore"):
         interpret(order, values, sizes)
-    if not all(np.all(np.isfinite(values[v])) for v in order):
+    odd = next((v for v in order if not np.isfinite(values[v])), None)
+    if odd is not None:
         # To 50 digits exp(exp(exp(9))) has more digits than there is room for.
-        return None, "not all values in the expression are finite"
+        return None, f"{_called(odd, y)} is {values[odd]}"
     symbols: dict[Node, Any] = {}
     point: dict[Any, Any] = {}
     for v in dict.fromkeys([*order, *wrt]):

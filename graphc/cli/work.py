@@ -163,7 +163,7 @@ def draw_options(command: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="PATH", help="its suffix decides: .svg .html .png .pdf .dot"
     )
     command.add_argument(
-        "--view", choices=("forward", "gradient", "both", "pruned", "jacobians"),
+        "--view", choices=("forward", "gradient", "both", "pruned", "jacobians", "plan"),
         help="what to show (default: all that there is)",
     )  # fmt: skip
     command.add_argument("--fold", action="store_true", help="fold every scope and repetition")
@@ -175,11 +175,15 @@ def run_draw(options: argparse.Namespace) -> int:
     if options.tree:
         voice.show(tree(*found.nodes))
         return 0
+    path = Path(options.output) if options.output else found.file(".svg")
+    if options.view == "plan":
+        draw(compile(_with_gradients(found, wrt)), view="plan", title=found.name).save(path)
+        voice.say(f"picture: {path}")
+        return 0
     with voice.working("drawing"):
         drawing = draw(
             *found.nodes, wrt=wrt or None, view=options.view, fold=options.fold or None
         )
-        path = Path(options.output) if options.output else found.file(".svg")
         drawing.save(path)
     voice.say(f"picture: {path} ({drawing.picture.description})")
     return 0

@@ -236,7 +236,12 @@ class Derivation:
     @functools.cached_property
     def _forward(self) -> dict[Node, Term]:
         """The names of what the passes made of the nodes that have names."""
-        return {self._simplified[v]: name for v, name in self.names.items()}
+        return self._simplified_names(self.names)
+
+    def _simplified_names(self, names: Mapping[Node, Term]) -> dict[Node, Term]:
+        """But a number stays one, though some value has become the same: 0 * x is no name for 0."""
+        new = ((self._simplified[v], v, name) for v, name in names.items())
+        return {s: name for s, v, name in new if s is v or not is_written_inside(s)}
 
     def _simplified_formula(self, gradient: Node, gradients: Mapping[Node, Term]) -> Formula:
         new = self._simplified
@@ -245,7 +250,7 @@ class Derivation:
 
     def result(self, target: Node) -> Formula:
         """The whole gradient by a target, in the user's own names alone, after simplifying."""
-        names = {self._simplified[v]: t for v, t in self.user_names.items()}
+        names = self._simplified_names(self.user_names)
         gradient = self._simplified[self.table[target]]
         if gradient in names or _size(gradient, names) > _LARGEST:
             return written(gradient, names)
