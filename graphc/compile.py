@@ -10,7 +10,7 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from . import forms, passes, shapes
 from .debug import Diagnosis, diagnosed
@@ -21,6 +21,7 @@ from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
 from .plan.plan import Plan
+from .plan.recompute import Saving, sparing
 from .profile import Marked, Profile, profiled
 from .shapes import Dim
 
@@ -33,13 +34,15 @@ def compile(
     simplify: passes.Mode = True,
     check_facts: bool = False,
     threads: int | None = None,
+    memory: Literal["low"] | None = None,
 ) -> Function:
     """A NumPy program for a node, or for a list, tuple or dict of nodes.
 
     `inputs` fixes the order of the arguments, which is otherwise that of declaration. The program
     is simplified: what was finite stays finite and as accurate. With `simplify="strict"` NaN, inf
     and signed zeros are kept too; with `False` it is the program as written. `check_facts=True` has
-    the program refuse arguments that do not lie where their inputs were declared to lie.
+    the program refuse arguments that do not lie where their inputs were declared to lie. With
+    `memory="low"` gradients compute again what takes much memory to keep, where that pays.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
@@ -58,15 +61,22 @@ def compile(
             raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"a program's name must be a string that is not empty, not {name!r}")
+    if memory not in (None, "low"):
+        raise ArgumentError(f"memory= is 'low' or None, not {memory!r}")
     written = Graph(nodes, inputs)
     if inputs is None:
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
-    plan = Plan(graph) if len(graph) <= _MOST_PLANNED else None
+    plan, saving = None, None
+    if memory == "low":
+        saving = sparing(graph)
+        graph, plan = saving.graph, saving.plan
+    elif len(graph) <= _MOST_PLANNED:
+        plan = Plan(graph)
     write = functools.partial(
         emit, graph, outputs, name, check_facts, plan=plan, threads=threads
     )
-    return Function(name, graph, log, write, outputs, plan)
+    return Function(name, graph, log, write, outputs, plan, saving)
 
 
 # A program of more nodes is written line by line alone: its text is long enough.
@@ -128,8 +138,10 @@ class Function:
         write: Callable[..., Program],
         form: Any,
         plan: Plan | None,
+        saving: Saving | None,
     ) -> None:
         program = write()
+        self.saving = saving  # what is computed again in low memory, what that saves and costs
         self._write, self._plan, self._on_floats = write, plan, program.on_floats
         self.name, self.graph, self.log, self.source = name, graph, log, program.source
         self._names = tuple(str(v.name) for v in graph.parameters)
@@ -189,7 +201,7 @@ class Function:
 
     @property
     def report(self) -> Report:
-        """Nodes, flops and peak bytes after each pass, as formulas in the sizes."""
+        """Nodes, flops and peak bytes after each pass, and what `memory="low"` saves: formulas."""
         return Report(self)
 
     @property
@@ -279,6 +291,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self.function._signature, self.function.log.table]
+        if self.function.saving is not None:
+            lines.append(str(self.function.saving))
         if self.function.unused:
             names = ", ".join(str(v.name) for v in self.function.unused)
             lines.append(f"unused inputs: {names}")

@@ -601,3 +601,24 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Node:
     widths = tuple((as_dim(before), as_dim(after)) for before, after in pad_width)
     margin = constant(constant_values, dtype=value.dtype).attrs["value"]
     return _pad(value, widths=widths, value=margin) if widths else value
+
+
+# -- order ------------------------------------------------------------------------------------
+
+again = Op(
+    "again",
+    infer=lambda x, after: x,
+    numpy="x0",
+    bprop=lambda n, i, g: g if i == 0 else FUNCTIONS["zeros_like"](n.inputs[1]),
+    flops=no_flops,
+    view=True,
+    family="layout",
+    batch=lambda n, inputs, batched, lead: broadcast_to(inputs[0], (*lead, *n.shape)),
+    examples=(example([3], [2]), example(["n", "d"], [])),
+    doc="""x itself, when another value is there: what is computed from it is computed late.
+
+    >>> import graphc as gc
+    >>> gc.OPS["again"](gc.input("x", (3,)), gc.input("signal", ())).type
+    f64[3]
+    """,
+)
