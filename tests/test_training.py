@@ -443,6 +443,8 @@ MISTAKES = [
     (gc.ArgumentError, "a learning rate is a number", lambda: optim.sgd("fast")),
     (gc.ArgumentError, "a learning rate is a number", lambda: optim.adam(-0.1)),
     (gc.ArgumentError, "weight_decay is a number", lambda: optim.adamw(weight_decay=-1)),
+    (gc.ArgumentError, "in a folder that is there, and nowhere/run.npz is not",
+     lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {}, checkpoint="nowhere/run.npz")),
     (gc.ArgumentError, "clipped needs a limit", lambda: optim.sgd(0.1).clipped()),
     (gc.ArgumentError, "a limit above 0", lambda: optim.sgd(0.1).clipped(norm=0)),
     (gc.BindError, "v needs 1 axes", lambda: gc.fit(gc.sum(v**2), {v: 0.0}, {})),
@@ -484,10 +486,11 @@ def test_a_mistake_is_told(error, message, mistake):
 
 
 def test_a_file_that_holds_no_training_is_told(tmp_path):
-    """Another's .npz, and no .npz at all."""
+    """Another's .npz, no .npz at all, and one that is cut off."""
     np.savez(tmp_path / "other.npz", a=1)
     (tmp_path / "text.npz").write_text("text")
-    for name in ("other", "text"):
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:60])
+    for name in ("other", "text", "cut"):
         with pytest.raises(gc.ArgumentError, match="holds no training"):
             optim.Training.load(tmp_path / f"{name}.npz")
 

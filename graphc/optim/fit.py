@@ -72,6 +72,8 @@ def fit(
     optimizer = optimizer or adam()
     run = _Run(loss, params, batches, optimizer, epochs, validation, patience)
     path = None if checkpoint is None else os.fspath(checkpoint)
+    if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
+        raise ArgumentError(f"checkpoint= is a file in a folder that is there, and {path} is not")
     now = run.begun
     if path is not None and resume and os.path.exists(path):
         now = Training.load(path, run.description)

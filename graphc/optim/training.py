@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -119,7 +120,7 @@ class Training:
                     part, _, name = key.partition("/")
                     if part in parts:
                         parts[part][name] = file[key][()]
-        except (ValueError, KeyError, EOFError) as error:
+        except (ValueError, KeyError, EOFError, BadZipFile) as error:
             raise ArgumentError(f"{os.fspath(path)} holds no training: {error}") from None
         made = told.pop("run")
         for what, now in (run or {}).items():
