@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import InvalidGraph
-from ..ir import FUNCTIONS, Graph, Node, ancestors, building_for, with_inputs
+from ..ir import FUNCTIONS, Graph, Node, building_for, with_inputs
 from .fold import folded_node
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
@@ -121,12 +121,18 @@ class Chosen(dict[tuple[str, ...], tuple[Rule, ...]]):
 
 
 def rewritten(
-    graph: Graph, rules: Iterable[Rule], rounds: int = _ROUNDS
+    graph: Graph,
+    rules: Iterable[Rule],
+    rounds: int = _ROUNDS,
+    settled: dict[Node, Situation] | None = None,
 ) -> tuple[Graph, list[Rewrite]]:
-    """The graph with rules applied until none fires, and what fired."""
+    """The graph with rules applied until none fires, and what fired.
+
+    What is `settled` by the same rules is known, and noted, from one call to another.
+    """
     chosen = Chosen(rules)
     fired: list[Rewrite] = []
-    settled: dict[Node, Situation] = {}
+    settled = {} if settled is None else settled
     for _ in range(rounds):
         before = graph
         graph = _Round(graph, chosen, fired, settled).result()
@@ -140,7 +146,11 @@ def observed(graph: Graph) -> set[Node]:
 
     There NaN may become a number (`where(isnan(x), 0, x)`), so no rule may make it one before.
     """
-    return ancestors(x for v in graph.nodes if not v.type.is_float for x in v.inputs)
+    found: set[Node] = set()
+    for v in reversed(graph.nodes):
+        if v in found or not v.type.is_float:
+            found.update(v.inputs)
+    return found
 
 
 # Where the sign of a zero is seen, and what hands a zero on with its sign.
@@ -189,10 +199,11 @@ class _Round:
     ) -> None:
         self.graph, self.chosen, self.fired, self.settled = graph, chosen, fired, settled
         self.observed, self.signs = observed(graph), sign_is_seen(graph)
-        self.uses: Counter[Node] = Counter(graph.outputs)
+        self.uses: defaultdict[Node, int] = defaultdict(int, Counter(graph.outputs))
         for v in graph.nodes:
-            self.uses.update(set(v.inputs))
-        self.new_uses: Counter[Node] = Counter()
+            for x in set(v.inputs):
+                self.uses[x] += 1
+        self.new_uses: defaultdict[Node, int] = defaultdict(int)
 
     def result(self) -> Graph:
         new: dict[Node, Node] = {}
@@ -203,8 +214,7 @@ class _Round:
                 if old.inputs:
                     inputs = tuple([new[x] for x in old.inputs])
                     node = old if inputs == old.inputs else with_inputs(old, inputs)
-                    belonging_to(node)
-                    node = self._simplest(node, old)
+                    node = self._simplest(node, old, belonging_to)
                     changed |= node is not old
                 new[old] = node
                 self.new_uses[node] += self.uses[old]
@@ -216,11 +226,12 @@ class _Round:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
         return v.op.family != "leaf" and self.new_uses[v] <= 1
 
-    def _simplest(self, node: Node, old: Node) -> Node:
+    def _simplest(self, node: Node, old: Node, belonging_to: Callable[[Node], None]) -> Node:
         observed, signs = old in self.observed, old in self.signs
         situation = observed, signs, [self.new_uses[x] for x in node.inputs]
         if self.settled.get(node) == situation:
             return node
+        belonging_to(node)
         for _ in range(_FIRINGS):
             node = folded_node(node)
             for one in self.chosen[(node.op.name, *[x.op.name for x in node.inputs])]:
