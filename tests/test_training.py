@@ -490,7 +490,9 @@ def test_a_file_that_holds_no_training_is_told(tmp_path):
     np.savez(tmp_path / "other.npz", a=1)
     (tmp_path / "text.npz").write_text("text")
     (tmp_path / "cut.npz").write_bytes((tmp_path / "other.npz").read_bytes()[:60])
-    for name in ("other", "text", "cut"):
+    with open(tmp_path / "array.npz", "wb") as file:
+        np.save(file, np.ones(3))
+    for name in ("other", "text", "cut", "array"):
         with pytest.raises(gc.ArgumentError, match="holds no training"):
             optim.Training.load(tmp_path / f"{name}.npz")
 

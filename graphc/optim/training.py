@@ -114,13 +114,13 @@ class Training:
         """
         parts: dict[str, Any] = {"params": {}, "state": {}, "best_params": {}}
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
                 told = json.loads(str(file["training"]))
                 for key in file.files:
                     part, _, name = key.partition("/")
                     if part in parts:
                         parts[part][name] = file[key][()]
-        except (ValueError, KeyError, EOFError, BadZipFile) as error:
+        except (ValueError, TypeError, KeyError, EOFError, BadZipFile) as error:
             raise ArgumentError(f"{os.fspath(path)} holds no training: {error}") from None
         made = told.pop("run")
         for what, now in (run or {}).items():
