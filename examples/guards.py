@@ -23,5 +23,5 @@ for text, (f, wrt, at) in functions.items():
     first = gc.grad(f, wrt)
     second = gc.hvp(f, wrt, gc.ones_like(wrt))
     value, *slopes = gc.compile([f, first, second], inputs=[wrt])(at)
-    print(f"{text:28} {str(at):22} {value:8.3g}   {slopes[0]}   {slopes[1]}")
+    print(f"{text:28} {str(at):22} {value:8.6g}   {slopes[0]}   {slopes[1]}")
     assert np.isfinite(slopes[0]).all() and np.isfinite(slopes[1]).all()

@@ -15,6 +15,9 @@ from .derivation import Derivation, Formula, Step
 from .outline import outline
 from .reasons import Cut
 
+# So many names are told to whoever asks for one that is not there.
+_MOST_NAMES = 12
+
 
 class Steps(Sequence[Step]):
     """The steps of a derivation, each written when it is looked at."""
@@ -90,7 +93,9 @@ class Explanation:
         named = {str(Formula(t)): v for v, t in self.derivation.names.items()}
         named |= {f"∇{name}": self.table[v] for name, v in named.items() if v in self.table}
         if node not in named:
-            raise ArgumentError(f"there is no node called {node!r} here: {', '.join(named)}")
+            first = list(named)[:_MOST_NAMES]
+            more = f" and {len(named) - len(first)} more" * (len(named) > len(first))
+            raise ArgumentError(f"there is no node called {node!r} here: {', '.join(first)}{more}")
         return named[node]
 
     def remarks(self, step: Step) -> tuple[str, ...]:
