@@ -40,7 +40,7 @@ class Saving(NamedTuple):
     def flops_added(self) -> Dim:
         return as_dim(flops(self.graph) - flops(self.before))
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         if not self.copies:
             return "memory='low': nothing is worth computing again"
         count = f"{len(self.copies)} value{'s are' if len(self.copies) > 1 else ' is'}"
@@ -49,8 +49,6 @@ class Saving(NamedTuple):
             f"  bytes saved: {self.bytes_saved} of {self.workspace_before}\n"
             f"  flops added: {self.flops_added} to {flops(self.before)}"
         )
-
-    __repr__ = __str__
 
 
 def sparing(graph: Graph) -> Saving:
