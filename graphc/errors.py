@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dis
 import functools
 import itertools
@@ -12,8 +13,9 @@ from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-# Frames of files in these folders are never the user's.
-_internal: tuple[str, ...] = ("<graphc ",)  # compiled programs
+# Frames of these files, and of files in these folders, are never the user's: compiled programs,
+# and what Python itself puts between two frames of graphc (a cached property, a mapping's get).
+_internal: tuple[str, ...] = ("<graphc ", "<frozen ", functools.__file__, contextlib.__file__)
 
 
 def not_the_users(file: str) -> None:

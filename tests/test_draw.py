@@ -514,6 +514,16 @@ def test_latex_is_matrix_calculus_where_it_can_be(build, expected):
     assert expected in gc.latex([build(W, x, b)])
 
 
+def test_names_are_the_users_and_not_those_of_a_cached_property():
+    """Python's own frames may stand between two of graphc: they assign to names of their own."""
+    w = gc.input("w", (3,))
+    loss = gc.mean((gc.tanh(w) - 1) ** 2)
+    report = gc.check(loss, w, at={w: [0.1, 0.2, 0.3]})
+    picture = gc.draw(loss, wrt=w, heat=report.heat).picture
+    lines = [line for box in picture.boxes for line in box.lines]
+    assert not any("val" in line for line in lines)
+
+
 def test_latex_stops_at_names_and_survives_depth_and_sharing():
     """Auxiliary equations keep the text linear in the graph."""
     x = gc.input("x", ())
