@@ -161,9 +161,9 @@ class Op:
     def __call__(self, *inputs: Any, **attrs: Any) -> Node:
         """The node of this op on these inputs: the one that exists, or a new one."""
         nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
-        return self.of(nodes, attrs)
+        return self._of(nodes, attrs)
 
-    def of(self, nodes: tuple[Node, ...], attrs: Attrs, known: TensorType | None = None) -> Node:
+    def _of(self, nodes: tuple[Node, ...], attrs: Attrs, known: TensorType | None = None) -> Node:
         """What a call makes of nodes; its type is inferred where it is not known."""
         key = (self, nodes, tuple(sorted(attrs.items())))
         try:
@@ -781,7 +781,7 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     outer = _building.state
     _building.state = node, node.where, node.part
     try:
-        new = node.op.of(inputs, dict(node.attrs), node.type if are_alike else None)
+        new = node.op._of(inputs, dict(node.attrs), node.type if are_alike else None)
     finally:
         _building.state = outer
     if new.origin is node:

@@ -12,7 +12,7 @@ import graphc as gc
 from graphc.errors import BindError
 from graphc.ir import OPS
 
-n, d = gc.dims("n d")
+n, d = gc.dims("faulty_n faulty_d")  # graphs of other tests are not met
 NAN, INF = np.nan, np.inf
 
 

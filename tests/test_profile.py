@@ -193,7 +193,7 @@ def test_a_profile_prints_as_a_table_in_the_order_of_the_program():
     f = compiled("classifier")
     text = str(f.profile(**given(f, 5_000)))
     title, head, first, *rows = text.splitlines()
-    assert title.startswith("classifier(X: f64[5000, 6], W: f64[6, 6], y: f64[5000, 6]): ")
+    assert re.match(r"classifier\(.*X: f64\[5000, 6\].*\): ", title)
     assert head.split()[:5] == ["step", "operation", "result", "seconds", "share"]
     assert "arguments, sizes, memory" in first and "results" in rows[-2]
     numbers = [int(row.split()[0]) for row in rows[:-2]]

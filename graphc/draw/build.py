@@ -102,7 +102,8 @@ class Builder:
             if path in self.closed - self.expand and not self.pieces[i].is_gradient:
                 inside.setdefault(path, []).append(i)
         leaving = {x.tail for x in self.links if self.scopes[x.tail] != self.scopes[x.head]}
-        leaving |= {i for i, p in enumerate(self.pieces) if p.node in self.subject.outputs}
+        outputs = set(self.subject.outputs)
+        leaving |= {i for i, p in enumerate(self.pieces) if p.node in outputs}
         names, found = self.subject.names, {}
         for members in inside.values():
             exits = [i for i in members if i in leaving]
