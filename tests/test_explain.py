@@ -70,8 +70,8 @@ def value_of(formula, values):
 
 # Other names than in the file: a value that exists keeps the line that made it.
 n, d = gc.dims("n d")
-x, y = gc.input("x1", ()), gc.input("y1", ())
-X, t, w = gc.input("X1", (n, d)), gc.input("t1", (n,)), gc.input("w1", (d,))
+x, y = gc.input("xq", ()), gc.input("yq", ())
+X, t, w = gc.input("Xq", (n, d)), gc.input("tq", (n,)), gc.input("wq", (d,))
 
 SCALARS = [
     x * gc.sin(x * y),
