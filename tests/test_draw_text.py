@@ -74,8 +74,8 @@ def test_printing_grows_as_the_graph_does():
         h = gc.input("x", ())
         for _ in range(count):
             h = gc.tanh(h)
-        start = time.perf_counter()
+        start = time.process_time()
         text = str(gc.Graph([h]))
-        seconds.append(time.perf_counter() - start)
+        seconds.append(time.process_time() - start)
         assert len(text) < 10_000
     assert seconds[1] < 20 * seconds[0]
