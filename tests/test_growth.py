@@ -1,11 +1,10 @@
 """Growth: time, nodes and memory are linear in the size of a graph, however deep it is."""
 
 import gc as collector
-import statistics
 import subprocess
 import sys
-import time
 import weakref
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ import pytest
 import graphc as gc
 from graphc import ir
 from graphc.autodiff.modes import forward
+from tests.timing import growth
 
 ROOT = Path(gc.__file__).parents[1]
 
@@ -27,29 +27,19 @@ def chain(layers):
     return gc.sum(v), [x, a, b]
 
 
-def seconds(layers):
-    """Processor time to build, differentiate, compile (which simplifies), and call once; as timeit
-    does, without Python's collector, whose work depends on all that lives in the process.
+@pytest.mark.slow
+def test_ten_times_the_layers_take_at_most_twelve_times_the_time():
+    """To build, differentiate, compile (which simplifies), and call once, from 1,000 to 10,000
+    layers: nothing is walked once for each node.
     """
-    collector.collect()
-    collector.disable()
-    try:
-        start = time.process_time()
+
+    def everything(layers):
         loss, inputs = chain(layers)
         f = gc.compile([loss, *gc.grad(loss, inputs)])
         f(np.full(8, 0.5), np.full(8, 0.9), np.full(8, 0.01))
-        return time.process_time() - start
-    finally:
-        collector.enable()
 
-
-@pytest.mark.slow
-def test_ten_times_the_layers_take_at_most_twelve_times_the_time():
-    """From 1,000 to 10,000: nothing is walked once for each node."""
-    seconds(10)
-    small = statistics.median(seconds(1_000) for _ in range(5))
-    large = statistics.median(seconds(10_000) for _ in range(3))
-    assert large <= 12 * small
+    everything(10)
+    assert growth(lambda layers: partial(everything, layers), 1_000, 10_000, limit=12) <= 12
 
 
 def count(layers):
