@@ -267,7 +267,7 @@ def test_a_hundred_thousand_layers_compile_and_run_in_six_gibibytes():
 
 def interned():
     collector.collect()
-    return len(ir._interned)
+    return len(ir.interned)
 
 
 def resident():

@@ -21,7 +21,7 @@ FLOORS = {
     "plan/runtime.py": 0,  # NumPy functions that a program carries: they know nothing of graphc
     "parts.py": 1,
     "shapes.py": 1,
-    "ir.py": 2,
+    "ir": 2,
     "meaning.py": 3,
     "ops": 4,
     "autodiff": 5,

@@ -1,0 +1,51 @@
+"""The graph: `Op` (what an operation means), `Node` (an interned value), `Graph` (a closed set).
+
+No operation is known here by anything but its record. A Node is immutable: same op, same inputs,
+same attributes are the same object, so common subexpressions are shared by construction.
+"""
+
+from .building import building_for, standing_for
+from .declared import declaration, declare
+from .graph import Graph
+from .lifting import lift
+from .node import Attrs, Node, listed, operands
+from .op import (
+    Example,
+    GuardRule,
+    Op,
+    cuts_path,
+    example,
+    interned,
+    no_flops,
+    size_of_result,
+    spelling,
+)
+from .tables import FUNCTIONS, OPS
+from .walks import rebuild, topo, with_inputs
+
+__all__ = [
+    "Attrs",
+    "Example",
+    "FUNCTIONS",
+    "Graph",
+    "GuardRule",
+    "Node",
+    "OPS",
+    "Op",
+    "building_for",
+    "cuts_path",
+    "declaration",
+    "declare",
+    "example",
+    "interned",
+    "lift",
+    "listed",
+    "no_flops",
+    "operands",
+    "rebuild",
+    "size_of_result",
+    "spelling",
+    "standing_for",
+    "topo",
+    "with_inputs",
+]

@@ -1,0 +1,48 @@
+"""Python values as nodes: what an op is called on may be numbers, arrays and sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import shapes
+from ..errors import ArgumentError, DTypeError
+from .node import Node
+from .tables import FUNCTIONS
+
+_NUMBERS = (bool, int, float)
+_ARRAYS = (np.ndarray, np.generic, list, tuple)
+
+
+def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
+    """Nodes for some operands. Python numbers are weak: they take their peers' dtype (NEP 50)."""
+    given = [_typed(value, taker) for value in values]
+    peers = [value.dtype for value in given if isinstance(value, Node)]
+    return tuple(
+        value if isinstance(value, Node) else _weak(value, peers, taker) for value in given
+    )
+
+
+def _typed(value: Any, taker: str) -> Node | bool | int | float:
+    """A node, or a Python number whose dtype its peers decide."""
+    if isinstance(value, Node) or type(value) in _NUMBERS:
+        return value  # type: ignore[no-any-return]
+    if shapes.is_expression(value):
+        return FUNCTIONS["size"](value)  # type: ignore[no-any-return]
+    if isinstance(value, _ARRAYS):
+        return FUNCTIONS["constant"](value)  # type: ignore[no-any-return]
+    raise ArgumentError(
+        f"{taker} takes symbolic tensors, numbers and arrays, not a {type(value).__name__}"
+    )
+
+
+def _weak(value: bool | int | float, peers: list[np.dtype[Any]], taker: str) -> Node:
+    # Integers beyond int64 have no dtype of their own: 1 stands for them.
+    kind = 1 if type(value) is int else value
+    dtype = np.result_type(*peers, kind) if peers else None
+    try:
+        return FUNCTIONS["constant"](value, dtype=dtype)  # type: ignore[no-any-return]
+    except DTypeError:
+        raise DTypeError(f"{taker}: {value} does not fit in {dtype or 'int64'}") from None

@@ -1,0 +1,203 @@
+"""`Op`: what one operation means, and what a call of it makes: the node of that meaning."""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, ParamSpec, TypeVar
+from weakref import WeakValueDictionary
+
+from ..errors import ArgumentError, GraphcError, NameClash
+from ..parts import is_spelled_by
+from ..shapes import Dim, Shape, TensorType
+from .lifting import lift
+from .node import Attrs, Node, operands
+from .tables import FUNCTIONS, OPS
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# One table for the process. It holds nodes weakly: dropping a graph forgets it.
+interned: WeakValueDictionary[Any, Node] = WeakValueDictionary()
+_interning = threading.Lock()
+
+# The word `out` in a text, but for the argument of that name.
+_OUT = re.compile(r"\bout\b(?!=)")
+
+
+@dataclass(frozen=True)
+class Example:
+    """Inputs on which the laws try an op: shapes, attributes, and where the numbers lie."""
+
+    shapes: tuple[tuple[Dim, ...], ...]
+    attrs: Attrs
+    between: tuple[float, float]
+    dtypes: tuple[str, ...]
+
+
+def example(
+    *shapes: Sequence[Dim],
+    between: tuple[float, float] = (-2.0, 2.0),
+    dtypes: tuple[str, ...] = (),
+    **attrs: Any,
+) -> Example:
+    """Inputs to try an op on: a shape each, float64 unless `dtypes` says otherwise; attributes.
+
+    >>> import graphc as gc
+    >>> gc.example([2, 3], ["n"], axis=0).shapes
+    ((2, 3), ('n',))
+    """
+    filled = dtypes + ("float64",) * (len(shapes) - len(dtypes))
+    return Example(tuple(tuple(s) for s in shapes), attrs, between, filled)
+
+
+def size_of_result(node: Node) -> Dim:
+    """One operation for each element of the result."""
+    return node.type.size
+
+
+def no_flops(node: Node) -> Dim:
+    """Data is moved or described, nothing is computed."""
+    return 0
+
+
+def cuts_path(node: Node, i: int, g: Node) -> NoReturn:
+    """The bprop of an op that no gradient passes: a step function, a cast to integers, a stop."""
+    raise NotImplementedError(f"{node.op.name} cuts the path of gradients")
+
+
+GuardRule = Callable[["Node", "Node", bool], "Node | None"]
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """What one operation means: the only place where graphc knows anything about it.
+
+    Called on tensors it makes a node.
+
+    >>> import graphc as gc
+    >>> gc.OPS["tanh"] is gc.tanh, gc.tanh.family, gc.tanh.meaning.expr
+    (True, 'elementwise', tanh(x))
+    >>> y = gc.tanh(gc.input("x", ()))
+    >>> y.op.text(y), y.op.flops(y)
+    ('np.tanh(x0)', 1)
+    >>> y.op.text_into(y, "b1")
+    'np.tanh(x0, out=b1)'
+    """
+
+    name: str
+    infer: Callable[..., TensorType]
+    """(*types, **attrs) -> the type of the result; raises with one sentence."""
+    numpy: str | Callable[[Node], str]
+    """The NumPy text in x0, x1, ...; sizes are written by `shapes.source`."""
+    into: str | Callable[[Node], str | None] | None = None
+    """NumPy text that writes the result into the array `out` (None: a new one), where there is one.
+    An elementwise op's may be one of its operands."""
+    scalar: str | None = None
+    """Python text on floats, by `math`; it may raise where NumPy answers with inf or NaN."""
+    fold: str = ""
+    """The ufunc that joins the results of parts of a reduction's input."""
+    bprop: Callable[[Node, int, Node], Node] | None = None
+    """(node, i, g) -> the book's op.bprop(inputs, X, G) for X = inputs[i]."""
+    jvp: Callable[[Node, Sequence[Node | None]], Node] | None = None
+    """(node, tangents) -> the tangent; derived from bprop when absent."""
+    meaning: Any = None
+    """The sympy Lambda that an elementwise op computes."""
+    flops: Callable[[Node], Dim] = size_of_result
+    view: bool = False
+    """The result may share memory with input 0."""
+    family: str = ""
+    """leaf, elementwise, layout, reduce, contract, index or scan: a family is treated alike."""
+    batch: Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node] | None = None
+    """(node, inputs, batched, lead) -> the op where some inputs carry the axes `lead` in front; the
+    family's rule when absent."""
+    guard: tuple[int, GuardRule] | None = None
+    """(i, rule): where input i is 0 outside a condition, the result is 0 outside
+    rule(node, condition, is_urgent); a rule may give up (None) on what is dear and not urgent.
+    What only moves the elements of its one input needs none."""
+    complex_step: str | Callable[[Node], str] | None = None
+    """NumPy text that continues the op into the complex plane, where the NumPy text does not."""
+    cure: str = ""
+    """What to do where it makes NaN or inf of finite numbers, or its gradient does."""
+    examples: tuple[Example, ...] = ()
+    doc: str = ""
+
+    def __post_init__(self) -> None:
+        if self.name in OPS:
+            raise NameClash(f"there is an op named {self.name} already")
+        OPS[self.name] = self
+        FUNCTIONS[self.name] = self
+
+    def __call__(self, *inputs: Any, **attrs: Any) -> Node:
+        """The node of this op on these inputs: the one that exists, or a new one."""
+        nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
+        return self._of(nodes, attrs)
+
+    def _of(self, nodes: tuple[Node, ...], attrs: Attrs, known: TensorType | None = None) -> Node:
+        """What a call makes of nodes; its type is inferred where it is not known."""
+        key = (self, nodes, tuple(sorted(attrs.items())))
+        try:
+            found = interned.get(key)
+        except TypeError as error:
+            raise ArgumentError(f"{self.name} cannot take this: {error}") from None
+        if found is not None:
+            found._meet()
+            return found
+        node = Node._new(self, nodes, attrs, known or self._inferred(nodes, attrs))
+        with _interning:
+            return interned.setdefault(key, node)
+
+    def _inferred(self, nodes: tuple[Node, ...], attrs: Attrs) -> TensorType:
+        try:
+            return self.infer(*[x.type for x in nodes], **attrs)
+        except GraphcError as error:
+            error.locate(operands(nodes))
+            raise error.with_traceback(None) from None
+        except TypeError as error:  # an attribute that the record does not know
+            raise ArgumentError(f"{self.name} cannot take this: {error}") from error
+
+    def text(self, node: Node) -> str:
+        """The NumPy text for a node of this op."""
+        return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
+
+    def text_into(self, node: Node, out: str) -> str | None:
+        """The NumPy text that writes a node of this op into an array; None if there is none."""
+        text = self.into(node) if callable(self.into) else self.into
+        return None if text is None else _OUT.sub(lambda _: out, text)
+
+    def __repr__(self) -> str:
+        return f"Op({self.name})"
+
+
+class _Described:
+    """The `__doc__` of the class is its own; an op's is read off its record when asked for."""
+
+    def __init__(self, text: str | None) -> None:
+        self.text = text
+
+    def __get__(self, op: Op | None, owner: type) -> str | None:
+        return self.text if op is None else op.doc or FUNCTIONS["description"](op)
+
+
+setattr(Op, "__doc__", _Described(Op.__doc__))  # noqa: B010
+
+
+def spelling(function: Callable[P, R]) -> Callable[P, R]:
+    """A public function that comes down to records: found by name, its errors list its operands."""
+
+    @functools.wraps(function)
+    def spelled(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except GraphcError as error:
+            error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
+            raise error.with_traceback(None) from None  # what lies within is no news to the user
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ArgumentError(f"{function.__name__} cannot take this: {error}") from error
+
+    FUNCTIONS[function.__name__] = spelled
+    is_spelled_by(spelled)
+    return spelled
