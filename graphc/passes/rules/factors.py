@@ -261,12 +261,12 @@ def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
     c, v = _number_and_rest(n)
     if c is None or not n.type.is_float or not _is_ordinary(c) or v.shape != n.shape:
         return None
-    return _with_number(v, c, n, is_alone, depth=4)
+    return _with_number(v, c, n, is_alone, depth=4) if is_alone(v) else None
 
 
 def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone, depth: int) -> Node | None:
     """c * v where a number 1 / c or -1 / c is among the factors of v."""
-    if not depth or v.op not in (op.multiply, op.divide, op.negative) or not is_alone(v):
+    if not depth or v.op not in (op.multiply, op.divide, op.negative):
         return None
     for k, x in enumerate(v.inputs):
         if v.op is op.divide and k == 1:
@@ -275,9 +275,25 @@ def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone, depth: int) -> 
         if b is not None and abs(b * c) == 1 and x.dtype == n.dtype:
             new: Node | None = like(n, float(b * c))
         else:
-            new = _with_number(x, c, n, is_alone, depth - 1)
+            new = _with_number(x, c, n, is_alone, depth - 1) if is_alone(x) else None
         if new is not None:
             return v.op(*(new if i == k else y for i, y in enumerate(v.inputs)))
+    return None
+
+
+@rule("add", "subtract", over=("add", "subtract"))
+def halves_that_add_up(n: Node, is_alone: Alone) -> Node | None:
+    """(a + 0.5 * x) + 0.5 * x = a + x: the gradient of y * y, with a number that cancels the 2"""
+    if not n.type.is_float:
+        return None
+    for v, half in sides(n) if n.op is op.add else [n.inputs]:
+        if v.op is not n.op or half.shape != n.shape or not is_alone(v):
+            continue
+        for a, b in sides(v) if n.op is op.add else [v.inputs]:
+            # Nothing else may need the halves: each is used here, and in the sum within.
+            whole = _with_number(half, Fraction(2), n, is_alone, depth=4) if b is half else None
+            if whole is not None:
+                return n.op(a, whole)
     return None
 
 

@@ -6,7 +6,7 @@ from ...ir import Node
 from ...ops.chain import is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import LITERAL, f, like, number, op
+from .vocabulary import LITERAL, f, like, number, op, sides
 
 
 @rule("power", over=LITERAL, strict=True)
@@ -88,4 +88,16 @@ def square_of_root(n: Node) -> Node | None:
     match n:
         case Node(op.square, (Node(op.sqrt, (x,)),)) if interval(x).is_not_negative:
             return x
+    return None
+
+
+@rule("multiply", over=("divide",))
+def divided_by_two_roots(n: Node) -> Node | None:
+    """(x / sqrt(s)) * (c / sqrt(s)) = c * (x / s) for s > 0, and a number c"""
+    for v, w in sides(n):
+        match v, w:
+            case Node(op.divide, (x, r)), Node(op.divide, (c, q)) if r is q and r.op is op.sqrt:
+                (s,) = r.inputs
+                if number(c) is not None and r.shape == n.shape and interval(s).low > 0:
+                    return f.multiply(c, f.divide(x, s))
     return None
