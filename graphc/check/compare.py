@@ -163,9 +163,7 @@ class _Walk:
         for u in watched(order, "looking for the node"):
             key = (u, frozenset(path & set(u.inputs)))
             if key not in self.found:
-                self.found[key] = blame(
-                    u, self.here.values, self.here.sizes, self.seed, path
-                )
+                self.found[key] = blame(u, self.here, self.seed, path)
             finding = self.found[key]
             if finding is not None:
                 findings.setdefault(finding.kind, finding)
@@ -181,15 +179,14 @@ class _Walk:
     def errors(self, targets: Sequence[Node]) -> dict[Node, float]:
         """By how much the rule of each node on the way is off."""
         path, order = self._path(targets)
-        here = self.here
         return {
-            u: disagreement(u, here.values, here.sizes, self.seed, path)
+            u: disagreement(u, self.here, self.seed, path)
             for u in watched(order, "measuring each node")
         }
 
     def stray(self, x: Node) -> Finding | None:
         """The first node whose NumPy text is not what its expression says."""
-        found = (strays(u, self.here.values, self.here.sizes) for u in pruned(self.v, [x])[1:])
+        found = (strays(u, self.here) for u in pruned(self.v, [x])[1:])
         return next((f for f in found if f is not None), None)
 
     def edge(self, x: Node, place: tuple[int, ...] | None) -> Finding | None:

@@ -31,6 +31,7 @@ from .numeric import (
     resolved,
     widened,
 )
+from .point import Point
 from .rounding import rounding
 
 Moves = Mapping[int, Array]  # position of an operand -> the direction in which it is moved
@@ -79,16 +80,11 @@ class Local:
     """One node by itself: its operands are numbers, in double precision."""
 
     def __init__(
-        self,
-        node: Node,
-        values: Mapping[Node, Array],
-        sizes: Mapping[str, int],
-        seed: int = 0,
-        among: Container[Node] | None = None,
+        self, node: Node, here: Point, seed: int = 0, among: Container[Node] | None = None
     ) -> None:
-        self.node, self.sizes = node, sizes
+        self.node, self.sizes, self.all = node, here.sizes, here.values
         self.rng = np.random.default_rng(seed)
-        self.all, self.values = values, {v: as_double(values[v]) for v in {*node.inputs, node}}
+        self.values = {v: as_double(self.all[v]) for v in {*node.inputs, node}}
         self.operands = [self.values[x] for x in node.inputs]
         self.text, self.onward = code(widened(node)), code(continued(node))
         # In double precision the result is another, and rules may use it.

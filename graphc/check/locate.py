@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..ir import OPS, Node
 from .exact import NotExact, exact_values
 from .local import Judged, Local, as_double
 from .numeric import EPS, Array, Jump, widened
+from .point import Point
 from .rounding import rounding
 
 # A fault must show so many times; so many kinks are taken out; so many elements are looked at.
@@ -29,25 +30,22 @@ class Finding(NamedTuple):
 
 @np.errstate(all="ignore")
 def blame(
-    node: Node,
-    values: Mapping[Node, Array],
-    sizes: Mapping[str, int],
-    seed: int = 0,
-    among: Container[Node] | None = None,
+    node: Node, here: Point, seed: int = 0, among: Container[Node] | None = None
 ) -> Finding | None:
-    """What is the matter with one node at these values, if anything is.
+    """What is the matter with one node at a point, if anything is.
 
     Only operands `among` some nodes are looked at, where those are given.
 
     >>> import graphc as gc
+    >>> from graphc.check.point import point
     >>> x = gc.input("x", ())
     >>> y = gc.abs(x)
-    >>> blame(y, {x: np.float64(0.0), y: np.float64(0.0)}, {}).kind
+    >>> blame(y, point([y], {x: 0.0}, seed=0)).kind
     'kink'
-    >>> blame(y, {x: np.float64(1.0), y: np.float64(1.0)}, {})
+    >>> blame(y, point([y], {x: 1.0}, seed=0))
     """
     try:
-        local = Local(node, values, sizes, seed, among)
+        local = Local(node, here, seed, among)
     except GraphcError as error:
         return Finding("wrong", node, error.sentence)
     except Exception as error:  # whatever a user's own rule may raise
@@ -78,22 +76,19 @@ def blame(
 
 @np.errstate(all="ignore")
 def disagreement(
-    node: Node,
-    values: Mapping[Node, Array],
-    sizes: Mapping[str, int],
-    seed: int = 0,
-    among: Container[Node] | None = None,
+    node: Node, here: Point, seed: int = 0, among: Container[Node] | None = None
 ) -> float:
     """By how much a node's own rule differs from differences, beside its size; inf if it fails.
 
     >>> import graphc as gc
+    >>> from graphc.check.point import point
     >>> x = gc.input("x", ())
     >>> y = gc.exp(x)
-    >>> disagreement(y, {x: np.float64(1.0), y: np.exp(1.0)}, {}) < 1e-15
+    >>> disagreement(y, point([y], {x: 1.0}, seed=0)) < 1e-15
     True
     """
     try:
-        local = Local(node, values, sizes, seed, among)
+        local = Local(node, here, seed, among)
     except Exception:  # whatever a user's own rule may raise
         return float("inf")
     largest = 0.0
@@ -303,16 +298,16 @@ def _place(node: Node, i: int, index: tuple[int, ...]) -> str:
 
 
 @np.errstate(all="ignore")
-def strays(node: Node, values: Mapping[Node, Array], sizes: Mapping[str, int]) -> Finding | None:
+def strays(node: Node, here: Point) -> Finding | None:
     """Whether a node's NumPy text computes something else than its sympy expression.
 
     A text that keeps not even half of the digits, and whose own noise does not explain it.
     """
     if node.op.meaning is None or not node.type.is_float:
         return None
-    given = {x: as_double(values[x]) for x in node.inputs}
+    given = {x: as_double(here.values[x]) for x in node.inputs}
     try:
-        exact: Array = np.float64(exact_values([node], given, sizes)[0])
+        exact: Array = np.float64(exact_values([node], given, here.sizes)[0])
     except NotExact:
         return None
     operands = [given[x] for x in node.inputs]
@@ -322,7 +317,7 @@ def strays(node: Node, values: Mapping[Node, Array], sizes: Mapping[str, int]) -
             f"x{i}": a * (1 + scale) if np.asarray(a).dtype.kind == "f" else a
             for i, a in enumerate(operands)
         }
-        value: Array = np.float64(eval(code(widened(node)), NAMESPACE, {**names, **sizes}))
+        value: Array = np.float64(eval(code(widened(node)), NAMESPACE, {**names, **here.sizes}))
         return value
 
     line = np.stack([text(8 * k * EPS) for k in range(-3, 4)])
