@@ -21,6 +21,8 @@ class BindError(TypeError, ValueError):
 
 def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     """The argument as an array of the declared dtype, by conversions that lose nothing."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim > 0:
+        return value
     is_typed = isinstance(value, np.ndarray | np.generic)
     if isinstance(value, np.ma.MaskedArray):
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
@@ -120,8 +122,10 @@ def in_tiles(
 
     The tiles and the order in which their results are joined depend on the sizes alone.
     """
+    is_worth_it = rows * row_work > THREAD_WORK
     # Large enough that threads seldom wait for each other, and where it can be several for each.
-    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8))
+    least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
+    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8))
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
@@ -142,7 +146,6 @@ def in_tiles(
             errors.append(error)
             list(waiting)  # nobody begins another one
 
-    is_worth_it = rows * row_work > THREAD_WORK
     wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
     helpers: list[threading.Thread] = []
     try:
@@ -202,16 +205,10 @@ def only_where(condition: Any, x: Any, out: Any = None) -> Any:
 
 
 def sigmoid(x: Any, out: Any = None) -> Any:
-    """1 / (1 + exp(-x)) without overflow."""
-    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
-    if not x.ndim:
-        e = np.exp(-np.abs(x))
-        return np.where(x >= 0, 1, e) / (1 + e)
-    e = np.abs(x)
-    np.exp(np.negative(e, out=e), out=e)
-    below = 1 + e
-    np.copyto(e, 1, where=x >= 0)
-    return np.divide(e, below, out=below if out is None else out)
+    """1 / (1 + exp(-x)). Where exp(-x) overflows it is 0, for less than any normal number."""
+    x = x if x.dtype.kind == "f" else x * 1.0
+    e = np.exp(np.negative(x, out=out), out=out)
+    return np.reciprocal(np.add(e, 1, out=out), out=out)
 
 
 def softplus(x: Any, out: Any = None) -> Any:

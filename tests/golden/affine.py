@@ -30,13 +30,13 @@ def affine(X, W, b):
         raise wrong_shape('b', b.shape, (n, 1), ('n', '1'), (' (n is axis 0 of X)', ''))
     if 3 * n <= 16384:
         # golden_programs.py:17   return X @ W + b
-        t1 = X @ W
+        t1 = X.dot(W)
         t2 = t1 + b
         return t2
     work = borrowed(spare, workspace, n, d)
     t1, = work
     # golden_programs.py:17   return X @ W + b
-    np.matmul(X, W, out=t1)
+    X.dot(W, out=t1)
     t2 = np.empty((n, 3), np.float64)
     in_tiles(affine_rows, n, 56, 3, None, 0, (), t1, b, t2)
     give_back(spare, work, n, d)
@@ -68,6 +68,8 @@ class BindError(TypeError, ValueError):
 
 def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     """The argument as an array of the declared dtype, by conversions that lose nothing."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim > 0:
+        return value
     is_typed = isinstance(value, np.ndarray | np.generic)
     if isinstance(value, np.ma.MaskedArray):
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
@@ -137,8 +139,10 @@ def in_tiles(
 
     The tiles and the order in which their results are joined depend on the sizes alone.
     """
+    is_worth_it = rows * row_work > THREAD_WORK
     # Large enough that threads seldom wait for each other, and where it can be several for each.
-    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8))
+    least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
+    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8))
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
@@ -159,7 +163,6 @@ def in_tiles(
             errors.append(error)
             list(waiting)  # nobody begins another one
 
-    is_worth_it = rows * row_work > THREAD_WORK
     wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
     helpers: list[threading.Thread] = []
     try:

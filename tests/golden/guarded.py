@@ -57,6 +57,8 @@ class BindError(TypeError, ValueError):
 
 def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     """The argument as an array of the declared dtype, by conversions that lose nothing."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim > 0:
+        return value
     is_typed = isinstance(value, np.ndarray | np.generic)
     if isinstance(value, np.ma.MaskedArray):
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")

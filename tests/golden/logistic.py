@@ -30,16 +30,16 @@ def logistic(X, y, w):
         raise wrong_shape('w', w.shape, (d,), ('d',), (' (d is axis 1 of X)',))
     if max(n, d) <= 16384:
         # golden_programs.py:25   margin = y * (X @ w)
-        t1 = X @ w
+        t1 = X.dot(w)
         margin = y * t1
         # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
         t2 = -margin
         t3 = softplus(t2)
-        t4 = np.sum(t3)
+        t4 = t3.sum()
         t5 = np.float64(n)
         fit = t4 / t5
         # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-        t6 = w @ w
+        t6 = w.dot(w)
         t7 = 0.01 * t6
         loss = fit + t7
         # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
@@ -48,7 +48,7 @@ def logistic(X, y, w):
         grad_margin = t8 / t9
         # gradient of golden_programs.py:25   margin = y * (X @ w)
         t10 = grad_margin * y
-        t11 = t10 @ X
+        t11 = t10.dot(X)
         # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
         t12 = w * 0.02
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
@@ -57,7 +57,7 @@ def logistic(X, y, w):
     work = borrowed(spare, workspace, n, d)
     t1, t10, t11 = work
     # golden_programs.py:25   margin = y * (X @ w)
-    np.matmul(X, w, out=t1)
+    X.dot(w, out=t1)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -69,7 +69,7 @@ def logistic(X, y, w):
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     t4, = in_tiles(logistic_rows_1, n, 32, 71, None, 1, (np.add,), y, t1, t9, t10)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    np.matmul(t10, X, out=t11)
+    t10.dot(X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = np.empty((d,), np.float64)
     in_tiles(logistic_rows_2, d, 24, 2, None, 0, (), w, t11, grad)
@@ -98,7 +98,7 @@ def logistic_rows(start, stop, tile, scratch, all_w):
         last = min(first + tile, stop)
         w = all_w[first:last]
         # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-        t6 = w @ w
+        t6 = w.dot(w)
         total_t6 = t6 if total_t6 is None else np.add(total_t6, t6)
     return (total_t6,)
 
@@ -119,7 +119,7 @@ def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t9, all_t10):
         # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
         t2 = np.negative(margin, out=t10)
         t3 = b1 = softplus(t2, out=b1)
-        t4 = np.sum(t3)
+        t4 = t3.sum()
         total_t4 = t4 if total_t4 is None else np.add(total_t4, t4)
         # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
         t8 = sigmoid(t2, out=t10)
@@ -149,6 +149,8 @@ class BindError(TypeError, ValueError):
 
 def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
     """The argument as an array of the declared dtype, by conversions that lose nothing."""
+    if type(value) is np.ndarray and value.dtype == dtype and value.ndim == ndim > 0:
+        return value
     is_typed = isinstance(value, np.ndarray | np.generic)
     if isinstance(value, np.ma.MaskedArray):
         raise BindError(f"{name} is a masked array, whose mask would be lost: pass an ndarray")
@@ -218,8 +220,10 @@ def in_tiles(
 
     The tiles and the order in which their results are joined depend on the sizes alone.
     """
+    is_worth_it = rows * row_work > THREAD_WORK
     # Large enough that threads seldom wait for each other, and where it can be several for each.
-    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8))
+    least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
+    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8))
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
@@ -240,7 +244,6 @@ def in_tiles(
             errors.append(error)
             list(waiting)  # nobody begins another one
 
-    is_worth_it = rows * row_work > THREAD_WORK
     wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
     helpers: list[threading.Thread] = []
     try:
@@ -283,16 +286,10 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
 
 
 def sigmoid(x: Any, out: Any = None) -> Any:
-    """1 / (1 + exp(-x)) without overflow."""
-    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
-    if not x.ndim:
-        e = np.exp(-np.abs(x))
-        return np.where(x >= 0, 1, e) / (1 + e)
-    e = np.abs(x)
-    np.exp(np.negative(e, out=e), out=e)
-    below = 1 + e
-    np.copyto(e, 1, where=x >= 0)
-    return np.divide(e, below, out=below if out is None else out)
+    """1 / (1 + exp(-x)). Where exp(-x) overflows it is 0, for less than any normal number."""
+    x = x if x.dtype.kind == "f" else x * 1.0
+    e = np.exp(np.negative(x, out=out), out=out)
+    return np.reciprocal(np.add(e, 1, out=out), out=out)
 
 
 def softplus(x: Any, out: Any = None) -> Any:
