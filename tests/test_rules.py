@@ -1,6 +1,7 @@
 """Rules: each rewrites what its equation says, and both sides have the same numbers."""
 
 import itertools
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -31,6 +32,8 @@ A, B, C = gc.input("A", ("m", "n")), gc.input("B", ("n", "m")), gc.input("C", ("
 S, T = gc.input("S", ("m", "m")), gc.input("T", ("m", "m"))
 u, v = gc.input("u", ("m",)), gc.input("v", ("n",))
 W = gc.input("W", (2, 3, 4))
+U, V = gc.input("U", ("m", "n")), gc.input("V", ("m", "k"))
+outer = gc.einsum("mn,mk->mkn", U, V)
 
 # rule: before, after, and whether the strict mode does it too
 ELEMENTWISE = [
@@ -359,6 +362,36 @@ TENSOR = [
     ("sum_of_one_operand", gc.einsum("abc->ca", W), gc.sum(W, axis=1).T, True),
     ("sum_of_stretched_products", gc.sum(A * v, axis=1), A @ v, False),
     ("sum_of_stretched_products", gc.sum(A[:, :, None] * B[None], axis=1), A @ B, False),
+    ("sum_of_squared_outer", gc.sum(gc.square(outer), axis=(1, 2)), None, False),
+    (
+        "sum_of_squared_outer",
+        gc.sum(gc.reshape(outer, ("m", -1)) ** 2, axis=1, keepdims=True),
+        gc.reshape(gc.sum(gc.square(outer), axis=(1, 2)), ("m", 1)),
+        False,
+    ),
+    ("sum_of_squared_outer", gc.mean(outer**2, axis=0), None, False),
+    ("sum_of_squared_outer", gc.sum(outer**2, axis=1), None, False),
+    ("sum_of_squared_outer", gc.sum(gc.outer(u, v) ** 2, axis=0), None, False),
+    (
+        "sum_of_squared_outer",
+        gc.sum(gc.einsum("xy,yz->zyx", A, B) ** 2, axis=(0, 2)),
+        None,
+        False,
+    ),
+    (
+        "dot_of_outer",
+        gc.einsum("abc,abc->a", outer, outer),
+        gc.sum(gc.square(outer), axis=(1, 2)),
+        False,
+    ),
+    ("dot_of_outer", gc.vdot(gc.outer(u, v), gc.outer(u, v)), None, False),
+    (
+        "scaled_sum_of_outer",
+        gc.sum(outer * u[:, None, None], axis=0),
+        gc.einsum("mk,mn->kn", V * gc.reshape(u, ("m", 1)), U),
+        False,
+    ),
+    ("scaled_sum_of_outer", gc.einsum("mkn,mn->k", outer, A), None, False),
     ("root_or_zero", gc.norm(A, axis=1), gc.sqrt(gc.sum(gc.square(A), axis=1)), True),
     ("root_or_zero", gc.std(A, axis=0), None, True),
 ]
@@ -463,6 +496,57 @@ def test_an_identity_of_tensors(name, before, after, is_strict):
         assert after is None or result is canonical(after, mode)
         was, now = gc.evaluate([before, result], values)
         np.testing.assert_allclose(now, was, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_squares_of_outer_products_stay_in_range(dtype):
+    """The square of one factor overflows or vanishes where that of the product does not."""
+    rng = np.random.default_rng(0)
+    with np.errstate(all="ignore"):
+        given = np.array([*EXTREMES, 1e20, -1e-20, 1e160, 1e-170, 1e-200]).astype(dtype)
+        left, right = rng.choice(given, (2, 4000, 2))
+        one, other = (gc.input(name, ("m", 2), dtype) for name in "ab")
+        before = gc.sum(gc.einsum("mi,mj->mij", one, other) ** 2, axis=(1, 2))
+        result, names = fired(before, True)
+        was, now = gc.evaluate([before, result], {one: left, other: right})
+        again, _ = fired(before, "strict")
+        strictly = gc.evaluate(again, {one: left, other: right})
+    np.testing.assert_array_equal(strictly, was)
+    assert "sum_of_squared_outer" in names
+    finite = np.isfinite(was)
+    assert finite.sum() > 1000 < (~finite).sum()
+    exact = [
+        float(sum((Fraction(float(p)) * Fraction(float(q))) ** 2 for p in ps for q in qs))
+        for ps, qs in zip(left[finite], right[finite], strict=True)
+    ]
+    error = [np.abs(value[finite].astype(float) - exact) for value in (was, now)]
+    assert np.all(error[1] <= 4 * error[0] + 4 * np.spacing(was[finite]).astype(float))
+    assert not np.any(np.isfinite(now[np.isnan(was)]))
+
+
+def test_single_precision_sums_row_by_row_as_a_matrix_product_does():
+    """NumPy adds in pairs along the last axis only: there a dot product would be worse."""
+    left, right = (gc.input(name, ("m", name), "float32") for name in "ab")
+    products = left[:, :, None] * right[:, None]
+    result, names = fired(gc.sum(products, axis=0), True)
+    assert "sum_of_stretched_products" in names
+    rng = np.random.default_rng(0)
+    values = {v: rng.uniform(size=(5000, 4)).astype("float32") for v in (left, right)}
+    was, now = gc.evaluate([gc.sum(products, axis=0), result], values)
+    exact = values[left].T.astype(float) @ values[right]
+    assert now.dtype == np.float32
+    assert np.max(np.abs(now - exact)) <= 4 * np.max(np.abs(was - exact))
+    _, names = fired(gc.sum(left.T[:, None] * right.T, axis=2), True)
+    assert "sum_of_stretched_products" not in names
+
+
+def test_an_outer_product_that_many_sum_is_not_built():
+    """Norms, sums with weights and means of squares of each other's gradients need no gradient."""
+    mean, norms = gc.mean(outer, axis=0), gc.norm(outer, axis=(1, 2))
+    clipped = gc.sum(outer * gc.minimum(1.0, 1.0 / norms)[:, None, None], axis=0)
+    results = [mean, norms, clipped, gc.mean(outer**2, axis=0)]
+    graph, _ = run(Graph(results), True)
+    assert [] == [node for node in graph.nodes if node.ndim > 2]
 
 
 def test_there_are_more_than_fifty_identities():

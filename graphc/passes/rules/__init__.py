@@ -15,6 +15,7 @@ from . import (
     factors,
     labels,
     layout,
+    outer,
     powers,
     reductions,
     signs,
@@ -22,8 +23,8 @@ from . import (
 )
 
 _ROOMS = (
-    layout, signs, powers, exponentials, factors, branches, reductions, contractions, softmax,
-    labels,
+    layout, signs, powers, exponentials, factors, branches, outer, reductions, contractions,
+    softmax, labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(

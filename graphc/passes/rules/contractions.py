@@ -5,14 +5,13 @@ from __future__ import annotations
 import itertools
 import string
 
-import numpy as np
-
 from ... import shapes
 from ...ir import Node
 from ...ops import contract, layout
 from ...ops.chain import is_literal
 from ...shapes import Dim
 from ..rewrite import rule
+from .outer import outer_product
 from .vocabulary import Alone, adds_up, f, letters, number, op, sides, takes_fewer
 
 
@@ -129,10 +128,12 @@ def sum_of_diagonal(n: Node, is_alone: Alone) -> Node | None:
         case Node(op.sum, (Node(op.einsum, xs) as v,), {"axis": axes, "keepdims": False}):
             terms, out = letters(v)
             summed = [out[k] for k in axes]
+            # An outer product is not read where it can be helped, whoever else does.
+            is_worth_it = is_alone(v) or outer_product(v) is not None
             # A letter of one operand alone would be summed there, before the product.
-            if is_alone(v) and v.dtype == n.dtype and all(c in t for c in summed for t in terms):
+            if is_worth_it and v.dtype == n.dtype and all(c in t for c in summed for t in terms):
                 kept = "".join(c for c in out if c not in summed)
-                if not adds_up(v, _summed(v, kept)):
+                if not adds_up(v, _summed(v, kept), axes):
                     return None
                 return contract.contract(",".join(terms) + "->" + kept, xs)
     return None
@@ -271,10 +272,12 @@ def sum_of_one_operand(n: Node) -> Node | None:
 def sum_of_stretched_products(n: Node, is_alone: Alone) -> Node | None:
     """sum(x[:, :, None] * y, axis=1) = x @ y: what is multiplied out and summed is a contraction"""
     (v,) = n.inputs
-    if v.op is not op.multiply or not is_alone(v) or v.dtype != np.float64 or n.attrs["keepdims"]:
+    if v.op is not op.multiply or not is_alone(v) or not v.type.is_float or n.attrs["keepdims"]:
         return None
     x, y = v.inputs
     axes = n.attrs["axis"]
+    if not adds_up(v, shapes.size(tuple(v.shape[k] for k in axes)), axes):
+        return None
     whole = string.ascii_letters[: v.ndim]
     terms, operands = [], []
     for a in (x, y):

@@ -106,8 +106,12 @@ def grows(s: Node, product: Node) -> bool:
     return smallest >= 1 if product.op is op.multiply else bounds.size <= 1 and smallest > 0
 
 
-def adds_up(v: Node, terms: Dim) -> bool:
-    """Whether a dot product of this many terms is as good as a pairwise sum, within a few ulp."""
+def adds_up(v: Node, terms: Dim, axes: tuple[int, ...] = ()) -> bool:
+    """Whether a dot product of this many terms is as good as v's sum, within a few ulp.
+
+    That is pairwise along the last axis; along others one row is added after the other.
+    """
     if v.dtype == np.float32:
-        return isinstance(terms, int) and terms <= 4096
+        is_pairwise = not axes or v.ndim - 1 in axes
+        return not is_pairwise or isinstance(terms, int) and terms <= 4096
     return v.dtype == np.float64
