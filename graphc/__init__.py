@@ -111,19 +111,14 @@ from .ops.elementwise import (
     where,
 )
 from .ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_along_axis
+from .ops.joins import concat, pad, stack
 from .ops.layout import (
     broadcast_to,
-    concat,
     diagonal_matrix,
-    expand_dims,
-    flip,
     matrix_transpose,
     moveaxis,
-    pad,
     permute_dims,
     reshape,
-    squeeze,
-    stack,
     swapaxes,
     transpose,
 )
@@ -156,6 +151,7 @@ from .ops.reduce import (
     var,
 )
 from .ops.scan import cumulative_prod, cumulative_sum
+from .ops.slices import expand_dims, flip, squeeze
 from .optim import fit
 from .parts import scope
 from .shapes import TensorType, dim, dims

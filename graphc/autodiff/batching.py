@@ -15,7 +15,7 @@ from .. import forms
 from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, OPS, Node, operands, standing_for, topo
 from ..ops.contract import contract
-from ..ops.layout import Span
+from ..ops.slices import Span
 from ..shapes import Dim, Shape, TensorType
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]

@@ -13,7 +13,7 @@ from .. import forms, shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, operands, topo
 from ..ops.chain import is_literal
-from ..ops.layout import Span
+from ..ops.slices import Span
 from ..shapes import Dim
 from .backprop import check_differentiable, disconnected, grad, vjp
 from .batching import placeholder

@@ -16,7 +16,7 @@ from .. import shapes
 from ..ir import FUNCTIONS, Node, standing_for
 from ..ops.chain import is_literal, times
 from ..ops.contract import contract
-from ..ops.layout import Span
+from ..ops.slices import Span
 from ..shapes import Dim, TensorType, as_dim
 from .batching import batch_rule
 

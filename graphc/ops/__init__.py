@@ -1,6 +1,18 @@
 """The operations: one record each, in a file for each family."""
 
-from . import as_numpy, chain, contract, elementwise, index, layout, leaves, reduce, scan
+from . import (
+    as_numpy,
+    chain,
+    contract,
+    elementwise,
+    index,
+    joins,
+    layout,
+    leaves,
+    reduce,
+    scan,
+    slices,
+)
 
 __all__ = [
     "as_numpy",
@@ -8,8 +20,10 @@ __all__ = [
     "contract",
     "elementwise",
     "index",
+    "joins",
     "layout",
     "leaves",
     "reduce",
     "scan",
+    "slices",
 ]

@@ -19,7 +19,7 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, Node, lift, spelling
-from . import contract, index, layout, leaves, reduce, scan
+from . import contract, index, joins, layout, leaves, reduce, scan, slices
 from . import elementwise as e
 
 Function = Callable[..., Any]
@@ -351,7 +351,7 @@ def _cross(a: Any, b: Any, axis: int = -1) -> Node:
     x0, x1, x2 = (x[..., k] for k in range(3))
     y0, y1, y2 = (y[..., k] for k in range(3))
     parts = [x1 * y2 - x2 * y1, x2 * y0 - x0 * y2, x0 * y1 - x1 * y0]
-    return layout.moveaxis(layout.stack(parts, -1), -1, axis)
+    return layout.moveaxis(joins.stack(parts, -1), -1, axis)
 
 
 @means(np.linalg.norm)
@@ -416,7 +416,7 @@ def _diag(v: Any, k: int = 0) -> Any:
         return _diagonal(x, k)
     margin = ((0, builtins.abs(k)), (builtins.abs(k), 0))
     square = layout.diagonal_matrix(x)
-    return square if not k else layout.pad(square, margin if k > 0 else margin[::-1])
+    return square if not k else joins.pad(square, margin if k > 0 else margin[::-1])
 
 
 means(np.diagflat)(lambda v, k=0: _diag(_flat(lift([v], "diagflat")[0]), k))
@@ -432,9 +432,9 @@ means(np.matrix_transpose, np.linalg.matrix_transpose)(lambda x: layout.matrix_t
 means(np.moveaxis)(lambda a, source, destination: layout.moveaxis(a, source, destination))
 means(np.swapaxes)(lambda a, axis1, axis2: layout.swapaxes(a, axis1, axis2))
 means(np.broadcast_to)(lambda array, shape: layout.broadcast_to(array, shape))
-means(np.flip)(lambda m, axis=None: layout.flip(m, axis))
-means(np.flipud)(lambda m: layout.flip(m, 0))
-means(np.fliplr)(lambda m: layout.flip(m, 1))
+means(np.flip)(lambda m, axis=None: slices.flip(m, axis))
+means(np.flipud)(lambda m: slices.flip(m, 0))
+means(np.fliplr)(lambda m: slices.flip(m, 1))
 means(np.copy)(lambda a: a)
 means(np.real)(lambda val: val)
 means(np.iscomplexobj)(lambda x: False)
@@ -464,7 +464,7 @@ def _expand_dims(a: Any, axis: Any) -> Node:
 def _squeeze(a: Any, axis: Any = None) -> Node:
     (x,) = lift([a], "squeeze")
     single = tuple(k for k, d in enumerate(x.shape) if d == 1)
-    return layout.squeeze(x, single if axis is None else axis)
+    return slices.squeeze(x, single if axis is None else axis)
 
 
 @means(np.broadcast_arrays)
@@ -503,7 +503,7 @@ def _roll(a: Any, shift: Any, axis: Any = None) -> Node:
         return x
     k = shapes.as_axis(axis, x.ndim)
     by = shift % x.shape[k] if isinstance(x.shape[k], int) and x.shape[k] else shift
-    return layout.concat([_along(x, k, -by, None), _along(x, k, None, -by)], k) if by else x
+    return joins.concat([_along(x, k, -by, None), _along(x, k, None, -by)], k) if by else x
 
 
 def _along(x: Node, axis: int, start: Any, stop: Any) -> Node:
@@ -514,7 +514,7 @@ def _along(x: Node, axis: int, start: Any, stop: Any) -> Node:
 def _rot90(m: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Node:
     (x,) = lift([m], "rot90")
     for _ in range(k % 4):
-        x = layout.flip(layout.swapaxes(x, *axes), axes[0])
+        x = slices.flip(layout.swapaxes(x, *axes), axes[0])
     return x
 
 
@@ -548,7 +548,7 @@ def _pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: fl
         raise ArgumentError(
             f"pad of symbolic tensors has no mode={mode!r}; the nearest is 'constant'"
         )
-    return layout.pad(array, pad_width, constant_values)
+    return joins.pad(array, pad_width, constant_values)
 
 
 @means(np.tril)
@@ -575,31 +575,31 @@ def _several(arrays: Any) -> list[Node]:
 @means(np.concatenate)
 def _concatenate(arrays: Any, axis: int | None = 0) -> Node:
     values = _several(arrays)
-    return layout.concat(list(map(_flat, values)) if axis is None else values, axis or 0)
+    return joins.concat(list(map(_flat, values)) if axis is None else values, axis or 0)
 
 
-means(np.stack)(lambda arrays, axis=0: layout.stack(_several(arrays), axis))
+means(np.stack)(lambda arrays, axis=0: joins.stack(_several(arrays), axis))
 
 
 @means(np.vstack)
 def _vstack(tup: Any) -> Node:
-    return layout.concat([v if v.ndim > 1 else layout.reshape(v, (1, -1)) for v in _several(tup)])
+    return joins.concat([v if v.ndim > 1 else layout.reshape(v, (1, -1)) for v in _several(tup)])
 
 
 @means(np.hstack)
 def _hstack(tup: Any) -> Node:
     values = [TABLE[np.atleast_1d](v) for v in _several(tup)]
-    return layout.concat(values, 0 if values[0].ndim == 1 else 1)
+    return joins.concat(values, 0 if values[0].ndim == 1 else 1)
 
 
 @means(np.dstack)
 def _dstack(tup: Any) -> Node:
-    return layout.concat([TABLE[np.atleast_3d](v) for v in _several(tup)], 2)
+    return joins.concat([TABLE[np.atleast_3d](v) for v in _several(tup)], 2)
 
 
 @means(np.column_stack)
 def _column_stack(tup: Any) -> Node:
-    return layout.concat([v if v.ndim > 1 else v[:, None] for v in _several(tup)], 1)
+    return joins.concat([v if v.ndim > 1 else v[:, None] for v in _several(tup)], 1)
 
 
 @means(np.split, np.array_split)
@@ -723,7 +723,7 @@ def _gradient(f: Any, spacing: float = 1.0, axis: Any = None) -> Any:
         inside = (_along(x, k, 2, None) - _along(x, k, None, -2)) / (2 * spacing)
         first = (_along(x, k, 1, 2) - _along(x, k, 0, 1)) / spacing
         last = (_along(x, k, -1, None) - _along(x, k, -2, -1)) / spacing
-        found.append(layout.concat([first, inside, last], k))
+        found.append(joins.concat([first, inside, last], k))
     return found[0] if len(found) == 1 else tuple(found)
 
 
@@ -735,7 +735,7 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Node:
         x, y, n, m = y, x, m, n
     if not isinstance(m, int):
         raise ArgumentError(f"convolve needs one array of known size, and they are {n} and {m}")
-    wide = layout.pad(x, (m - 1, m - 1))
+    wide = joins.pad(x, (m - 1, m - 1))
     parts = [wide[m - 1 - j : n + 2 * (m - 1) - j] * y[j] for j in range(m)]
     full: Node = _folded(e.add, parts)
     if mode == "full":
@@ -746,7 +746,7 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Node:
 
 @means(np.correlate)
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    return _convolve(a, layout.flip(v), mode)
+    return _convolve(a, slices.flip(v), mode)
 
 
 @means(np.polyval)
@@ -765,7 +765,7 @@ def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Node:
     powers = [leaves.ones_like(v)]
     for _ in range(count - 1):
         powers.append(powers[-1] * v)
-    return layout.stack(powers if increasing else powers[::-1], 1)
+    return joins.stack(powers if increasing else powers[::-1], 1)
 
 
 @means(np.interp)

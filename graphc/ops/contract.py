@@ -13,14 +13,8 @@ from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
 from .elementwise import astype, greater, multiply, onto
-from .layout import (
-    broadcast_to,
-    diagonal_matrix,
-    expand_dims,
-    moveaxis,
-    permute_dims,
-    squeeze,
-)
+from .layout import broadcast_to, diagonal_matrix, moveaxis, permute_dims
+from .slices import expand_dims, squeeze
 
 
 def letters_of(node: Node) -> tuple[list[str], str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from ..ir import Node, Op, example, lift, no_flops, spelling
 from ..shapes import Shape, TensorType, as_axis, as_dim
 from .chain import is_literal, where_any
 from .elementwise import astype, equal
-from .layout import broadcast_to, expand_dims, reshape
+from .joins import same_off_axis
+from .layout import broadcast_to, reshape
 from .leaves import full, iota, zeros
+from .slices import expand_dims
 
 _INDEX = ("float64", "int64")
 
@@ -84,6 +86,16 @@ _take: Op = Op(
 )
 
 
+def _undone_by(gather: Op) -> Callable[[Node, int, Node], Node]:
+    """The bprop of a scatter: an update has the gradient of the place that it was added to."""
+
+    def bprop(node: Node, i: int, g: Node) -> Node:
+        back = g if i == 0 else gather(g, node.inputs[1], **node.attrs)
+        return astype(back, node.inputs[i].dtype)
+
+    return bprop
+
+
 def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType, axis: int) -> TensorType:
     expected = _take_type(x, indices, axis).shape
     if updates.shape != expected:
@@ -91,16 +103,11 @@ def _scatter_type(x: TensorType, indices: TensorType, updates: TensorType, axis:
     return x.with_dtype(np.result_type(x.dtype, updates.dtype))
 
 
-def _scatter_bprop(node: Node, i: int, g: Node) -> Node:
-    back = g if i == 0 else _take(g, node.inputs[1], axis=node.attrs["axis"])
-    return astype(back, node.inputs[i].dtype)
-
-
 _scatter_add: Op = Op(
     "scatter_add",
     infer=_scatter_type,
     numpy=lambda n: f"scatter_add(x0, x1, x2, {n.attrs['axis']})",
-    bprop=_scatter_bprop,
+    bprop=_undone_by(_take),
     flops=lambda n: n.inputs[2].type.size,
     guard=(2, where_any(lambda n, ones: _counted(n, ones))),
     family="index",
@@ -114,13 +121,7 @@ _scatter_add: Op = Op(
 
 def _along_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
     _integers(indices, "take_along_axis")
-    if x.ndim != indices.ndim:
-        raise ShapeError(
-            f"take_along_axis needs equal numbers of axes, and {x.ndim} is not {indices.ndim}"
-        )
-    for k, (a, b) in enumerate(zip(x.shape, indices.shape, strict=True)):
-        if k != axis and a != b:
-            raise ShapeError(f"take_along_axis needs equal sizes off axis {axis}: {a} is not {b}")
+    same_off_axis(x, indices, axis, "take_along_axis")
     return x.with_shape(indices.shape)
 
 
@@ -150,16 +151,11 @@ def _scatter_along_type(
     return x.with_dtype(np.result_type(x.dtype, updates.dtype))
 
 
-def _scatter_along_bprop(node: Node, i: int, g: Node) -> Node:
-    back = g if i == 0 else _take_along_axis(g, node.inputs[1], axis=node.attrs["axis"])
-    return astype(back, node.inputs[i].dtype)
-
-
 _scatter_add_along_axis: Op = Op(
     "scatter_add_along_axis",
     infer=_scatter_along_type,
     numpy=lambda n: f"scatter_add_along_axis(x0, x1, x2, {n.attrs['axis']})",
-    bprop=_scatter_along_bprop,
+    bprop=_undone_by(_take_along_axis),
     flops=lambda n: n.inputs[2].type.size,
     guard=(2, where_any(lambda n, ones: _counted(n, ones))),
     family="index",

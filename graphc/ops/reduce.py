@@ -12,9 +12,10 @@ from ..ir import Example, Node, Op, cuts_path, example, lift, spelling
 from ..shapes import Dim, TensorType, as_axes
 from . import elementwise as e
 from .chain import guarded, times
-from .layout import broadcast_to, expand_dims, permute_dims, reshape
+from .layout import broadcast_to, permute_dims, reshape
 from .leaves import size
 from .scan import products_of_others
+from .slices import expand_dims
 
 Axis = int | tuple[int, ...] | None
 

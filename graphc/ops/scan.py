@@ -11,7 +11,8 @@ from ..ir import Node, Op, example, lift, size_of_result, spelling
 from ..shapes import Shape, TensorType, as_axis
 from .chain import times, where_any
 from .elementwise import multiply, onto
-from .layout import flip, getitem, pad
+from .joins import pad
+from .slices import flip, getitem
 
 _EXAMPLES = (
     example([4], axis=0),

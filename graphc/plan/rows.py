@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..ir import Node
 from ..ops.contract import letters_of
-from ..ops.layout import keeps_rows
+from ..ops.slices import keeps_rows
 from ..shapes import Dim
 
 

@@ -8,14 +8,14 @@ import numpy as np
 
 from ... import shapes
 from ...ir import Node
-from ...ops import layout
+from ...ops import slices
 from ..rewrite import rule
 from .vocabulary import EXACT, ROUNDED, Alone, f, op
 
 # A sum of more terms than this is taken as it is.
 _MOST_TERMS = 64
 
-_WHOLE = layout.Span(None, None, 1)
+_WHOLE = slices.Span(None, None, 1)
 
 
 @rule("permute_dims", over=("permute_dims",), strict=True)
@@ -34,7 +34,7 @@ def reshape_of_reshape(n: Node) -> Node | None:
         case Node(op.reshape, (Node(op.reshape, (x,)),)):
             return f.reshape(x, n.shape)
         case Node(op.reshape, (Node(op.getitem, (x,), {"index": at}),)):
-            return f.reshape(x, n.shape) if layout.keeps_all(x.shape, at) else None
+            return f.reshape(x, n.shape) if slices.keeps_all(x.shape, at) else None
     return None
 
 
@@ -42,10 +42,10 @@ def reshape_of_reshape(n: Node) -> Node | None:
 def axes_put_back(n: Node) -> Node | None:
     """reshape(x)[:, None] = x where that is x's shape, and what only adds axes is one reshape"""
     (v,) = n.inputs
-    if not layout.keeps_all(v.shape, n.attrs["index"]):
+    if not slices.keeps_all(v.shape, n.attrs["index"]):
         return None
     (x,) = v.inputs
-    if v.op is op.reshape or (v.op is op.getitem and layout.keeps_all(x.shape, v.attrs["index"])):
+    if v.op is op.reshape or (v.op is op.getitem and slices.keeps_all(x.shape, v.attrs["index"])):
         return f.reshape(x, n.shape)
     return None
 
@@ -100,7 +100,7 @@ def slice_of_concat(n: Node) -> Node | None:
             start: Any = 0
             for x in parts:
                 stop = shapes.as_dim(start + x.shape[axis])
-                if span == layout.Span(start, stop, 1) or (
+                if span == slices.Span(start, stop, 1) or (
                     span is not None and span.step == 1
                     and (span.start or 0) == start
                     and (stop if span.stop is not None else n.inputs[0].shape[axis])
@@ -111,14 +111,14 @@ def slice_of_concat(n: Node) -> Node | None:
     return None
 
 
-def _only_span(at: layout.Index, axis: int) -> layout.Span | None:
+def _only_span(at: slices.Index, axis: int) -> slices.Span | None:
     """The slice along one axis, where an index takes the others whole."""
-    if len(at) <= axis or any(not isinstance(e, layout.Span) for e in at):
+    if len(at) <= axis or any(not isinstance(e, slices.Span) for e in at):
         return None
     if any(e != _WHOLE for k, e in enumerate(at) if k != axis):
         return None
     span = at[axis]
-    return span if isinstance(span, layout.Span) else None
+    return span if isinstance(span, slices.Span) else None
 
 
 @rule("getitem", over=("place",), strict=True)
@@ -136,7 +136,7 @@ def slice_of_pad(n: Node) -> Node | None:
     match n:
         case Node(op.getitem, (Node(op.pad, (x,), {"widths": widths}),), {"index": at}):
             inside = tuple(
-                layout.Span(before, shapes.as_dim(before + d), 1)
+                slices.Span(before, shapes.as_dim(before + d), 1)
                 for (before, _), d in zip(widths, x.shape, strict=True)
             )
             return x if inside == at else None

@@ -1,0 +1,237 @@
+"""Basic indexing: positions and slices, which may be symbolic, and new axes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import shapes
+from ..errors import IndexingError, ShapeError
+from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
+from ..shapes import Dim, Shape, as_axes, as_axis
+from .layout import reshape
+
+
+class Span(NamedTuple):
+    """A slice as an attribute. Its bounds may be symbolic."""
+
+    start: Dim | None
+    stop: Dim | None
+    step: int
+
+    @property
+    def is_whole(self) -> bool:
+        return self == (None, None, 1)
+
+    def length(self, size: Dim) -> Dim:
+        """How many elements of an axis it takes."""
+        return size if self.is_whole else shapes.span_length(size, *self)
+
+    def source(self) -> str:
+        start, stop = ("" if b is None else _bound_source(b) for b in (self.start, self.stop))
+        return f"{start}:{stop}" + (f":{self.step}" if self.step != 1 else "")
+
+
+def _bound_source(bound: Dim) -> str:
+    return str(bound) if isinstance(bound, int) else shapes.source(bound)
+
+
+Index = tuple[int | Dim | Span | None, ...]
+
+
+def _index_source(index: Index) -> str:
+    def one(entry: int | Dim | Span | None) -> str:
+        if entry is None:
+            return "None"
+        return entry.source() if isinstance(entry, Span) else _bound_source(entry)
+
+    entries = list(index)
+    while len(entries) > 1 and isinstance(entries[-1], Span) and entries[-1].is_whole:
+        entries.pop()
+    return ", ".join(map(one, entries)) or "()"
+
+
+@functools.lru_cache(maxsize=4096)
+def _indexed_shape(shape: Shape, index: Index) -> Shape:
+    taken, axis = [], 0
+    for entry in index:
+        if entry is None:
+            taken.append(1)
+            continue
+        if isinstance(entry, Span):
+            taken.append(entry.length(shape[axis]))
+        elif shapes.is_outside(entry, shape[axis]):
+            raise IndexingError(
+                f"index {entry} is out of range for axis {axis} of size {shape[axis]}"
+            )
+        axis += 1
+    return tuple(taken)
+
+
+def keeps_rows(v: Node) -> bool:
+    """Whether what lies under an index of the first axis comes from that index of the inputs."""
+    rows = v.shape[:1]
+    if not rows or any(x.shape[:1] != rows for x in v.inputs):
+        return False
+    if "index" in v.attrs:
+        first = v.attrs["index"][0]
+        return isinstance(first, Span) and first.is_whole
+    if "axes" in v.attrs:
+        return bool(v.attrs["axes"][0] == 0)
+    return v.attrs["axis"] != 0 if "axis" in v.attrs else "shape" in v.attrs
+
+
+def keeps_all(shape: Shape, index: Index) -> bool:
+    """Whether indexing only adds and drops axes of size 1."""
+    entries = [e for e in index if e is not None]
+    return all(
+        e.is_whole if isinstance(e, Span) else d == 1 for e, d in zip(entries, shape, strict=True)
+    )
+
+
+def _getitem_bprop(node: Node, i: int, g: Node) -> Node:
+    x, index = node.inputs[0], node.attrs["index"]
+    if keeps_all(x.shape, index):
+        return reshape(g, x.shape)
+    return place(g, shape=x.shape, index=index)
+
+
+WHOLE = Span(None, None, 1)
+
+at_index = Op(
+    "getitem",
+    infer=lambda x, index: x.with_shape(_indexed_shape(x.shape, index)),
+    numpy=lambda n: f"x0[{_index_source(n.attrs['index'])}]",
+    bprop=_getitem_bprop,
+    flops=no_flops,
+    view=True,
+    family="layout",
+    examples=(
+        example([4, 3], index=(1, WHOLE)),
+        example([4, 3], index=(WHOLE, None, Span(None, None, -1))),
+        example([5, 2], index=(Span(1, 4, 2), -1)),
+        example([3], index=(0,)),
+        example(["n", 1], index=(WHOLE, 0)),
+        example(["n"], index=(Span(1, None, 1),)),
+    ),
+)
+
+place = Op(
+    "place",
+    infer=lambda x, shape, index: x.with_shape(shape),
+    numpy=lambda n: "place(x0, {}, np.s_[{}])".format(
+        shapes.source(n.shape), _index_source(n.attrs["index"])
+    ),
+    bprop=lambda n, i, g: at_index(g, index=n.attrs["index"]),
+    flops=no_flops,
+    family="layout",
+    examples=(
+        example([3], shape=(4, 3), index=(1, WHOLE)),
+        example([2], shape=(5, 2), index=(Span(1, 4, 2), -1)),
+    ),
+    doc="Zeros of a shape with x written at a basic index: the adjoint of getitem.",
+)
+
+
+@spelling
+def getitem(x: Node, index: Any) -> Node:
+    """`x[index]` by ints, slices, None, Ellipsis, or one integer node, which takes along axis 0.
+
+    >>> import graphc as gc
+    >>> gc.input("x", ("n", 4))[1:, ::2].type
+    f64[n - 1, 2]
+    """
+    if isinstance(index, np.ndarray | list) or (isinstance(index, Node) and index.ndim):
+        (index,) = lift([index], "getitem")
+    if isinstance(index, Node):
+        if index.dtype == bool:
+            raise IndexingError(
+                "a mask selects a number of elements that only its values decide: "
+                "keep the shape with gc.where(mask, x, 0)"
+            )
+        return FUNCTIONS["take"](x, index, axis=0)  # type: ignore[no-any-return]
+    given = index if isinstance(index, tuple) else (index,)
+    return at_index(x, index=tuple(_canonical(x, given)))
+
+
+def _canonical(x: Node, given: tuple[Any, ...]) -> Iterable[Any]:
+    """One entry for each axis and each None, with the Ellipsis written out."""
+    ellipses = sum(entry is Ellipsis for entry in given)
+    used = sum(entry is not None and entry is not Ellipsis for entry in given)
+    if ellipses > 1:
+        raise IndexingError("an index holds at most one Ellipsis")
+    if used > x.ndim:
+        raise IndexingError(f"{used} indices are too many for {x.ndim} axes")
+    for entry in given if ellipses else (*given, Ellipsis):
+        if entry is Ellipsis:
+            yield from [WHOLE] * (x.ndim - used)
+        elif entry is None:
+            yield None
+        elif isinstance(entry, slice):
+            step = 1 if entry.step is None else entry.step
+            if not isinstance(step, int) or step == 0:
+                raise IndexingError(f"a slice's step must be an int that is not 0, not {step!r}")
+            yield Span(_bound(entry.start), _bound(entry.stop), step)
+        else:
+            bound = _bound(entry)
+            if bound is None:
+                raise IndexingError("an index must not be a node mixed with others: use gc.take")
+            yield bound
+
+
+def _bound(value: Any) -> Dim | None:
+    if value is None:
+        return None
+    is_int = isinstance(value, int | np.integer) and not isinstance(value, bool | np.bool_)
+    if is_int or shapes.is_expression(value):
+        return shapes.as_bound(value)
+    raise IndexingError(
+        f"an index must be made of ints, slices, None and Ellipsis, and {value!r} is none of them; "
+        "by integer tensors use gc.take, by masks gc.where"
+    )
+
+
+@spelling
+def expand_dims(x: Any, axis: int = 0) -> Node:
+    """x with a new axis of size 1.
+
+    >>> import graphc as gc
+    >>> gc.expand_dims(gc.input("x", ("n",)), axis=1).type
+    f64[n, 1]
+    """
+    (value,) = lift([x], "expand_dims")
+    at = as_axis(axis, value.ndim + 1, "result")
+    return at_index(value, index=(WHOLE,) * at + (None,) + (WHOLE,) * (value.ndim - at))
+
+
+@spelling
+def squeeze(x: Any, axis: int | tuple[int, ...]) -> Node:
+    """x without the given axes, which must be of size 1.
+
+    >>> import graphc as gc
+    >>> gc.squeeze(gc.input("x", ("n", 1)), axis=1).type
+    f64[n]
+    """
+    (value,) = lift([x], "squeeze")
+    axes = as_axes(axis, value.ndim)
+    for a in axes:
+        if value.shape[a] != 1:
+            raise ShapeError(f"squeeze drops axes of size 1, and axis {a} has {value.shape[a]}")
+    return at_index(value, index=tuple(0 if k in axes else WHOLE for k in range(value.ndim)))
+
+
+@spelling
+def flip(x: Any, axis: int | tuple[int, ...] | None = None) -> Node:
+    """x with the order of its elements reversed along the given axes (all by default).
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.flip(gc.constant([1, 2, 3])), {})
+    array([3, 2, 1])
+    """
+    (value,) = lift([x], "flip")
+    axes = as_axes(axis, value.ndim)
+    back = Span(None, None, -1)
+    return at_index(value, index=tuple(back if k in axes else WHOLE for k in range(value.ndim)))
