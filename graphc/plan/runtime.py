@@ -205,10 +205,12 @@ def only_where(condition: Any, x: Any, out: Any = None) -> Any:
 
 
 def sigmoid(x: Any, out: Any = None) -> Any:
-    """1 / (1 + exp(-x)). Where exp(-x) overflows it is 0, for less than any normal number."""
+    """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
     x = x if x.dtype.kind == "f" else x * 1.0
-    e = np.exp(np.negative(x, out=out), out=out)
-    return np.reciprocal(np.add(e, 1, out=out), out=out)
+    is_above = x >= 0
+    e = np.exp(np.negative(np.abs(x, out=out), out=out), out=out)
+    share = np.maximum(e, is_above)  # e is at most 1
+    return np.divide(share, np.add(e, 1, out=out), out=out)
 
 
 def softplus(x: Any, out: Any = None) -> Any:
