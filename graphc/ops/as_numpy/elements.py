@@ -1,0 +1,78 @@
+"""What is done to each element, or chooses elements."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ...ir import Node, lift
+from .. import elementwise as e
+from .. import index, leaves
+from .arrangement import flat
+from .table import means
+
+means(np.clip)(lambda a, a_min=None, a_max=None, min=None, max=None: e.clip(
+    a, a_min if min is None else min, a_max if max is None else max
+))  # fmt: skip
+means(np.fix)(lambda x: e.trunc(x))
+means(np.take_along_axis)(lambda arr, indices, axis=-1: index.take_along_axis(arr, indices, axis))
+means(np.zeros_like, np.empty_like)(lambda a, dtype=None: leaves.zeros_like(a, dtype))
+means(np.ones_like)(lambda a, dtype=None: leaves.ones_like(a, dtype))
+means(np.full_like)(lambda a, fill_value, dtype=None: leaves.full_like(a, fill_value, dtype))
+means(np.isclose)(
+    lambda a, b, rtol=1e-5, atol=1e-8: e.less_equal(e.abs(e.subtract(a, b)), atol + rtol * e.abs(b))
+)
+
+
+@means(np.where)
+def _where(condition: Any, x: Any = None, y: Any = None) -> Node:
+    if x is None or y is None:
+        raise ArgumentError(
+            "np.where(condition) alone finds as many places as its values decide: "
+            "write np.where(condition, a, b)"
+        )
+    return e.where(_as_truth(condition), x, y)
+
+
+def _as_truth(condition: Any) -> Node:
+    (value,) = lift([condition], "where")
+    return value if value.dtype == bool else e.not_equal(value, 0)
+
+
+@means(np.select)
+def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0.0) -> Any:
+    value = default
+    for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
+        value = e.where(_as_truth(condition), choice, value)
+    return value
+
+
+@means(np.round, np.around)
+def _round(a: Any, decimals: int = 0) -> Node:
+    return e.round(a) if not decimals else e.round(a * 10.0**decimals) / 10.0**decimals
+
+
+@means(np.nan_to_num)
+def _nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Node:
+    (v,) = lift([x], "nan_to_num")
+    limits = np.finfo(v.dtype)
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    known = e.where(e.isnan(v), nan, v)
+    return e.where(e.equal(known, np.inf), high, e.where(e.equal(known, -np.inf), low, known))
+
+
+@means(np.sinc)
+def _sinc(x: Any) -> Node:
+    y = e.multiply(x, math.pi)
+    return e.where(e.equal(y, 0.0), 1.0, e.sin(y) / e.where(e.equal(y, 0.0), 1.0, y))
+
+
+@means(np.take)
+def _take(a: Any, indices: Any, axis: int | None = None) -> Node:
+    (x,) = lift([a], "take")
+    return index.take(flat(x) if axis is None else x, indices, axis or 0)

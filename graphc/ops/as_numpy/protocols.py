@@ -1,0 +1,181 @@
+"""NumPy's protocols and the methods of arrays: what they find to build, and what they refuse."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from ...errors import ArgumentError
+from ...ir import Node, lift, spelling
+from .. import contract, layout, reduce, scan
+from .. import elementwise as e
+from .arrangement import flat
+from .table import TABLE, Function
+from .ufuncs import UFUNCS
+
+# Parameters that ask for nothing when they hold one of these.
+_NOTHING: tuple[Any, ...] = (None, np._NoValue)
+_REFUSED = {
+    "out": "a graph writes into nothing: use the result",
+    "where": "choose with np.where before, or after",
+    "initial": "join the initial value with the result",
+    "order": "a tensor has no memory order",
+    "subok": "there are no subclasses of tensors",
+    "like": "there is nothing to be like",
+    "casting": "convert with .astype",
+}
+
+
+@spelling
+def array_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.sum(node, axis=0)`: Node.__array_function__ comes here."""
+    name = f"np.{_spelled(function)}"
+    if function not in TABLE:
+        raise ArgumentError(f"{name} has no form for symbolic tensors{_nearest(name)}")
+    return _called(TABLE[function], name, args, kwargs)
+
+
+@spelling
+def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """`np.tanh(node)`, `np.add.reduce(node)`: Node.__array_ufunc__ comes here."""
+    name = f"np.{ufunc.__name__}"
+    if any(isinstance(out, np.ndarray) for out in kwargs.get("out") or ()):
+        raise ArgumentError(
+            f"{name} would write a symbolic tensor into an array: write x = x + y, not x += y, "
+            "where x is an array and y a tensor"
+        )
+    function = UFUNCS.get(ufunc.__name__)
+    if function is None or method == "at":
+        raise ArgumentError(f"{name} has no form for symbolic tensors{_nearest(name)}")
+    if method == "__call__":
+        return _called(function, name, args, kwargs)
+    if method == "outer" and len(args) == 2:
+        first, second = (lift([x], name)[0] for x in args)
+        wide = layout.reshape(first, (*first.shape, *[1] * second.ndim))
+        return _called(function, name, (wide, second), kwargs)
+    if (ufunc.__name__, method) in _REDUCTIONS:
+        axis = args[1] if len(args) > 1 else kwargs.pop("axis", 0)
+        reduction = _REDUCTIONS[ufunc.__name__, method]
+        return _called(reduction, name, args[:1], {**kwargs, "axis": axis})
+    raise ArgumentError(f"{name}.{method} has no form for symbolic tensors")
+
+
+_REDUCTIONS: dict[tuple[str, str], Function] = {
+    ("add", "reduce"): reduce.sum,
+    ("multiply", "reduce"): reduce.prod,
+    ("maximum", "reduce"): reduce.max,
+    ("minimum", "reduce"): reduce.min,
+    ("logical_and", "reduce"): reduce.all,
+    ("logical_or", "reduce"): reduce.any,
+    ("logaddexp", "reduce"): reduce.logsumexp,
+    ("add", "accumulate"): scan.cumulative_sum,
+    ("multiply", "accumulate"): scan.cumulative_prod,
+}
+
+
+@spelling
+def array_method(x: Node, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """`node.sum(axis=0)`: the methods of arrays."""
+    if name in _VARIADIC:
+        if len(args) > 1 or (args and not isinstance(args[0], tuple | list | None)):
+            args = (args,)
+        return _called(_VARIADIC[name], f".{name}", (x, *args), kwargs)
+    function = _METHODS.get(name) or TABLE[getattr(np, name)]
+    return _called(function, f".{name}", (x, *args), kwargs)
+
+
+def _called(function: Function, name: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
+    """The function with NumPy's parameters, less those that ask for nothing."""
+    known = inspect.signature(function).parameters
+    given = {}
+    for key, value in kwargs.items():
+        if any(value is nothing for nothing in _NOTHING) and key not in ("axis", "axes"):
+            continue
+        if key not in known and key in _REFUSED:
+            if not (
+                key == "where" and value is True or key == "order" and value in ("C", "K", "A")
+            ):
+                raise ArgumentError(f"{name} has no {key}= for symbolic tensors: {_REFUSED[key]}")
+            continue
+        given[key] = value
+    dtype = given.pop("dtype") if "dtype" in given and "dtype" not in known else None
+    try:
+        inspect.signature(function).bind(*args, **given)
+    except TypeError as error:
+        raise ArgumentError(f"{name} of symbolic tensors: {error}") from None
+    result = function(*args, **given)
+    return result if dtype is None else e.astype(result, dtype)
+
+
+def _spelled(function: Any) -> str:
+    module = getattr(function, "__module__", None) or ""
+    inner = "".join(f"{part}." for part in module.split(".")[1:] if not part.startswith("_"))
+    return f"{inner}{function.__name__}"
+
+
+# What to write instead of some functions that are not covered.
+_INSTEAD = {
+    "np.argmax": "np.max, or np.take_along_axis with indices from outside",
+    "np.argmin": "np.min, or np.take_along_axis with indices from outside",
+    "np.median": "np.mean",
+    "np.nonzero": "np.where(condition, a, b)",
+    "np.argwhere": "np.where(condition, a, b)",
+    "np.array_equal": "np.all(np.equal(a, b))",
+    "np.allclose": "np.all(np.isclose(a, b))",
+    "np.unique": "np.sum over np.equal",
+    "np.copyto": "np.where(condition, a, b)",
+    "np.put": "gc.scatter_add",
+    "np.put_along_axis": "gc.scatter_add_along_axis",
+    "np.linalg.cond": "np.linalg.norm",
+}
+
+
+def _nearest(name: str) -> str:
+    """`; the nearest that has one is np.f`."""
+    if name in _INSTEAD:
+        return f"; the nearest that has one is {_INSTEAD[name]}"
+    covered = [f"np.{_spelled(f)}" for f in TABLE] + [f"np.{f}" for f in UFUNCS]
+    close = difflib.get_close_matches(name, covered, 1, cutoff=0.85)
+    return f"; the nearest that has one is {close[0]}" if close else ""
+
+
+# -- methods ----------------------------------------------------------------------------------
+
+
+def _no_item(wanted: str) -> Function:
+    def refuse(x: Node, *_: Any) -> NoReturn:
+        x._no_value(wanted)
+
+    return refuse
+
+
+def _in_place(name: str) -> Function:
+    def refuse(x: Node, *_: Any, **__: Any) -> NoReturn:
+        raise ArgumentError(
+            f"{x.label}.{name}() would change a tensor, and none can be: use the value that a "
+            "function returns, such as np.where, np.full_like or np.concatenate"
+        )
+
+    return refuse
+
+
+_METHODS: dict[str, Function] = {
+    "item": _no_item("item"),
+    "tolist": _no_item("list"),
+    "flatten": lambda x: flat(x),
+    "astype": lambda x, dtype, copy=True: e.astype(x, dtype),
+    "dot": contract.dot,
+    "conj": lambda x: x,
+    "fill": _in_place("fill"),
+    "itemset": _in_place("itemset"),
+    "put": _in_place("put"),
+    "view": _in_place("view"),
+}
+_VARIADIC: dict[str, Function] = {
+    "reshape": layout.reshape,
+    "transpose": lambda x, axes=None: layout.transpose(x, axes),
+}

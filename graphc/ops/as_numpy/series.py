@@ -1,0 +1,98 @@
+"""Numbers in a row: differences and integrals, convolution, polynomials, interpolation."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from ... import shapes
+from ...errors import ArgumentError
+from ...ir import Node, lift
+from .. import elementwise as e
+from .. import joins, layout, leaves, reduce, slices
+from .arrangement import along
+from .table import means
+
+
+@means(np.diff)
+def diff(a: Any, n: int = 1, axis: int = -1) -> Node:
+    (x,) = lift([a], "diff")
+    k = shapes.as_axis(axis, x.ndim)
+    for _ in range(n):
+        x = along(x, k, 1, None) - along(x, k, None, -1)
+    return x
+
+
+@means(np.gradient)
+def _gradient(f: Any, spacing: float = 1.0, axis: Any = None) -> Any:
+    (x,) = lift([f], "gradient")
+    axes = shapes.as_axes(axis, x.ndim)
+    found = []
+    for k in axes:
+        inside = (along(x, k, 2, None) - along(x, k, None, -2)) / (2 * spacing)
+        first = (along(x, k, 1, 2) - along(x, k, 0, 1)) / spacing
+        last = (along(x, k, -1, None) - along(x, k, -2, -1)) / spacing
+        found.append(joins.concat([first, inside, last], k))
+    return found[0] if len(found) == 1 else tuple(found)
+
+
+@means(np.trapezoid)
+def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Node:
+    (f,) = lift([y], "trapezoid")
+    k = shapes.as_axis(axis, f.ndim)
+    if x is not None:
+        dx = diff(x, axis=-1)
+        dx = layout.reshape(dx, (*[1] * k, -1, *[1] * (f.ndim - k - 1))) if dx.ndim == 1 else dx
+    return reduce.sum((along(f, k, 1, None) + along(f, k, None, -1)) * dx / 2.0, axis=k)
+
+
+@means(np.convolve)
+def _convolve(a: Any, v: Any, mode: str = "full") -> Node:
+    x, y = lift([a, v], "convolve")
+    n, m = x.shape[0], y.shape[0]
+    if not isinstance(m, int) or (isinstance(n, int) and n < m):
+        x, y, n, m = y, x, m, n
+    if not isinstance(m, int):
+        raise ArgumentError(f"convolve needs one array of known size, and they are {n} and {m}")
+    wide = joins.pad(x, (m - 1, m - 1))
+    parts = [wide[m - 1 - j : n + 2 * (m - 1) - j] * y[j] for j in range(m)]
+    full: Node = functools.reduce(e.add, parts)
+    if mode == "full":
+        return full
+    start = m - 1 if mode == "valid" else (m - 1) // 2
+    return full[start : start + (n - m + 1 if mode == "valid" else n)]
+
+
+@means(np.correlate)
+def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
+    return _convolve(a, slices.flip(v), mode)
+
+
+@means(np.polyval)
+def _polyval(p: Any, x: Any) -> Any:
+    coefficients = list(p)
+    value = coefficients[0] + 0.0 * x
+    for c in coefficients[1:]:
+        value = value * x + c
+    return value
+
+
+@means(np.vander)
+def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Node:
+    (v,) = lift([x], "vander")
+    count = v.shape[0] if N is None else N
+    powers = [leaves.ones_like(v)]
+    for _ in range(count - 1):
+        powers.append(powers[-1] * v)
+    return joins.stack(powers if increasing else powers[::-1], 1)
+
+
+@means(np.interp)
+def _interp(x: Any, xp: Any, fp: Any) -> Any:
+    """A sum of clipped ramps: linear between the points, flat outside."""
+    (v,), (at,), (of,) = (lift([a], "interp") for a in (x, xp, fp))
+    slopes = diff(of) / diff(at)
+    ramps = e.minimum(e.maximum(v[..., None], at[:-1]), at[1:]) - at[:-1]
+    return of[0] + reduce.sum(ramps * slopes, axis=-1)
