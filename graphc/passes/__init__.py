@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..errors import ArgumentError
-from ..ir import Graph, Node
+from ..ir import Graph
 from .fold import fold
 from .log import Log
 from .prune import prune
-from .rewrite import Rule, Situation, rewritten
+from .rewrite import Rule, Settled, rewritten
 from .rules import RULES, STRICT
 from .share import SHARING, STRICT_SHARING, shared
 from .simplify import Budget, simplify
@@ -38,7 +38,7 @@ def strict_rules(graph: Graph, log: Log) -> Graph:
 
 
 def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
-    settled: dict[Node, Situation] = {}
+    settled = Settled()
     found, fired = rewritten(graph, which, settled=settled)
     for _ in range(_SHARINGS):
         found, again = shared(found, SHARING if which is RULES else STRICT_SHARING)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 from ..errors import InvalidGraph
@@ -15,6 +16,8 @@ from .fold import folded_node
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
 _ROUNDS = 12
 _FIRINGS = 24
+# From how far above a rule may ask whether a node has one consumer only.
+_FAR = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +127,7 @@ def rewritten(
     graph: Graph,
     rules: Iterable[Rule],
     rounds: int = _ROUNDS,
-    settled: dict[Node, Situation] | None = None,
+    settled: Settled | None = None,
 ) -> tuple[Graph, list[Rewrite]]:
     """The graph with rules applied until none fires, and what fired.
 
@@ -132,10 +135,10 @@ def rewritten(
     """
     chosen = Chosen(rules)
     fired: list[Rewrite] = []
-    settled = {} if settled is None else settled
+    settled = Settled() if settled is None else settled
     for _ in range(rounds):
-        before = graph
-        graph = _Round(graph, chosen, fired, settled).result()
+        before, one = graph, _Round(graph, chosen, fired, settled)
+        graph = one.result() if one.waiting else graph
         if graph is before:
             break
     return graph, fired
@@ -178,60 +181,95 @@ def _is_nonzero(v: Node) -> bool:
     return v.op.name == "constant" and not v.ndim and bool(v.attrs["value"].array != 0)
 
 
-# All that a rule can see of a node beside the node: whether a test may look at it, whether the sign
-# of its zeros is seen, and how many consumers its inputs have.
-Situation = tuple[bool, bool, list[int]]
+def uses(graph: Graph) -> dict[Node, int]:
+    """How many consumers each node has; to be an output is one more."""
+    found = Counter(chain.from_iterable([set(v.inputs) for v in graph.nodes]))
+    found.update(graph.outputs)
+    return dict(found)
+
+
+class View(NamedTuple):
+    """All that holds a rule back at a node, beside what the node is computed from."""
+
+    observed: set[Node]
+    signs: set[Node]
+    shared: set[Node]
+
+
+class Settled:
+    """The nodes that rules have left as they are, and what held them back then.
+
+    A change below a node makes it another node. So the same rules need not look at what is settled
+    again, however often they are applied to the graph, until one of those things no longer holds.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: set[Node] = set()
+        self.view = View(set(), set(), set())
+
+    def waiting(self, graph: Graph, now: View) -> set[Node]:
+        """The nodes of a graph that rules should look at."""
+        before, there = self.view, set(graph.nodes)
+        found = there - self.nodes
+        found |= there & (before.observed - now.observed)
+        found |= there & (before.signs - now.signs)
+        above = there & (before.shared - now.shared)
+        for _ in range(_FAR if above else 0):
+            above = {v for v in graph.nodes if not above.isdisjoint(v.inputs)}
+            found |= above
+        return found
 
 
 class _Round:
-    """One walk over a graph.
-
-    What no rule changed before is looked at again in a new situation only: a change anywhere below
-    a node makes it another node.
-    """
+    """One walk over a graph, which looks at what is not settled and at what stands on a change."""
 
     def __init__(
         self,
         graph: Graph,
         chosen: Chosen,
         fired: list[Rewrite],
-        settled: dict[Node, Situation],
+        settled: Settled,
     ) -> None:
         self.graph, self.chosen, self.fired, self.settled = graph, chosen, fired, settled
-        self.observed, self.signs = observed(graph), sign_is_seen(graph)
-        self.uses: defaultdict[Node, int] = defaultdict(int, Counter(graph.outputs))
-        for v in graph.nodes:
-            for x in set(v.inputs):
-                self.uses[x] += 1
-        self.new_uses: defaultdict[Node, int] = defaultdict(int)
+        self.uses, self.new_uses = uses(graph), dict[Node, int]()
+        shared = {v for v, count in self.uses.items() if count > 1 and v.op.family != "leaf"}
+        self.view = View(observed(graph), sign_is_seen(graph), shared)
+        self.waiting = settled.waiting(graph, self.view)
 
     def result(self) -> Graph:
-        new: dict[Node, Node] = {}
-        changed = False
+        becomes: dict[Node, Node] = {}
         with building_for(self.graph.outputs[0]) as belonging_to:
             for old in self.graph.nodes:
                 node = old
-                if old.inputs:
-                    inputs = tuple([new[x] for x in old.inputs])
-                    node = old if inputs == old.inputs else with_inputs(old, inputs)
-                    node = self._simplest(node, old, belonging_to)
-                    changed |= node is not old
-                new[old] = node
-                self.new_uses[node] += self.uses[old]
-        if not changed:
+                if not becomes.keys().isdisjoint(old.inputs):
+                    node = with_inputs(old, tuple([becomes.get(x, x) for x in old.inputs]))
+                if node is not old or (old in self.waiting and old.inputs):
+                    belonging_to(node)
+                    node = self._simplest(node, old)
+                    if node is not old:
+                        becomes[old] = node
+                self.new_uses[node] = self.new_uses.get(node, 0) + self.uses[old]
+        self._settle(becomes)
+        if not becomes:
             return self.graph
-        return Graph([new[v] for v in self.graph.outputs], self.graph.parameters)
+        outputs = [becomes.get(v, v) for v in self.graph.outputs]
+        return Graph(outputs, self.graph.parameters)
+
+    def _settle(self, becomes: dict[Node, Node]) -> None:
+        """Note what is settled now: with what holds back a node, it holds back what it becomes."""
+        self.settled.nodes.update(self.graph.nodes)
+        self.settled.nodes.difference_update(becomes)
+        self.settled.nodes.update(becomes.values())
+        for kept in self.view:
+            kept.update([new for old, new in becomes.items() if old in kept])
+        self.settled.view = self.view
 
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
-        return v.op.family != "leaf" and self.new_uses[v] <= 1
+        return v.op.family != "leaf" and self.new_uses.get(v, 0) <= 1
 
-    def _simplest(self, node: Node, old: Node, belonging_to: Callable[[Node], None]) -> Node:
-        observed, signs = old in self.observed, old in self.signs
-        situation = observed, signs, [self.new_uses[x] for x in node.inputs]
-        if self.settled.get(node) == situation:
-            return node
-        belonging_to(node)
+    def _simplest(self, node: Node, old: Node) -> Node:
+        observed, signs = old in self.view.observed, old in self.view.signs
         for _ in range(_FIRINGS):
             node = folded_node(node)
             for one in self.chosen[(node.op.name, *[x.op.name for x in node.inputs])]:
@@ -246,8 +284,6 @@ class _Round:
                     break
             else:
                 break
-        situation = observed, signs, [self.new_uses[x] for x in node.inputs]
-        self.settled[node] = situation
         return node
 
 
