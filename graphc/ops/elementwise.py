@@ -38,8 +38,8 @@ def elementwise(
     name: str,
     meaning: Any,
     *,
-    numpy: str | None = None,
-    into: str | None = None,
+    numpy: str | Callable[[Node], str] | None = None,
+    into: str | Callable[[Node], str] | None = None,
     scalar: str | None = None,
     like: np.ufunc | None = None,
     d: Any = None,
@@ -79,8 +79,8 @@ def elementwise(
         name,
         infer=_broadcast_like(name, ufunc, arity, kinds),
         numpy=numpy or _ufunc_text(name, arity),
-        into=into or _text_into(name, numpy, arity),
-        scalar=scalar or _scalar_text(name, numpy, arity),
+        into=into or (None if callable(numpy) else _text_into(name, numpy, arity)),
+        scalar=scalar or (None if callable(numpy) else _scalar_text(name, numpy, arity)),
         bprop=rule,
         jvp=None if rule is cuts_path else _forward_rule(rule),
         meaning=formula,
@@ -292,6 +292,11 @@ def power(x1: Any, x2: Any) -> Node:
 
 # -- exponentials and their kin ---------------------------------------------------------------
 
+def _log1p(node: Node) -> str:
+    """NumPy's own is slow for float32."""
+    return "log1p_f32" if node.ndim and node.dtype == np.float32 else "np.log1p"
+
+
 _GROWTH = (
     "keep its argument below 709 (88 for float32), as by taking off the largest element before, or "
     "use gc.softmax, gc.logsumexp, gc.sigmoid, gc.softplus or gc.tanh where that is what is meant"
@@ -304,7 +309,8 @@ exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result], cure=_G
 expm1 = elementwise("expm1", lambda x: sp.exp(x) - 1, d=lambda x: [sp.exp(x)], cure=_GROWTH)
 log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0), cure=_LOGARITHM)
 log1p = elementwise(
-    "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0),
+    "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0), scalar="math.log1p(x0)",
+    numpy=lambda v: f"{_log1p(v)}(x0)", into=lambda v: f"{_log1p(v)}(x0, out=out)",
     cure="keep its argument above -1, as by gc.maximum(x, -1 + 1e-12)",
 )  # fmt: skip
 log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0), cure=_LOGARITHM)
