@@ -80,6 +80,8 @@ def _term_of(e: ast.expr) -> Term:
             return Term("infix", _SIGNS[type(sign)], (_term_of(left), _term_of(right)))
         case ast.Compare(left=left, ops=[sign], comparators=[right]):
             return Term("infix", _SIGNS[type(sign)], (_term_of(left), _term_of(right)))
+        case ast.Call(func=ast.Attribute(value=left, attr="dot"), args=[right], keywords=[]):
+            return Term("infix", "@", (_term_of(left), _term_of(right)))
         case ast.Attribute(value=inner, attr="T"):
             return Term("transpose", "", (_term_of(inner),))
         case ast.Subscript(value=inner, slice=index):
