@@ -5,7 +5,8 @@ import pytest
 import graphc as gc
 from graphc.ir import Graph
 from graphc.passes import Budget, Log, fold, prune, rules
-from graphc.passes.audit import audit, exactly
+from graphc.passes.audit import audit
+from graphc.passes.exactly import exactly
 from graphc.passes.facts import Interval, interval
 from graphc.passes.simplify import simplify
 

@@ -48,7 +48,7 @@ FLOORS = {
 }
 
 SYMPY = {"shapes.py", "meaning.py", "ops/elementwise.py", "records.py", "cli/ways.py"}
-SYMPY |= {"passes/audit.py", "passes/formulas.py", "passes/simplify.py", "check/exact.py"}
+SYMPY |= {"passes/exactly.py", "passes/formulas.py", "passes/simplify.py", "check/exact.py"}
 OPTIONAL = {"networkx", "graphviz", "pygraphviz", "scipy", "rich"}
 
 

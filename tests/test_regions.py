@@ -11,8 +11,10 @@ from random_expressions import expression
 import graphc as gc
 from graphc.ir import Graph, topo
 from graphc.passes import Budget, Log, run, simplify
-from graphc.passes.audit import audit, exactly, hard_points
+from graphc.passes.audit import audit
+from graphc.passes.exactly import exactly
 from graphc.passes.formulas import FORMS
+from graphc.passes.points import hard_points
 
 # The module, which the function of the same name hides.
 from graphc.passes.simplify import _memo

@@ -1,0 +1,133 @@
+"""Hard points: numbers at which two programs for one formula show their differences."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..evaluate import interpret
+from ..ir import Node, topo
+from .facts import ANYTHING, Interval
+
+# How many points: random ones, and combinations of extremes.
+_RANDOM, _EXTREME = 24, 40_000
+
+_DOUBLE = (
+    0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-8, -1e-8, 1e-17, 30.0, -30.0, 40.0, -40.0, 700.0,
+    -700.0, 720.0, -720.0, 1e8, -1e8, 1e155, 1e-155, 1e300, -1e300, 1e-300, 5e-324, -5e-324,
+    1.7976931348623157e308, math.inf, -math.inf, math.nan,
+)  # fmt: skip
+_SINGLE = (
+    0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-4, -1e-4, 1e-9, 15.0, -15.0, 85.0, -85.0, 90.0,
+    -90.0, 1e4, -1e4, 1e19, 1e-19, 1e37, -1e37, 1e-37, 1e-45, -1e-45, 3.4e38, math.inf, -math.inf,
+    math.nan,
+)  # fmt: skip
+
+
+def hard_points(
+    nodes: Sequence[Node], symbols: Sequence[Node], facts: Mapping[Node, Interval]
+) -> list[Any]:
+    """One column of numbers for each symbol: random, extreme, and where the sums of nodes cancel.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("k",))
+    >>> (column,) = hard_points([gc.exp(x) - 2.0], [x], {})
+    >>> bool(np.any(abs(column - np.log(2)) < 1e-15))
+    True
+    """
+    known = tuple(facts.get(x, ANYTHING) for x in symbols)
+    columns = list(points(tuple(x.dtype.name for x in symbols), known))
+    for v in topo(nodes):
+        if v.op.name in ("add", "subtract") and v.type.is_float:
+            near = _cancellations(v, symbols, columns, known)
+            columns = [np.concatenate(pair) for pair in zip(columns, near, strict=True)]
+    return columns
+
+
+@functools.lru_cache(maxsize=256)
+def points(dtypes: tuple[str, ...], known: tuple[Interval, ...]) -> tuple[Any, ...]:
+    """Random numbers within some intervals, then extremes in combination."""
+    if not dtypes:
+        return (np.zeros(1),)
+    rng = np.random.default_rng(len(dtypes))
+    allowed = []
+    for dtype, (low, high) in zip(dtypes, known, strict=True):
+        kind = _DOUBLE if dtype == "float64" else _SINGLE
+        ends = [end for end in (low, high) if math.isfinite(end)]
+        allowed.append(np.array([p for p in kind if not (p < low or p > high)] + ends))
+    if math.prod(map(len, allowed)) > _EXTREME:
+        grid = [a[rng.integers(0, len(a), _EXTREME)] for a in allowed]
+    else:
+        grid = [a.ravel() for a in np.meshgrid(*allowed, indexing="ij")]
+    columns = []
+    for dtype, extremes, (low, high) in zip(dtypes, grid, known, strict=True):
+        values = rng.normal(size=_RANDOM) * rng.choice([0.1, 1.0, 3.0, 30.0], _RANDOM)
+        if math.isfinite(low) and math.isfinite(high):
+            share = rng.uniform(size=_RANDOM)
+            values = low * share + high * (1 - share)
+        elif math.isfinite(low):
+            values = low + np.abs(values)
+        elif math.isfinite(high):
+            values = high - np.abs(values)
+        with np.errstate(over="ignore"):
+            column = np.concatenate([values, extremes]).astype(dtype)
+        column.setflags(write=False)
+        columns.append(column)
+    return tuple(columns)
+
+
+# Starts, steps of halving, and how far beside a root to look too.
+_ROOTS, _HALVINGS, _BESIDE = 3, 48, (1e-13, -1e-10, 1e-6, -1e-3)
+
+
+def _cancellations(
+    v: Node, symbols: Sequence[Node], columns: Sequence[Any], known: Sequence[Interval]
+) -> list[Any]:
+    """Points where a sum is nearly zero: from random ones along each symbol, by halving."""
+    starts = [column[:_ROOTS] for column in columns]
+    lows: list[list[Any]] = []
+    highs: list[list[Any]] = []
+    for j, column in enumerate(columns):
+        ladder = np.unique(column[np.isfinite(column)])
+        base = [np.repeat(start, len(ladder)) for start in starts]
+        base[j] = np.tile(ladder, _ROOTS)
+        signs = np.sign(at_points(v, symbols, base)).reshape(_ROOTS, -1)
+        rows, places = np.nonzero(signs[:, :-1] * signs[:, 1:] < 0)
+        # One change of sign for each start.
+        for row, k in dict(zip(rows, places, strict=True)).items():
+            for ends, value in ((lows, ladder[k]), (highs, ladder[k + 1])):
+                ends.append([value if i == j else s[row] for i, s in enumerate(starts)])
+    if not lows:
+        return [column[:0] for column in columns]
+    low, high = np.array(lows).T, np.array(highs).T
+    sign = np.sign(at_points(v, symbols, list(low)))
+    for _ in range(_HALVINGS):
+        middle = _between(low, high)
+        is_below = np.sign(at_points(v, symbols, list(middle))) == sign
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+    with np.errstate(over="ignore"):
+        found = np.concatenate([low, high, *(low * (1 + step) for step in _BESIDE)], axis=1)
+    return [
+        np.clip(row, *ends).astype(x.dtype)
+        for row, ends, x in zip(found, known, symbols, strict=True)
+    ]
+
+
+def _between(low: Any, high: Any) -> Any:
+    """The middle of two numbers: the geometric one where they are far apart and of one sign."""
+    with np.errstate(all="ignore"):
+        small, large = np.minimum(np.abs(low), np.abs(high)), np.maximum(np.abs(low), np.abs(high))
+        is_far = (np.sign(low) == np.sign(high)) & (large > 2 * small)
+        return np.where(is_far, np.sign(low) * np.sqrt(small) * np.sqrt(large), low / 2 + high / 2)
+
+
+def at_points(v: Node, symbols: Sequence[Node], columns: Sequence[Any]) -> Any:
+    """The values of a node where some symbols are columns of numbers."""
+    values = dict(zip(symbols, columns, strict=True))
+    with np.errstate(all="ignore"):
+        interpret(topo([v]), values, {"dim_k": len(columns[0]) if columns else 0})
+    return np.broadcast_to(values[v], columns[0].shape)
