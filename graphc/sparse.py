@@ -262,8 +262,8 @@ def colour_columns(pattern: Pattern) -> Any:
     least = int(lengths.max(initial=1))
     row_of = np.repeat(np.arange(len(lengths)), lengths)
     for count in (least, least + 1):  # a band is coloured by turns
-        pairs = row_of * count + rows.indices % count
-        if len(np.unique(pairs)) == len(pairs):
+        pairs = np.sort(row_of * count + rows.indices % count)
+        if np.diff(pairs).all():
             return np.arange(pattern.shape[1]) % count
     columns = pattern.tocsc()
     colours = np.full(pattern.shape[1], -1)
@@ -286,7 +286,7 @@ def colour_star(pattern: Pattern) -> Any:
     has two colours. Then every element, or its mirror image, is alone with its colour in its
     row."""
     turns = colour_columns(pattern)
-    if len(np.unique(turns)) <= 3:
+    if turns.max(initial=-1) < 3:
         return turns
     rows = pattern.tocsr()
     near = [rows.indices[a:b].tolist() for a, b in zip(rows.indptr, rows.indptr[1:], strict=False)]
