@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Attrs = Mapping[str, Any]
 
-_NO_ATTRS: Attrs = MappingProxyType({})
+NO_ATTRS: Attrs = MappingProxyType({})
 
 
 def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
@@ -110,22 +110,15 @@ class Node:
 
     @staticmethod
     def _new(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: TensorType) -> Node:
-        node = object.__new__(Node)
         origin, where, part = building.state
         if where is None:
             frame, part = at_work()
             where = None if frame is None else Where(frame.f_code, frame.f_lasti)
-        put = object.__setattr__
-        put(node, "op", op)
-        put(node, "inputs", inputs)
-        put(node, "attrs", MappingProxyType(attrs) if attrs else _NO_ATTRS)
-        put(node, "type", type_)
-        put(node, "where", where)
-        put(node, "part", part)
-        put(node, "origin", origin)
-        put(node, "adjoint_of", None)
-        put(node, "differentiated", None)
-        put(node, "given_name", None)
+        node = object.__new__(_Draft)
+        node.op, node.inputs, node.attrs, node.type = op, inputs, attrs, type_
+        node.where, node.part, node.origin = where, part, origin
+        node.adjoint_of = node.differentiated = node.given_name = None
+        node.__class__ = Node  # type: ignore[assignment]
         return node
 
     def _meet(self) -> None:
@@ -379,6 +372,13 @@ class Node:
     tolist = _no_method("tolist", "")
     fill = _no_method("fill", "0")
     put = _no_method("put", "0, 1")
+
+
+class _Draft(Node):
+    """A node while it is made: what it consists of can be set, as fast as that of any object."""
+
+    __slots__ = ()
+    __setattr__, __delattr__ = object.__setattr__, object.__delattr__  # type: ignore[assignment]
 
 
 def is_liftable(value: object) -> bool:

@@ -7,6 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 from weakref import WeakValueDictionary
 
@@ -14,7 +15,7 @@ from ..errors import ArgumentError, GraphcError, NameClash
 from ..parts import is_spelled_by
 from ..shapes import Dim, Shape, TensorType
 from .lifting import lift
-from .node import Attrs, Node, operands
+from .node import NO_ATTRS, Attrs, Node, operands
 from .tables import FUNCTIONS, OPS
 
 P = ParamSpec("P")
@@ -134,11 +135,11 @@ class Op:
     def __call__(self, *inputs: Any, **attrs: Any) -> Node:
         """The node of this op on these inputs: the one that exists, or a new one."""
         nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
-        return self._of(nodes, attrs)
+        return self._of(nodes, MappingProxyType(attrs) if attrs else NO_ATTRS)
 
     def _of(self, nodes: tuple[Node, ...], attrs: Attrs, known: TensorType | None = None) -> Node:
         """What a call makes of nodes; its type is inferred where it is not known."""
-        key = (self, nodes, tuple(sorted(attrs.items())))
+        key = (self, nodes, tuple(sorted(attrs.items())) if attrs else ())
         try:
             found = interned.get(key)
         except TypeError as error:

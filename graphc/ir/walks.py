@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 
+from ..shapes import TensorType
 from .building import building
 from .node import Node
 
@@ -61,16 +62,19 @@ def rebuild(
 
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """A node's operation on other inputs, keeping its line and its name."""
-    are_alike = all([x.type == v.type for x, v in zip(inputs, node.inputs, strict=True)])
+    known: TensorType | None = node.type
+    for x, v in zip(inputs, node.inputs, strict=True):
+        if x.type is not v.type and x.type != v.type:
+            known = None
     outer = building.state
     building.state = node, node.where, node.part
     try:
-        new = node.op._of(inputs, dict(node.attrs), node.type if are_alike else None)
+        new = node.op._of(inputs, node.attrs, known)
     finally:
         building.state = outer
-    if new.origin is node:
+    if new.origin is node:  # it is new
         object.__setattr__(new, "origin", node.origin)
-        object.__setattr__(new, "adjoint_of", node.adjoint_of)
-        object.__setattr__(new, "differentiated", node.differentiated)
-        object.__setattr__(new, "given_name", node.given_name)
+        for kept in ("adjoint_of", "differentiated", "given_name"):
+            if getattr(node, kept) is not None:
+                object.__setattr__(new, kept, getattr(node, kept))
     return new
