@@ -96,7 +96,8 @@ class Profile:
     def heat(self) -> dict[Node, float]:
         """Seconds for each node, as `gc.draw(f, heat=...)` takes them.
 
-        Those of a region are shared among its nodes by what these cost.
+        Those of a region are shared among its nodes by what these cost. A step that stands for many
+        nodes is on no picture.
         """
         found: dict[Node, float] = {}
         for timing in self.steps:
@@ -104,7 +105,8 @@ class Profile:
             costs = [self._sizes.cost(v) if len(nodes) > 1 else 1.0 for v in nodes]
             whole = sum(costs) or 1.0
             for v, cost in zip(nodes, costs, strict=True):
-                found[v] = found.get(v, 0.0) + timing.seconds * cost / whole
+                if v in self.graph:
+                    found[v] = found.get(v, 0.0) + timing.seconds * cost / whole
         return found
 
     def draw(self, **options: Any) -> Drawing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -30,7 +31,8 @@ def _concat_type(*types: TensorType, axis: int) -> TensorType:
     first = types[0]
     for t in types[1:]:
         same_off_axis(first, t, axis, "concat")
-    total = as_dim(sum(t.shape[axis] for t in types))
+    sizes = Counter(t.shape[axis] for t in types)  # many are equal
+    total = as_dim(sum(count * size for size, count in sizes.items()))
     dtype = np.result_type(*(t.dtype for t in types))
     return TensorType((*first.shape[:axis], total, *first.shape[axis + 1 :]), dtype)
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from functools import cached_property
 
 from ..ir import FUNCTIONS as f
-from ..ir import Graph, Node, building_for, with_inputs
-from .rewrite import Rewrite, Rule, adopt, fitted, rule
+from ..ir import Graph, Node, Op, building_for, with_inputs
+from .rewrite import Rewrite, Rule, adopt, fitted, rule, uses
 from .rules.softmax import log_softmax_in_dot
 from .rules.vocabulary import letters
 
@@ -25,13 +26,21 @@ class There:
     """What a graph holds, as seen from one of its nodes."""
 
     def __init__(self, graph: Graph) -> None:
-        self.position = {v: k for k, v in enumerate(graph.nodes)}
-        self.uses = Counter(x for v in graph.nodes for x in set(v.inputs))
-        self.uses.update(graph.outputs)
-        self.consumers = graph.consumers
-        swappable = (v for v in graph.nodes if v.op.name in _COMMUTATIVE)
-        self.pairs = Counter((v.op, frozenset(v.inputs)) for v in swappable)
+        self.graph = graph
         self.here: Node = graph.outputs[0]
+
+    @cached_property
+    def position(self) -> dict[Node, int]:
+        return {v: k for k, v in enumerate(self.graph.nodes)}
+
+    @cached_property
+    def uses(self) -> dict[Node, int]:
+        return uses(self.graph)
+
+    @cached_property
+    def pairs(self) -> Counter[tuple[Op, frozenset[Node]]]:
+        swappable = (v for v in self.graph.nodes if v.op.name in _COMMUTATIVE)
+        return Counter([(v.op, frozenset(v.inputs)) for v in swappable])
 
     def __contains__(self, v: Node) -> bool:
         return v in self.position
@@ -43,13 +52,13 @@ class There:
 
     def is_alone(self, v: Node) -> bool:
         """Whether v goes when this node no longer needs it."""
-        return self.uses[v] <= 1
+        return self.uses.get(v, 0) <= 1
 
     def is_summed(self) -> bool:
         """Whether this node is there to be summed and for nothing else."""
-        if self.uses[self.here] != 1:
+        if self.uses.get(self.here) != 1:
             return False
-        return any(v.op.name == "sum" for v in self.consumers(self.here))
+        return any(v.op.name == "sum" for v in self.graph.consumers(self.here))
 
 
 @rule(*_COMMUTATIVE, strict=True)
@@ -170,9 +179,8 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
             candidates = by_head.get(node.op.name)
             if candidates is None:
                 continue
-            names = {x.op.name for x in node.inputs}
             for one in candidates:
-                if one.over and not one.over & names:
+                if one.over and one.over.isdisjoint([x.op.name for x in node.inputs]):
                     continue
                 belonging_to(node)
                 there.here = node
@@ -183,10 +191,10 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
                     becomes[node] = found
                     fired.append(Rewrite(one.name, one.equation, node, found))
                     break
-    return _with(graph, becomes), fired
+    return replaced(graph, becomes), fired
 
 
-def _with(graph: Graph, becomes: dict[Node, Node]) -> Graph:
+def replaced(graph: Graph, becomes: dict[Node, Node]) -> Graph:
     """The graph with all its replacements at once, which are written in its own nodes.
 
     Rebuilt as they are found, they would hide from one another: what stands above the first is no
@@ -194,7 +202,11 @@ def _with(graph: Graph, becomes: dict[Node, Node]) -> Graph:
     """
     if not becomes:
         return graph
-    new: dict[Node, Node] = {}
+    above = set(becomes)
+    for v in graph.nodes:
+        if not above.isdisjoint(v.inputs):
+            above.add(v)
+    new = {v: v for v in graph.nodes if v not in above}
     opened: set[Node] = set()
     stack = list(reversed(graph.outputs))
     while stack:

@@ -21,11 +21,15 @@ from .names import Identifiers
 from .plan import Plan, Step, base
 from .texts import HELPERS, Texts
 from .tiles import Tiles
+from .together import together
 
 _NUMBER = shapes.tensor(())
 
 # Below this many elements tiles and threads gain nothing.
 SMALL = 1 << 14
+
+# From this many values on, small ones are let go as soon as nobody reads them.
+MANY = 100
 
 
 class Program(NamedTuple):
@@ -72,6 +76,7 @@ class Writer:
     ) -> None:
         self.graph, self.form, self.check_facts = graph, form, check_facts
         self.plan, self.threads, self.marks = plan, threads, marks
+        self.small = together(graph, self._is_small) if plan else graph
         reserved = _RESERVED if marks is None else (*_RESERVED, MARK)
         self.identifiers = Identifiers((*HELPERS, *_MODULES, *reserved))
         self.function = self.identifiers.take(name)
@@ -104,10 +109,11 @@ class Writer:
 
     def _called(self) -> dict[Node, str]:
         """The user's names; an output without one is called by its key."""
-        called = dict(self.graph.names)
-        for v, path in zip(self.graph.outputs, forms.paths(self.form), strict=True):
-            if path and (v not in called or v.adjoint_of is not None):
-                called[v] = f"result_{path}" if path[0].isdigit() else path
+        called = {**self.small.names, **self.graph.names}
+        for graph in (self.small, self.graph):
+            for v, path in zip(graph.outputs, forms.paths(self.form), strict=True):
+                if path and (v not in called or v.adjoint_of is not None):
+                    called[v] = f"result_{path}" if path[0].isdigit() else path
         return called
 
     # Numbers
@@ -118,12 +124,12 @@ class Writer:
             return False
         if self.marks is not None:
             return False
-        return any(True for _ in self._computed()) and all(
+        return any(True for _ in _computed(self.graph)) and all(
             not v.ndim and (v.op.name == "constant" or v.dtype in (np.float64, np.bool_))
             for v in self.graph.nodes
         ) and all(
             v.type == _NUMBER if v.op.name == "input" else v.op.scalar is not None
-            for v in (*self.graph.parameters, *self._computed())
+            for v in (*self.graph.parameters, *_computed(self.graph))
         )
 
     def _scalars(self) -> Iterator[str]:
@@ -131,7 +137,7 @@ class Writer:
         tests = [f"type({self.texts.name(v)}) is float" for v in self.graph.parameters]
         yield f"if {' and '.join(tests)}:"
         lines = []
-        for v in self._computed():
+        for v in _computed(self.graph):
             lines += [*self.comment(v), f"{self.texts.name(v)} = {self.texts.scalar(v)}"]
         written = list(map(self.texts.number, self.graph.outputs))
         yield "    try:"
@@ -139,9 +145,6 @@ class Writer:
         yield "    except (ArithmeticError, ValueError):"
         yield "        pass  # where Python refuses, NumPy answers: inf or NaN"
         self.place = ""
-
-    def _computed(self) -> Iterator[Node]:
-        return (v for v in self.graph.nodes if v.op.name not in ("input", "constant"))
 
     # The two faces
 
@@ -162,11 +165,37 @@ class Writer:
 
     def _plain(self) -> Iterator[str]:
         yield from self._mark(None)
-        for v in self._computed():
+        ends = self._ends()
+        for v in _computed(self.small):
             yield from self.comment(v)
             yield f"{self.texts.name(v)} = {self.texts.of(v)}"
+            if ended := ends.get(v):
+                yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(Step((v,), v.inputs, None))
-        yield from self._result()
+        yield from self._result(self.small)
+
+    def _is_small(self, v: Node) -> bool:
+        """Whether a value is small wherever the straight path is taken."""
+        assert self.plan is not None
+        size = v.type.size
+        if isinstance(size, int):
+            return size <= SMALL
+        return any(shapes.covers(d, size) for d in self.plan.sizes if not isinstance(d, int))
+
+    def _ends(self) -> dict[Node, list[Node]]:
+        """For each node the values that it is the last to read, in a program that makes so many
+        that they would not stay in the cache."""
+        found: dict[Node, list[Node]] = {}
+        computed = list(_computed(self.small))
+        if self.plan is None or len(computed) < MANY:
+            return found
+        seen = {*self.small.outputs, *self.small.parameters}
+        for v in reversed(computed):
+            ended = [x for x in dict.fromkeys(v.inputs) if x not in seen and self._takes_memory(x)]
+            seen.update(ended)
+            if ended:
+                found[v] = ended
+        return found
 
     def _mark(self, step: Step | None) -> Iterator[str]:
         if self.marks is not None:
@@ -207,7 +236,7 @@ class Writer:
             yield from self._mark(step)
         if work:
             yield f"{self.texts.use('give_back')}({self.spare}, {self.work}{self._all_sizes})"
-        yield from self._result()
+        yield from self._result(self.graph)
 
     @staticmethod
     def _takes_memory(v: Node) -> bool:
@@ -261,10 +290,10 @@ class Writer:
 
     # The result, and what surrounds the function
 
-    def _result(self) -> Iterator[str]:
+    def _result(self, graph: Graph) -> Iterator[str]:
         written: list[str] = []
         given: set[Node] = set()
-        for v in self.graph.outputs:
+        for v in graph.outputs:
             if v.op.name == "constant" and not v.ndim:
                 written.append(self.texts.of(v))
                 continue
@@ -326,6 +355,10 @@ MARK = "mark"
 
 def _indented(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" if line else line for line in lines]
+
+
+def _computed(graph: Graph) -> Iterator[Node]:
+    return (v for v in graph.nodes if v.op.name not in ("input", "constant"))
 
 
 def _is_fresh(v: Node) -> bool:

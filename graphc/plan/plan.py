@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -122,14 +123,12 @@ class Plan:
 
     __repr__ = __str__
 
-    @property
+    @functools.cached_property
     def sizes(self) -> list[Dim]:
         """How many elements the regions work on, without those that another certainly exceeds."""
-        found: list[Dim] = []
-        for step in self.steps:
-            for v in step.computed if step.region else ():
-                if v.ndim and v.type.size not in found:
-                    found.append(v.type.size)
+        steps = (step for step in self.steps if step.region)
+        types = dict.fromkeys(v.type for step in steps for v in step.computed if v.ndim)
+        found = dict.fromkeys(t.size for t in types)
         return [
             d for d in found if not any(e != d and shapes.covers(e, d) for e in found)
         ]
