@@ -156,8 +156,19 @@ def leaf_term(v: Node) -> Term:
             return Term("number", str(array.tolist()))
         return Term("name", f"{v.dtype.name} {size_text(v)}")
     if v.op.name == "size":
-        return Term("name", shapes.show(v.attrs["dim"]))
+        return _size_term(v.attrs["dim"])
     return Term("call", v.op.name)
+
+
+def _size_term(d: shapes.Dim) -> Term:
+    """A size as a formula in the names of its symbols."""
+    symbols = shapes.symbols([d])
+    places = {str(s): f"x{k}" for k, s in enumerate(symbols)}
+    written = re.sub(r"[A-Za-z_]\w*", lambda word: places.get(word[0], word[0]), shapes.show(d))
+    pattern = _parsed(written)
+    if pattern is None:
+        return Term("name", shapes.show(d))
+    return _filled(pattern, [Term("name", str(s)) for s in symbols])
 
 
 def size_text(v: Node) -> str:

@@ -484,6 +484,7 @@ def test_a_tree_folds_as_the_picture_does():
     x = gc.input("x", ())
     shared = gc.exp(x)
     assert "shared = exp(x)  (above)" in str(gc.tree(gc.sin(shared) + gc.cos(shared)))
+    assert "x / (2 * n)" in str(gc.tree(x / (2 * gc.dim("n"))))
 
 
 @pytest.mark.parametrize(
@@ -506,6 +507,7 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: b * -3, r"b \, \left(-3\right)"),
         (lambda W, x, b: b * [1e-5, math.nan, 2], r"[1 \cdot 10^{-5}, \mathrm{nan}, 2.0]"),
         (lambda W, x, b: gc.norm(b), r"\begin{cases} 0 & u_{1} = 0 \\"),
+        (lambda W, x, b: gc.sum(W) / W.size, r"\frac{\sum\left(W\right)}{3 \, d}"),
     ],
 )
 def test_latex_is_matrix_calculus_where_it_can_be(build, expected):
