@@ -176,10 +176,17 @@ def broadcast(*shapes: Shape) -> Shape:
             if d == found or d == 1:
                 continue
             if found != 1:
-                raise ShapeError(f"{found} is not {d} (axis {axis})")
+                raise ShapeError(f"{found} is not {d} (axis {axis}){_of_a_slice(found, d)}")
             found = d
         result.append(found)
     return tuple(result)
+
+
+def _of_a_slice(*sizes: Dim) -> str:
+    """What to write instead of a slice whose axis may end before it does."""
+    if not any(is_expression(d) and d.has(sp.Min) for d in sizes):
+        return ""
+    return ": a slice ends where its axis ends; gc.take(x, np.arange(k), axis) is k long or fails"
 
 
 @functools.lru_cache(maxsize=4096)

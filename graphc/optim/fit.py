@@ -86,7 +86,7 @@ def fit(
         try:
             while not (reason := run.end(now)):
                 for batch in itertools.islice(epoch_of(batches, now.epoch), now.position, None):
-                    now = run.after_a_step(now, by_name(batch))
+                    now = run.after_a_step(now, batch)
                     if now.stopped:
                         return now
                     tell(now)
@@ -133,7 +133,9 @@ class _Run:
         self.loss = loss
         self.epochs, self.validation, self.patience = epochs, validation, patience
         given = by_name(params)
-        targets = _inputs_called(given, loss)
+        inputs = {str(v.name): v for v in Graph([loss]).parameters}
+        targets = _inputs_called(given, inputs)
+        self.data = [name for name in inputs if name not in given]
         values = {name: _first_value(targets[name], value) for name, value in given.items()}
         self.begun = Training(values, optimizer.init(values))
         update = optimizer.update(loss, list(targets.values()))
@@ -146,7 +148,7 @@ class _Run:
         return compile(self.loss, name="loss")
 
     def after_a_step(self, now: Training, batch: Batch) -> Training:
-        out = self.step(**now.params, **now.state, **batch)
+        out = self.step(**now.params, **now.state, **self._whole(batch))
         loss = float(out["loss"])
         if not np.isfinite(loss):
             return replace(now, stopped=f"the loss is {loss} at step {now.steps + 1}")
@@ -164,7 +166,7 @@ class _Run:
         losses = {"loss": now.total / now.position}
         if self.validation is not None:
             batches = epoch_of(self.validation, 0)
-            measured = [float(self.measure(**now.params, **by_name(b))) for b in batches]
+            measured = [float(self.measure(**now.params, **self._whole(b))) for b in batches]
             losses["validation"] = float(np.mean(measured))
         history = {key: (*now.history.get(key, ()), value) for key, value in losses.items()}
         after = replace(now, epoch=now.epoch + 1, position=0, total=0.0, history=history)
@@ -172,6 +174,18 @@ class _Run:
         if is_watched and after.best_epoch == after.epoch:
             after = replace(after, best_params=after.params)
         return after
+
+    def _whole(self, batch: Batch) -> dict[str, Any]:
+        """A batch, which must hold what the loss depends on besides its parameters."""
+        given = by_name(batch)
+        missing = [name for name in self.data if name not in given]
+        if missing:
+            raise MissingInput(
+                f"the loss needs {', '.join(missing)}, and a batch holds "
+                f"{', '.join(given) or 'nothing'}: give params a first value of what is to be "
+                "learnt, and each batch the rest"
+            )
+        return given
 
     def end(self, now: Training) -> str:
         """Why the training is over; empty while it is not."""
@@ -182,9 +196,8 @@ class _Run:
         return ""
 
 
-def _inputs_called(params: Mapping[str, Any], loss: Node) -> dict[str, Node]:
-    """The inputs of a loss with these names."""
-    known = {str(v.name): v for v in Graph([loss]).parameters}
+def _inputs_called(params: Mapping[str, Any], known: Mapping[str, Node]) -> dict[str, Node]:
+    """Those of the inputs of a loss that have these names."""
     if not params:
         raise ArgumentError("fit needs parameters to change: a dict from inputs to first values")
     for name in params:
