@@ -53,10 +53,14 @@ def rebuild(
 ) -> dict[Node, Node]:
     """What each node of an order becomes when some are replaced and a rule changes the rest."""
     new: dict[Node, Node] = dict(replacements or {})
+    others = {node for node in new if new[node] is not node}
     for node in order:
         if node not in new:
-            inputs = tuple([new[x] for x in node.inputs])
-            new[node] = rule(node if inputs == node.inputs else with_inputs(node, inputs))
+            is_same = others.isdisjoint(node.inputs)
+            found = node if is_same else with_inputs(node, tuple([new[x] for x in node.inputs]))
+            new[node] = found = rule(found)
+            if found is not node:
+                others.add(node)
     return new
 
 

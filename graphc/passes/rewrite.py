@@ -151,7 +151,7 @@ def observed(graph: Graph) -> set[Node]:
     """
     found: set[Node] = set()
     for v in reversed(graph.nodes):
-        if v in found or not v.type.is_float:
+        if v in found or v.type.dtype.kind != "f":
             found.update(v.inputs)
     return found
 
@@ -173,7 +173,8 @@ def sign_is_seen(graph: Graph) -> set[Node]:
         if v in found and (name in _HAND_ON or v.op.family != "elementwise"):
             if name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
                 found.update(x for x in v.inputs if x.type.is_float)
-        found.update(v.inputs[i] for i in _SEE_SIGNS.get(name, ()))
+        if name in _SEE_SIGNS:
+            found.update(v.inputs[i] for i in _SEE_SIGNS[name])
     return found
 
 

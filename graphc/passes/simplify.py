@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from .cost import weight
 from .facts import ANYTHING, Interval, interval
 from .formulas import OPEN, applied, forms, written
 from .log import Log
-from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
+from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen, uses
 from .rules import RULES
 
 # Bounds of a region. They are counts (also of forms, and of points that are compared with exact
@@ -88,25 +87,26 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     rewrites: list[Rewrite] = []
     refusals: list[Refusal] = []
     is_late = False
-    new: dict[Node, Node] = {}
-    uses: Counter[Node] = Counter()
+    becomes: dict[Node, Node] = {}
     roots = _roots(graph)
-    uses_before = _uses(graph) if roots else uses
+    counts = uses(graph) if roots else {}
     for v in graph.nodes if roots else ():
-        inputs = tuple([new[x] for x in v.inputs])
-        node = v if inputs == v.inputs else with_inputs(v, inputs)
+        node = v
+        if not becomes.keys().isdisjoint(v.inputs):
+            node = with_inputs(v, tuple([becomes.get(x, x) for x in v.inputs]))
         if v in roots:
-            fit, found = _searched(node, uses, budget)
+            fit, found = _searched(node, counts, budget)
             refusals += [Refusal(text, node) for text in found.refused]
             is_late |= found is _LATE
             if fit is not None:
                 adopt(fit, node)
                 rewrites.append(Rewrite("region", found.equation, node, fit))
                 node = fit
-        new[v] = node
-        uses[node] += uses_before[v]
+        if node is not v:
+            becomes[v] = node
+            counts[node] = counts.get(node, 0) + counts[v]
     if rewrites:
-        graph = Graph([new[v] for v in graph.outputs], graph.parameters)
+        graph = Graph([becomes.get(v, v) for v in graph.outputs], graph.parameters)
     notes = [f"simplify stopped: its budget of {budget.seconds:g} s was spent"] if is_late else []
     if rewrites or notes or all(step.name != "simplify" for step in log.steps):
         log.add("simplify", graph, rewrites, notes, refusals)
@@ -115,25 +115,24 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
 
 def _roots(graph: Graph) -> set[Node]:
     """Where regions end: at what no open op alone carries on, near something worth sympy's time."""
-    seen: set[Node] | None = None
-    found, far = set(), {}
+    near: list[Node] = []
+    carried: set[Node] = set()
+    far: dict[Node, int] = {}
     for v in graph.nodes:
         if v.op.name not in OPEN:
             continue
+        carried.update(v.inputs)
         if v.op.name in _WORTH_IT or _has_common_factor(v):
             far[v] = 0
         else:
-            far[v] = 1 + min((far.get(x, _NEAR) for x in v.inputs), default=_NEAR)
-        if far[v] >= _NEAR or not v.type.is_float:
-            continue
-        users = graph.consumers(v)
-        if len(users) == 1 and users[0].op.name in OPEN and v not in graph.outputs:
-            continue
-        if seen is None:
-            seen = observed(graph) | sign_is_seen(graph)
-        if v not in seen:
-            found.add(v)
-    return found
+            far[v] = 1 + min([far.get(x, _NEAR) for x in v.inputs])
+        if far[v] < _NEAR and v.type.is_float:
+            near.append(v)
+    if not near:
+        return set()
+    counts = uses(graph)
+    ends = {v for v in near if v not in carried or counts[v] > 1}
+    return ends - observed(graph) - sign_is_seen(graph) if ends else ends
 
 
 def _has_common_factor(v: Node) -> bool:
@@ -142,14 +141,6 @@ def _has_common_factor(v: Node) -> bool:
         return False
     a, b = (x.inputs if x.op.name in ("multiply", "square") else () for x in v.inputs)
     return not set(a).isdisjoint(b) or (len(a), len(b)) == (1, 1)
-
-
-def _uses(graph: Graph) -> Counter[Node]:
-    """How many consumers each node has; the caller is one."""
-    found = Counter(set(graph.outputs))
-    for v in graph.nodes:
-        found.update(set(v.inputs))
-    return found
 
 
 class Region(NamedTuple):
@@ -233,7 +224,7 @@ def _kept(cut: Region, uses: Mapping[Node, int]) -> tuple[int, ...]:
     for v in cut.nodes:
         for x in set(v.inputs) & inside:
             within[x] = within.get(x, 0) + 1
-    kept = {v for v in cut.nodes if v is not cut.root and uses[v] > within.get(v, 0)}
+    kept = {v for v in cut.nodes if v is not cut.root and uses.get(v, 0) > within.get(v, 0)}
     for v in reversed(cut.nodes):
         if v in kept:
             kept.update(x for x in v.inputs if x in inside)
