@@ -1,5 +1,7 @@
 """graphc: a static compiler for symbolic computation graphs."""
 
+from typing import TYPE_CHECKING
+
 from . import optim
 from . import records as records  # a docstring of an op is read off its record
 from .autodiff import (
@@ -38,6 +40,7 @@ from .evaluate import evaluate
 from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example
 from .notation import latex
+from .ops.as_numpy.other_names import otherwise
 from .ops.contract import (
     diagonal,
     dot,
@@ -342,3 +345,6 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+if not TYPE_CHECKING:  # a checker shall find the name missing
+    __getattr__ = otherwise(__all__)

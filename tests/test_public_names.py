@@ -15,6 +15,7 @@ import pytest
 import graphc as gc
 from graphc.debug import Diagnosis
 from graphc.objective import Objective
+from graphc.ops.as_numpy.ufuncs import UFUNCS
 from graphc.passes import Log
 from graphc.plan.plan import Plan
 from graphc.profile import Profile
@@ -85,3 +86,34 @@ def test_an_operation_of_ones_own_is_described_as_well():
     own = gc.elementwise("own_cube", lambda x: x**3, numpy="x0**3", like=np.square)
     assert own.__doc__.startswith("own_cube(x): x**3, element by element. Derivative: 3*x**2.")
     assert 'f = gc.OPS["own_cube"](x)' in own.__doc__
+
+
+ELSEWHERE = {
+    "arctan": ": it is called gc.atan",
+    "absolute": ": it is called gc.abs",
+    "concatenate": ": it is called gc.concat",
+    "cumsum": ": it is called gc.cumulative_sum",
+    "bitwise_and": ": it is called gc.logical_and",
+    "placeholder": ": it is called gc.input",
+    "ravel": " of its own: np.ravel takes its tensors",
+    "heaviside": " of its own: np.heaviside takes its tensors",
+    "linalg": "",
+    "softmix": "",
+    "__path_hooks__": "",
+}
+
+
+@pytest.mark.parametrize("name, instead", ELSEWHERE.items())
+def test_a_name_that_numpy_has_leads_to_what_it_is_called_here(name, instead):
+    """People type what they know; a name with another meaning, or none, is just not there."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(gc, name)
+    assert f"graphc has no {name}{instead}" == str(caught.value)
+
+
+def test_every_ufunc_that_is_covered_leads_somewhere():
+    """No name of the table is a dead end."""
+    for name in vars(np):
+        if isinstance(getattr(np, name), np.ufunc) and name in UFUNCS and not hasattr(gc, name):
+            with pytest.raises(AttributeError, match="gc\\.|np\\."):
+                getattr(gc, name)
