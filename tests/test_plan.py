@@ -82,6 +82,16 @@ def square_of_rows():
     return [s[:, None] * s, gc.sum(s[:, None] - y, axis=1), s + y]
 
 
+def outer_products():
+    """Row by row like what is computed of them; one of a vector with itself."""
+    s, t = gc.exp(y), gc.einsum("nd,nh->nhd", X, X @ W)
+    return [
+        gc.sum(gc.tanh(gc.outer(s, w)), axis=1), gc.outer(s, s), gc.outer(w, s) + 1,
+        gc.sum(gc.sin(t), axis=0), t, gc.einsum("n,nd->nd", s, X) * 2,
+        gc.max(gc.einsum("d,nh->nhd", w, X @ W), axis=(1, 2)),
+    ]  # fmt: skip
+
+
 def deep():
     v, total = X, 0.0
     for _ in range(12):
@@ -91,7 +101,8 @@ def deep():
 
 
 GRAPHS = [
-    elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows, deep,
+    elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows,
+    outer_products, deep,
 ]  # fmt: skip
 
 

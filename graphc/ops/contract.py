@@ -174,8 +174,11 @@ def _text_into(node: Node) -> str | None:
 
 def _einsum_text(node: Node) -> str:
     operands = ", ".join(f"x{i}" for i in range(len(node.inputs)))
-    text = f"np.einsum({node.attrs['subscripts']!r}, {operands}, optimize=True)"
     terms, out = letters_of(node)
+    # Where two are multiplied and nothing is summed there is no order to look for.
+    is_plain = len(terms) < 3 and set("".join(terms)) == set(out)
+    order = "" if is_plain else ", optimize=True"
+    text = f"np.einsum({node.attrs['subscripts']!r}, {operands}{order})"
     # Of a diagonal np.einsum returns a view.
     return f"{text}.copy()" if len(terms) == 1 and set(terms[0]) == set(out) else text
 

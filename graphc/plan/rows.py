@@ -53,8 +53,12 @@ def _reduce(v: Node) -> Cut | None:
 
 
 def _contract(v: Node) -> Cut | None:
-    """Products element by element, summed or not; matrix products are left to BLAS."""
+    """Products, outer ones too, and sums of products element by element; matrix products are left
+    to BLAS."""
     terms, out = letters_of(v)
+    if out and set("".join(terms)) == set(out):
+        is_apart = any(out[0] in t[1:] for t in terms)
+        return None if is_apart else Cut(v.shape[0], tuple(t[:1] == out[0] for t in terms))
     first = terms[0][:1]
     if not first or any(t[0] != first or t.count(first) > 1 for t in terms if t) or "" in terms:
         return None
