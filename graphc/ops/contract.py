@@ -129,12 +129,24 @@ class _Product(NamedTuple):
     second: str
     order: tuple[int, ...] = ()
 
-    def call(self, *more: str) -> str:
-        # Of arrays with two axes at most the method takes half the time of @ where they are small,
-        # and np.matmul does not leave a column times a row to BLAS.
+    def call(self) -> str:
+        # Of arrays with two axes at most the method takes half the time of @ where they are small.
         if self.function == "dot":
-            return f"{self.first}.dot({', '.join((self.second, *more))})"
-        return f"{self.function}({', '.join((self.first, self.second, *more))})"
+            return f"{self.first}.dot({self.second})"
+        return f"{self.function}({self.first}, {self.second})"
+
+    def into(self, place: str, inner: Dim, is_vector: bool = False) -> str:
+        """The call that writes into memory, given how many products each element is a sum of.
+
+        The method clears the memory first, which is nothing for vectors; but np.matmul does not
+        leave a column times a row to BLAS, and takes eight times as long for it.
+        """
+        name = self.function
+        if name == "dot":
+            if inner == 1 or is_vector:
+                return f"{self.first}.dot({self.second}, out={place})"
+            name = "np.matmul" if isinstance(inner, int) else "matrix_product"
+        return f"{name}({self.first}, {self.second}, out={place})"
 
 
 _OPERATORS = {"np.matmul": "@", "np.multiply": "*"}
@@ -167,9 +179,16 @@ def _text_into(node: Node) -> str | None:
             back = tuple(product.order.index(k) for k in range(len(product.order)))
             place = f"np.transpose(out, {back})" if back else "out"
             takes_out = product.function != "np.vdot" and out
-            return product.call(f"out={place}") if takes_out else None
+            inner = _inner(node, terms, out)
+            return product.into(place, inner, len(out) < 2) if takes_out else None
     text = _einsum_text(node)
     return None if text.endswith(".copy()") or not out else f"{text[:-1]}, out=out)"
+
+
+def _inner(node: Node, terms: Sequence[str], out: str) -> Dim:
+    """How many products each element is a sum of."""
+    sizes = _sizes(terms, [v.type for v in node.inputs])
+    return shapes.size(tuple(sizes[c] for c in sizes if c not in out))
 
 
 def _einsum_text(node: Node) -> str:
@@ -271,7 +290,7 @@ def _flat_text(node: Node) -> str | None:
     two = _flat(second, b, summed, right, (inner, columns))
     is_matrix = len(left) == len(right) == 1
     place = "out" if is_matrix else f"np.reshape(out, {shapes.source((rows, columns))})"
-    return f"{one}.dot({two}, out={place})"
+    return _Product("dot", one, two).into(place, inner)
 
 
 def _flat(name: str, term: str, rows: str, columns: str, shape: tuple[Dim, Dim]) -> str:

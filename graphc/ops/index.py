@@ -128,7 +128,7 @@ def _along_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
 _take_along_axis: Op = Op(
     "take_along_axis",
     infer=_along_type,
-    numpy=lambda n: f"np.take_along_axis(x0, x1, axis={n.attrs['axis']})",
+    numpy=lambda n: f"x0[index_along(x1, {n.attrs['axis']})]",
     bprop=lambda n, i, g: _scatter_add_along_axis(
         zeros(n.inputs[0].shape, g.dtype), n.inputs[1], g, axis=n.attrs["axis"]
     ),

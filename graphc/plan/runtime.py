@@ -168,7 +168,8 @@ def in_tiles(
 
 
 TILE_BYTES = 1 << 21
-THREAD_WORK = 1 << 20  # in multiplications: what starting a thread is small beside
+# In multiplications: what starting a thread is small beside, and waiting for BLAS's to stop turning.
+THREAD_WORK = 1 << 22
 
 
 def available_threads() -> int:
@@ -194,6 +195,20 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     """A constant array from its bytes."""
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)
+
+
+def matrix_product(x: Any, y: Any, out: Any) -> Any:
+    """x @ y; np.matmul does not leave a column times a row to BLAS, and np.dot does."""
+    return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
+
+
+def index_along(indices: Any, axis: int) -> Any:
+    """The index of each position's own indices along an axis."""
+    index: list[Any] = []
+    for size in indices.shape:
+        index.append(np.arange(size).reshape(-1, *[1] * (indices.ndim - len(index) - 1)))
+    index[axis] = indices
+    return tuple(index)
 
 
 def only_where(condition: Any, x: Any, out: Any = None) -> Any:
@@ -261,9 +276,7 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
 def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int) -> Any:
     """x with updates added at each position's own indices along an axis."""
     result = np.array(x, np.result_type(x, updates))
-    index = list(np.indices(indices.shape, sparse=True))
-    index[axis] = indices
-    np.add.at(result, tuple(index), updates)
+    np.add.at(result, index_along(indices, axis), updates)
     return result
 
 

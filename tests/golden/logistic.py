@@ -305,5 +305,5 @@ def softplus(x: Any, out: Any = None) -> Any:
 
 
 TILE_BYTES = 2097152
-THREAD_WORK = 1048576
+THREAD_WORK = 4194304
 spare = {}
