@@ -46,11 +46,13 @@ def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
 def operands_in_order(n: Node) -> Node | None:
     """einsum(x, y) -> letters of y, then of x = einsum(y, x)"""
     terms, out = letters(n)
-    if len(terms) != 2 or set(out) & set(terms[0]) & set(terms[1]) or n.ndim < 2:
+    if len(terms) != 2 or len(out) < 2 or max(map(len, terms)) < 3:
+        return None
+    if set(out) & set(terms[0]) & set(terms[1]):
         return None
     right = "".join(c for c in out if c in terms[1])
     left = "".join(c for c in out if c in terms[0])
-    if not left or not right or out != right + left or max(len(t) for t in terms) < 3:
+    if not left or not right or out != right + left:
         return None
     return contract.contract(f"{terms[1]},{terms[0]}->{out}", n.inputs[::-1])
 
@@ -85,7 +87,7 @@ def product_with_eye(n: Node) -> Node | None:
     return None
 
 
-@rule("einsum", hides=True)
+@rule("einsum", over=("multiply",), hides=True)
 def product_with_diagonal(n: Node) -> Node | None:
     """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
     terms, out = letters(n)
@@ -259,10 +261,11 @@ def contraction_of_stretched(n: Node) -> Node | None:
 @rule("einsum", strict=True)
 def sum_of_one_operand(n: Node) -> Node | None:
     """einsum("ab->b", x) = sum(x, axis=0), transposed where need be"""
-    terms, out = letters(n)
-    if len(terms) != 1 or len(set(terms[0])) < len(terms[0]) or not n.type.is_float:
+    if len(n.inputs) != 1 or not n.type.is_float:
         return None
-    (term,) = terms
+    (term,), out = letters(n)
+    if len(set(term)) < len(term):
+        return None
     summed = f.sum(n.inputs[0], axis=tuple(k for k, c in enumerate(term) if c not in out))
     kept = [c for c in term if c in out]
     return f.permute_dims(summed, tuple(kept.index(c) for c in out))
@@ -275,6 +278,8 @@ def sum_of_stretched_products(n: Node, is_alone: Alone) -> Node | None:
     if v.op is not op.multiply or not is_alone(v) or not v.type.is_float or n.attrs["keepdims"]:
         return None
     x, y = v.inputs
+    if x.shape == y.shape:
+        return None
     axes = n.attrs["axis"]
     if not adds_up(v, shapes.size(tuple(v.shape[k] for k in axes)), axes):
         return None

@@ -20,7 +20,7 @@ def log_of_exp(n: Node) -> Node | None:
     return None
 
 
-@rule("exp")
+@rule("exp", over=("log",))
 def exp_of_log(n: Node) -> Node | None:
     """exp(log(x)) = x for x >= 0"""
     match n:

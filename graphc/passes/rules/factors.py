@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from fractions import Fraction
 
@@ -196,7 +197,10 @@ def _factor(v: Node) -> Fraction | None:
     value = number(v)
     if value is None or not v.type.is_float or not math.isfinite(value) or value == 0:
         return None
-    return Fraction(value)
+    return _exact(value)
+
+
+_exact = functools.lru_cache(maxsize=256)(Fraction)
 
 
 @rule("multiply", over=("multiply",))
@@ -320,7 +324,7 @@ def added_twice(n: Node, is_alone: Alone) -> Node | None:
 
 def _summand(v: Node) -> Fraction | None:
     value = number(v)
-    return None if value is None or not math.isfinite(value) else Fraction(value)
+    return None if value is None or not math.isfinite(value) else _exact(value)
 
 
 @rule("multiply", over=("multiply", "divide"))

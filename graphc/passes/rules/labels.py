@@ -40,7 +40,7 @@ def _scaled(by: Op, c: Node, total: Node) -> Node:
     return by(total, c)
 
 
-@rule("sum", hides=True)
+@rule("sum", over=("divide", "multiply", "astype", "input"), hides=True)
 def sum_of_shares(n: Node) -> Node | None:
     """sum(c * p) = c for shares p of a whole: softmax, one-hot labels in range, what is declared"""
     if not n.type.is_float:

@@ -27,7 +27,7 @@ def transpose_of_transpose(n: Node) -> Node | None:
     return None
 
 
-@rule("reshape", strict=True)
+@rule("reshape", over=("reshape", "getitem"), strict=True)
 def reshape_of_reshape(n: Node) -> Node | None:
     """reshape(reshape(x)) = reshape(x)"""
     match n:
@@ -174,7 +174,7 @@ def places_that_tile(n: Node) -> Node | None:
     return None
 
 
-@rule("astype", strict=True)
+@rule("astype", over=("astype",), strict=True)
 def cast_of_cast(n: Node) -> Node | None:
     """astype(astype(x, wide), t) = astype(x, t)"""
     match n:

@@ -73,7 +73,7 @@ def extremum_of_one(n: Node) -> Node | None:
     return x if x is y else None
 
 
-@rule("sqrt")
+@rule("sqrt", over=("square",))
 def root_of_square(n: Node) -> Node | None:
     """sqrt(x^2) = |x|"""
     match n:
@@ -82,7 +82,7 @@ def root_of_square(n: Node) -> Node | None:
     return None
 
 
-@rule("square")
+@rule("square", over=("sqrt",))
 def square_of_root(n: Node) -> Node | None:
     """sqrt(x)^2 = x for x >= 0"""
     match n:

@@ -227,7 +227,7 @@ def negative_of_difference(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("square", "abs", strict=True)
+@rule("square", "abs", over=("negative", "abs"), strict=True)
 def even_of_negative(n: Node) -> Node | None:
     """(-x)^2 = x^2, |-x| = |x|, |x|^2 = x^2"""
     match n:

@@ -77,7 +77,7 @@ def naive_softmax(n: Node) -> Node | None:
     return None
 
 
-@rule("log")
+@rule("log", over=("divide",))
 def log_of_softmax(n: Node) -> Node | None:
     """log(softmax(x)) = log_softmax(x)"""
     match n:
@@ -87,7 +87,7 @@ def log_of_softmax(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", over=("subtract",), signs=True)
+@rule("multiply", over=("exp",), signs=True)
 def gradient_of_softmax(n: Node) -> Node | None:
     """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)"""
     for v, e in sides(n):

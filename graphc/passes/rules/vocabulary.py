@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -72,7 +73,13 @@ def takes_fewer(new: shapes.Dim, old: shapes.Dim) -> bool:
 
 def letters(n: Node) -> tuple[list[str], str]:
     """The subscripts of an einsum: one term for each operand, and that of the result."""
-    left, out = n.attrs["subscripts"].split("->")
+    terms, out = _parts(n.attrs["subscripts"])
+    return list(terms), out
+
+
+@functools.lru_cache(maxsize=1024)
+def _parts(subscripts: str) -> tuple[list[str], str]:
+    left, out = subscripts.split("->")
     return left.split(","), out
 
 
