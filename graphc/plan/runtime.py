@@ -168,7 +168,7 @@ def in_tiles(
 
 
 TILE_BYTES = 1 << 21
-# In multiplications: what starting a thread is small beside, and waiting for BLAS's to stop turning.
+# In multiplications: beside this a thread takes little time to start, even beside those of BLAS.
 THREAD_WORK = 1 << 22
 
 
