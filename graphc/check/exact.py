@@ -31,10 +31,20 @@ class NotExact(Exception):
     """What exact arithmetic cannot do: an op without a meaning, numbers too far apart."""
 
 
+def _exp(x: Any) -> Any:
+    return _exp_in(mpmath.mp.prec, x)
+
+
+@functools.lru_cache(maxsize=4096)
+def _exp_in(bits: int, x: Any) -> Any:
+    """mpmath's own, kept: of large numbers to many digits it takes milliseconds."""
+    return mpmath.exp(x)
+
+
 @functools.cache
 def function_of(expression: Any, variables: tuple[Any, ...]) -> Callable[..., Any]:
     """The expression as a function of mpf numbers: an mpf, a bool, or None where it is not real."""
-    f = sp.lambdify(variables, expression, modules="mpmath")
+    f = sp.lambdify(variables, expression, modules=[{"exp": _exp}, "mpmath"])
 
     def value(*arguments: Any) -> Any:
         try:
