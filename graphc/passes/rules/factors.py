@@ -333,15 +333,10 @@ def small_factors_first(n: Node, is_alone: Alone) -> Node | None:
     if not n.type.is_float:
         return None
     for s, v in sides(n):
-        if v.op not in (op.multiply, op.divide) or not is_alone(v) or not _is_small(s, n):
-            continue
-        for t, x in sides(v):
-            if not _is_small(t, n) or x.shape != n.shape:
-                continue
-            if v.op is op.multiply:
-                return f.multiply(f.multiply(s, t), x)
-            if t is v.inputs[1]:
-                return f.multiply(f.divide(s, t), x)
+        found = _small_part(v, n) if _is_small(s, n) and is_alone(v) else None
+        if found is not None:
+            t, x = found
+            return f.multiply((f.multiply if v.op is op.multiply else f.divide)(s, t), x)
     return None
 
 
@@ -349,15 +344,22 @@ def small_factors_first(n: Node, is_alone: Alone) -> Node | None:
 def small_divisors_first(n: Node, is_alone: Alone) -> Node | None:
     """(t * X) / s = (t / s) * X, (X / t) / s = X / (t * s) where s and t are smaller, and tame"""
     v, s = n.inputs
-    if v.op not in (op.multiply, op.divide) or not is_alone(v) or not _is_small(s, n):
+    found = _small_part(v, n) if _is_small(s, n) and is_alone(v) else None
+    if found is None:
+        return None
+    t, x = found
+    if v.op is op.multiply:
+        return f.multiply(f.divide(t, s), x)
+    return f.divide(x, f.multiply(t, s))
+
+
+def _small_part(v: Node, n: Node) -> tuple[Node, Node] | None:
+    """(t, x) where v is t * x or x / t, with t smaller than n and x as large."""
+    if v.op not in (op.multiply, op.divide):
         return None
     for t, x in sides(v):
-        if not _is_small(t, n) or x.shape != n.shape:
-            continue
-        if v.op is op.multiply:
-            return f.multiply(f.divide(t, s), x)
-        if t is v.inputs[1]:
-            return f.divide(x, f.multiply(t, s))
+        if _is_small(t, n) and x.shape == n.shape and (v.op is op.multiply or t is v.inputs[1]):
+            return t, x
     return None
 
 
