@@ -71,17 +71,44 @@ def _indexed_shape(shape: Shape, index: Index) -> Shape:
     return tuple(taken)
 
 
-def keeps_rows(v: Node) -> bool:
-    """Whether what lies under an index of the first axis comes from that index of the inputs."""
-    rows = v.shape[:1]
-    if not rows or any(x.shape[:1] != rows for x in v.inputs):
-        return False
+def source_axes(v: Node, axis: int) -> list[int | None]:
+    """For each input the axis along which an element lies where it lies along one of v's, if any.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ("n", 3))
+    >>> source_axes(x.T, 1), source_axes(x[:, None], 2), source_axes(x[:, 1:], 1)
+    ([0], [1], [None])
+    """
     if "index" in v.attrs:
-        first = v.attrs["index"][0]
-        return isinstance(first, Span) and first.is_whole
+        return [_indexed_axis(v.attrs["index"], axis, is_placed=v.op.name == "place")]
     if "axes" in v.attrs:
-        return bool(v.attrs["axes"][0] == 0)
-    return v.attrs["axis"] != 0 if "axis" in v.attrs else "shape" in v.attrs
+        return [v.attrs["axes"][axis]]
+    if "axis" in v.attrs:
+        return [None if v.attrs["axis"] == axis else axis] * len(v.inputs)
+    if "shape" in v.attrs:
+        return [_reshaped_axis(x.shape, v.shape, axis) for x in v.inputs]
+    return [None] * len(v.inputs)
+
+
+def _indexed_axis(index: Index, axis: int, is_placed: bool) -> int | None:
+    """The axis of x that is that of x[index]; or the other way round, where x is placed."""
+    whole = outer = 0
+    for e in index:
+        mine, other = (whole, outer) if is_placed else (outer, whole)
+        if mine == axis and isinstance(e, Span):
+            return other if e.is_whole else None
+        whole += e is not None
+        outer += e is None or isinstance(e, Span)
+    return None
+
+
+def _reshaped_axis(shape: Shape, target: Shape, axis: int) -> int | None:
+    """The axis with as many elements, and as many in front of it."""
+    before = shapes.size(target[:axis])
+    for k, d in enumerate(shape):
+        if d == target[axis] and shapes.size(shape[:k]) == before:
+            return k
+    return None
 
 
 def keeps_all(shape: Shape, index: Index) -> bool:

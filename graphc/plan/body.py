@@ -12,11 +12,11 @@ from typing import Any
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import Node
-from ..shapes import Shape
+from ..shapes import Dim, Shape
 from .regions import Region
-from .rows import cut
+from .rows import axis_of, cut, one_row
 
-Kind = tuple[Shape, Any]
+Kind = tuple[int, Shape, Any]
 
 
 class Body:
@@ -25,7 +25,7 @@ class Body:
     def __init__(self, region: Region) -> None:
         self.region = region
         inside = frozenset(region.nodes)
-        self.operands = {v: list(_operands(v, inside)) for v in region.nodes}
+        self.operands = {v: list(_operands(v, inside, region.rows)) for v in region.nodes}
         """For each step its operands, and whether it reads rows of them or all."""
         self.nodes = self._needed()
         self.ends = self._ends()
@@ -66,7 +66,7 @@ class Body:
                     x
                     for x, _ in self.operands[v]
                     if x in at and x not in taken and self.last_reader.get(x) == at[v]
-                    if takes_buffer(x) and kind(x) == kind(result)
+                    if takes_buffer(x) and self.kind(x) == self.kind(result)
                 )
                 v = next(before, None)
                 if v is not None:
@@ -83,6 +83,10 @@ class Body:
             first[result] = min(first[result], at[v])
         return first
 
+    def kind(self, v: Node) -> Kind:
+        """What values must have in common to be kept in one buffer."""
+        return axis_of(v.shape, self.region.rows), one_row(v.shape, self.region.rows), v.dtype
+
     def may_overwrite(self, result: Node, x: Node) -> bool:
         """Whether a result may lie where an operand lies that nobody reads afterwards."""
         if x.type != result.type or x not in self.region.by_row or x not in self.last_reader:
@@ -93,11 +97,6 @@ class Body:
         return all(is_tile for _, is_tile in reads) and (
             last < first or last == first and writer.op.family == "elementwise"
         )
-
-
-def kind(v: Node) -> Kind:
-    """What values must have in common to be kept in one buffer."""
-    return v.shape[1:], v.dtype
 
 
 def takes_buffer(v: Node) -> bool:
@@ -111,14 +110,14 @@ def _base(v: Node, inside: set[Node]) -> Node:
     return v
 
 
-def _operands(v: Node, inside: frozenset[Node]) -> Iterator[tuple[Node, bool]]:
+def _operands(v: Node, inside: frozenset[Node], rows: Dim) -> Iterator[tuple[Node, bool]]:
     """v's operands, and whether it takes the rows of each; what only stretches one is left out."""
-    found = cut(v)
+    found = cut(v, rows)
     assert found is not None
     given = list(zip(v.inputs, found.by_row, strict=True))
     if v.op.family == "elementwise":
         for k, (x, _) in enumerate(given):
-            stretch = cut(x) if x.op.name == "broadcast_to" and x in inside else None
+            stretch = cut(x, rows) if x.op.name == "broadcast_to" and x in inside else None
             if stretch is not None:
                 shorter = [*given[:k], (x.inputs[0], stretch.by_row[0]), *given[k + 1 :]]
                 if _broadcasts_to(v.shape, [y for y, _ in shorter]):

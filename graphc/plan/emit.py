@@ -18,7 +18,8 @@ from ..ir import Graph, Node
 from . import runtime, texts
 from .bindings import bindings
 from .names import Identifiers
-from .plan import Plan, Step, base
+from .plan import Plan, Step
+from .regions import base
 from .texts import HELPERS, Texts
 from .tiles import Tiles
 from .together import together

@@ -11,7 +11,7 @@ from .. import shapes
 from ..ir import Graph, Node
 from ..shapes import Dim
 from .body import Body
-from .regions import Region, regions
+from .regions import Region, base, regions
 from .table import Bar, lanes, table, takes_memory
 
 
@@ -132,13 +132,6 @@ class Plan:
         return [
             d for d in found if not any(e != d and shapes.covers(e, d) for e in found)
         ]
-
-
-def base(v: Node) -> Node:
-    """The value whose memory a value lies in."""
-    while v.op.view:
-        v = v.inputs[0]
-    return v
 
 
 def _has_place(v: Node, step: Step) -> bool:

@@ -17,8 +17,9 @@ from ..ir import Graph, Node, standing_for, with_inputs
 from ..ops.layout import again
 from ..passes.cost import flops, weight
 from ..shapes import Dim, as_dim, typical
-from .plan import Plan, base
-from .rows import cut
+from .plan import Plan
+from .regions import base
+from .rows import first_cut, is_stack
 from .table import takes_memory
 
 
@@ -109,12 +110,14 @@ def is_cheap(v: Node) -> bool:
 
 
 def is_dear(v: Node) -> bool:
-    """Whether it is one call on whole arrays, such as a matrix product."""
-    return not is_cheap(v) and v.op.family != "leaf" and cut(v) is None
+    """Whether it is one call on whole arrays, or on each of a stack, such as a matrix product."""
+    if is_cheap(v) or v.op.family == "leaf":
+        return False
+    return first_cut(v) is None or is_stack(v)
 
 
 def _ends_a_region(v: Node) -> bool:
-    found = cut(v)
+    found = first_cut(v)
     return is_dear(v) or found is not None and found.folds
 
 

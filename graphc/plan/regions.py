@@ -1,17 +1,23 @@
 """Regions: parts of a graph that run together over tiles, a few rows at a time, inside the cache.
 
-A region holds elementwise operations, reductions along its rows and, at its ends, reductions of the
-rows. What lies between them never exists as a whole.
+A region holds elementwise operations, reductions along its rows, stacks of products and, at its
+ends, reductions of the rows. What lies between them never exists as a whole. Rows may lie along any
+axis: it is the first one, unless along another less would have to exist.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..ir import Graph, Node
-from ..shapes import Dim
-from .rows import Cut, cut
+from ..shapes import Dim, typical
+from .rows import Cut, cut, first_cut
+from .table import takes_memory
+
+# So many axes are tried beside the first, those first along which most might stay in the cache.
+_MOST_TRIED = 3
 
 
 class Region(NamedTuple):
@@ -34,11 +40,49 @@ def regions(graph: Graph) -> list[Region]:
 
     Views may stand in a region and outside too: what others need is the value that they look at.
     """
-    cuts = {v: found for v in graph.nodes if (found := cut(v)) is not None}
-    parts = [p for p in _Stages(graph, cuts).parts() if any(not v.op.view for v in p)]
-    part_of = {v: k for k, part in enumerate(parts) for v in part}
-    demanded = _demanded(graph, cuts, part_of)
-    return [_region(part, cuts, demanded) for part in parts]
+    best = _Parts(graph, {v: found for v in graph.nodes if (found := first_cut(v)) is not None})
+    if not any(v.op.name == "again" for v in graph.nodes):  # what comes again has the same bits
+        for rows in best.promising():
+            along = {v: found for v in graph.nodes if (found := cut(v, rows)) is not None}
+            other = _Parts(graph, best.cuts | along)
+            best = min(best, other, key=_Parts.kept_bytes)
+    return [_region(part, best.cuts, best.demanded) for part in best.parts]
+
+
+class _Parts:
+    """What runs together if nodes are cut in some way."""
+
+    def __init__(self, graph: Graph, cuts: dict[Node, Cut]) -> None:
+        self.graph, self.cuts, self.outputs = graph, cuts, set(graph.outputs)
+        self.parts = [p for p in _Stages(graph, cuts).parts() if any(not v.op.view for v in p)]
+        self.part_of = {v: k for k, part in enumerate(self.parts) for v in part}
+        self.demanded = _demanded(graph, cuts, self.part_of)
+
+    def kept_bytes(self) -> int:
+        """How many bytes exist as a whole."""
+        return sum(typical(v.type.nbytes) for v in self.demanded if takes_memory(v))
+
+    def promising(self) -> list[Dim]:
+        """Sizes of axes along which values that are whole now could stay in the cache."""
+        found: Counter[Dim] = Counter()
+        for x in self.graph.nodes:
+            if x not in self.cuts or x not in self.demanded or x in self.outputs:
+                continue
+            for rows in dict.fromkeys(x.shape):
+                if rows != self.cuts[x].rows and self._may_stay(x, rows):
+                    found[rows] += typical(x.type.nbytes)
+        return [rows for rows, _ in found.most_common(_MOST_TRIED)]
+
+    def _may_stay(self, x: Node, rows: Dim) -> bool:
+        """Whether all that read a value could do so row by row."""
+        mine, readers = cut(x, rows), self.graph.consumers(x)
+        if mine is None or mine.folds or not readers:
+            return False
+        return all(
+            (theirs := cut(c, rows)) is not None
+            and all(theirs.by_row[k] for k, y in enumerate(c.inputs) if y is x)
+            for c in readers
+        )
 
 
 def _demanded(graph: Graph, cuts: dict[Node, Cut], part_of: dict[Node, int]) -> set[Node]:
@@ -70,6 +114,13 @@ def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Reg
 
 def _is_number(x: Node) -> bool:
     return x.op.name == "constant" and not x.ndim
+
+
+def base(v: Node) -> Node:
+    """The value whose memory a value lies in."""
+    while v.op.view:
+        v = v.inputs[0]
+    return v
 
 
 class _Stages:
@@ -116,7 +167,7 @@ class _Stages:
 
     def _waits(self, x: Node, v: Node, stage: int) -> bool:
         """Whether x would have to be kept until a stage for v alone."""
-        is_kept = not x.ndim or x.op.family == "leaf"
+        is_kept = not x.ndim or base(x).op.family == "leaf"
         return not is_kept and all(
             self.stage[c] < stage for c in self.graph.consumers(x) if c is not v
         )

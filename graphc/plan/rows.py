@@ -1,6 +1,7 @@
 """How an operation runs on some of the rows of its operands: the cut that regions are made by.
 
-A row is what lies under one index of the first axis. Like batching, this is known of families.
+Rows lie along one axis, which is known by its size: of the axes of a value, the first that has it.
+A row is what lies under one index of that axis. Like batching, this is known of families.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ from typing import NamedTuple
 
 from ..ir import Node
 from ..ops.contract import letters_of
-from ..ops.slices import keeps_rows
-from ..shapes import Dim
+from ..ops.slices import source_axes
+from ..shapes import Dim, Shape
 
 
 class Cut(NamedTuple):
-    """An operation cut along the first axis of its result or, where it `folds` rows, its input."""
+    """An operation cut into rows: those of its result or, where it `folds` them, of its input."""
 
     rows: Dim
     by_row: tuple[bool, ...]
@@ -23,56 +24,123 @@ class Cut(NamedTuple):
     """The result has no rows: pieces give parts of it, to be joined by the ufunc `Op.fold`."""
 
 
-def cut(v: Node) -> Cut | None:
-    """The cut of a node; None if it needs all of its operands at once."""
+def axis_of(shape: Shape, rows: Dim) -> int:
+    """Along which axis a value of some shape is cut into rows."""
+    return shape.index(rows)
+
+
+def one_row(shape: Shape, rows: Dim) -> Shape:
+    """The shape of one row of a value."""
+    k = axis_of(shape, rows)
+    return (*shape[:k], *shape[k + 1 :])
+
+
+def cut(v: Node, rows: Dim) -> Cut | None:
+    """The cut of a node into `rows`; None if it has no such rows, or needs them all at once."""
     rule = _RULES.get(v.op.family)
-    found = rule(v) if rule and v.inputs else None
-    return None if found is None or found.rows == 1 else found
-
-
-def _aligned(v: Node) -> Cut | None:
-    """Operands that broadcast are cut where they have all axes and do not stretch the first."""
-    if not v.ndim:
+    if rule is None or not v.inputs or rows == 1:
         return None
-    rows = v.shape[0]
-    return Cut(rows, tuple(x.ndim == v.ndim and x.shape[0] == rows for x in v.inputs))
+    return rule(v, rows)
 
 
-def _layout(v: Node) -> Cut | None:
+def first_cut(v: Node) -> Cut | None:
+    """The cut along the first axis of a node or, where it folds, of what it reads.
+
+    Of a stack of products each piece makes the calls that the whole would, so no bit depends on it.
+    """
+    is_sum = v.op.family == "reduce" or v.op.family == "contract" and not _is_outer(v)
+    shapes = [x.shape for x in v.inputs] if is_sum else [v.shape]
+    if not all(shapes) or len({shape[0] for shape in shapes}) != 1:
+        return None
+    found = cut(v, shapes[0][0])
+    return None if found and found.folds and is_stack(v) else found
+
+
+def is_stack(v: Node) -> bool:
+    """Whether a node is a matrix product for each index of some axes."""
+    if v.op.family != "contract" or len(v.inputs) != 2:
+        return False
+    (a, b), out = letters_of(v)
+    is_once = len({*a}) == len(a) and len({*b}) == len(b)
+    return is_once and any(c in a and c in b for c in out) and not _is_by_element([a, b])
+
+
+def _kept(v: Node, rows: Dim, sources: list[int | None]) -> Cut | None:
+    """The cut of a result whose rows are those along some axis of each operand, or all of it."""
+    by_row = tuple(k is not None for k in sources)
+    right = all(
+        k is None or axis_of(x.shape, rows) == k for x, k in zip(v.inputs, sources, strict=True)
+    )
+    return Cut(rows, by_row) if right and any(by_row) else None
+
+
+def _aligned(v: Node, rows: Dim) -> Cut | None:
+    """Operands that broadcast are cut where they have the axis and do not stretch it."""
+    if rows not in v.shape:
+        return None
+    from_last = axis_of(v.shape, rows) - v.ndim
+    sources = [
+        x.ndim + from_last if x.ndim + from_last >= 0 and x.shape[from_last] == rows else None
+        for x in v.inputs
+    ]
+    return _kept(v, rows, sources)
+
+
+def _layout(v: Node, rows: Dim) -> Cut | None:
     if v.op.name == "broadcast_to":
-        return _aligned(v)
-    return Cut(v.shape[0], (True,) * len(v.inputs)) if keeps_rows(v) else None
+        return _aligned(v, rows)
+    if rows not in v.shape:
+        return None
+    sources = source_axes(v, axis_of(v.shape, rows))
+    return None if None in sources else _kept(v, rows, sources)
 
 
-def _reduce(v: Node) -> Cut | None:
+def _reduce(v: Node, rows: Dim) -> Cut | None:
     (x,) = v.inputs
-    if not x.ndim or not v.attrs["axis"]:
+    if rows not in x.shape or not v.attrs["axis"]:
         return None
-    folds = 0 in v.attrs["axis"]
-    return Cut(x.shape[0], (True,), folds) if v.op.fold or not folds else None
+    axis, removed = axis_of(x.shape, rows), v.attrs["axis"]
+    if axis in removed:
+        return Cut(rows, (True,), folds=True) if v.op.fold else None
+    before = 0 if v.attrs["keepdims"] else sum(k < axis for k in removed)
+    return Cut(rows, (True,)) if axis_of(v.shape, rows) == axis - before else None
 
 
-def _contract(v: Node) -> Cut | None:
-    """Products, outer ones too, and sums of products element by element; matrix products are left
-    to BLAS."""
+def _is_by_element(terms: list[str]) -> bool:
+    """Whether nothing is repeated for the letters of another operand, as in a matrix product."""
+    return not any({*a} - {*b} and {*b} - {*a} for a in terms for b in terms)
+
+
+def _is_outer(v: Node) -> bool:
+    """Whether nothing is summed."""
     terms, out = letters_of(v)
-    if out and set("".join(terms)) == set(out):
-        is_apart = any(out[0] in t[1:] for t in terms)
-        return None if is_apart else Cut(v.shape[0], tuple(t[:1] == out[0] for t in terms))
-    first = terms[0][:1]
-    if not first or any(t[0] != first or t.count(first) > 1 for t in terms if t) or "" in terms:
-        return None
-    if any(set(a) - set(b) and set(b) - set(a) for a in terms for b in terms):
-        return None
-    folds = first not in out
-    if folds and out or not folds and out[0] != first:
-        return None
-    return Cut(v.inputs[0].shape[0], (True,) * len(terms), folds)
+    return {*"".join(terms)} == {*out}
 
 
-def _scan(v: Node) -> Cut | None:
-    is_along_rows = v.attrs["axis"] == 0 or not v.ndim
-    return None if is_along_rows else Cut(v.shape[0], (True,) * len(v.inputs))
+def _contract(v: Node, rows: Dim) -> Cut | None:
+    """Products, outer ones too, sums of products element by element, and stacks of products.
+
+    A product of two matrices is left to BLAS, which is at its best with all of it at once.
+    """
+    terms, out = letters_of(v)
+    places = [(out, v.shape), *zip(terms, (x.shape for x in v.inputs), strict=True)]
+    letter = next((t[axis_of(shape, rows)] for t, shape in places if rows in shape), "")
+    places = [(t, shape) for t, shape in places if letter in t]
+    if not letter or any(t.find(letter) != axis_of(shape, rows) for t, shape in places):
+        return None
+    folds = letter not in out
+    if any(t.count(letter) > 1 for t in terms):
+        return None
+    if not is_stack(v) and not _is_outer(v):
+        if not _is_by_element(terms) or any(letter not in t for t in terms) or folds and out:
+            return None
+    return Cut(rows, tuple(letter in t for t in terms), folds)
+
+
+def _scan(v: Node, rows: Dim) -> Cut | None:
+    if rows not in v.shape or axis_of(v.shape, rows) in (v.attrs["axis"], v.ndim):
+        return None
+    return _kept(v, rows, [axis_of(v.shape, rows)] * len(v.inputs))
 
 
 _RULES = {

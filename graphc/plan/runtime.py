@@ -6,7 +6,6 @@ Nothing here knows of graphc: a function uses NumPy and the others of this file,
 from __future__ import annotations
 
 import base64
-import functools
 import os
 import threading
 from collections.abc import Callable
@@ -113,6 +112,7 @@ def in_tiles(
     rows: int,
     row_bytes: int,
     row_work: int,
+    total_bytes: int,
     threads: int | None,
     buffers: int,
     folds: tuple[Any, ...],
@@ -120,28 +120,37 @@ def in_tiles(
 ) -> list[Any]:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their results are joined depend on the sizes alone.
+    The tiles and the order in which their totals are joined depend on the sizes alone.
     """
     is_worth_it = rows * row_work > THREAD_WORK
     # Large enough that threads seldom wait for each other, and where it can be several for each.
     least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
-    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8))
+    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
     chunk = -(-rows // (tile * 16)) * tile
     starts = range(0, rows, chunk)
-    parts: list[Any] = [None] * len(starts)
+    parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
+    totals: Any = None
+    joined = 0
+    lock = threading.Lock()
     errors: list[BaseException] = []
     waiting = iter(range(len(starts)))
 
     @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
+        nonlocal totals, joined
         scratch = [None] * buffers
         try:
             for k in waiting:
                 stop = min(starts[k] + chunk, rows)
-                parts[k] = region(starts[k], stop, tile, scratch, *arrays)
+                made = region(starts[k], stop, tile, scratch, *arrays)
+                with lock:
+                    parts[k] = made
+                    while joined in parts:
+                        totals = joined_totals(folds, totals, parts.pop(joined))
+                        joined += 1
         except BaseException as error:
             errors.append(error)
             list(waiting)  # nobody begins another one
@@ -163,8 +172,15 @@ def in_tiles(
             helper.join()
     if errors:
         raise errors[0]
-    made = zip(*parts, strict=True)
-    return [functools.reduce(fold, part) for fold, part in zip(folds, made, strict=True)]
+    return list(totals)
+
+
+def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
+    """The totals of some rows and of those that follow them, in the memory of the former."""
+    if totals is None:
+        return part
+    pairs = zip(folds, totals, part, strict=True)
+    return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
 
 
 TILE_BYTES = 1 << 21

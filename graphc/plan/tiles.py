@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from .. import shapes
 from ..ir import OPS, Node
 from ..passes.cost import weight
-from ..shapes import Dim
-from .body import Body, Kind, kind, takes_buffer
+from ..shapes import Dim, Shape
+from .body import Body, Kind, takes_buffer
 from .plan import Step
 from .regions import Region
-from .rows import cut
+from .rows import axis_of, cut, one_row
 
 if TYPE_CHECKING:
     from .emit import Writer
@@ -46,6 +46,7 @@ class Tiles:
             writer.texts.size(region.rows),
             function.row_bytes,
             function.row_work,
+            function.total_bytes,
             str(writer.threads),
             str(len(function.buffers)),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
@@ -86,11 +87,13 @@ class _Function:
         self.kinds: list[Kind] = []
         self.sizes: list[str] = []
         self.source = "\n".join(self._lines(list(self._steps())))
-        widths = [*map(kind, (*by_row, *region.results)), *self.kinds]
-        self.row_bytes = writer.texts.size(
-            shapes.as_dim(sum(shapes.size(s) * t.itemsize for s, t in widths))
+        widths = [*map(body.kind, (*by_row, *region.results)), *self.kinds]
+        row_bytes = sum(shapes.size(row) * dtype.itemsize for _, row, dtype in widths)
+        row_work = sum(_row_work(v, region.rows) for v in body.nodes)
+        total_bytes = sum(v.type.nbytes for v in region.folds if v.ndim)
+        self.row_bytes, self.row_work, self.total_bytes = (
+            writer.texts.size(shapes.as_dim(d)) for d in (row_bytes, row_work, total_bytes)
         )
-        self.row_work = writer.texts.size(shapes.as_dim(sum(map(_row_work, body.nodes))))
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
@@ -118,7 +121,8 @@ class _Function:
         """The lines for one tile."""
         name = self.writer.texts.name
         for v, whole in self.whole.items():
-            yield f"{name(v)} = {whole}[{self.first}:{self.last}]"
+            before = ":, " * axis_of(v.shape, self.region.rows)
+            yield f"{name(v)} = {whole}[{before}{self.first}:{self.last}]"
         early = self.body.early
         free: dict[Kind, list[str]] = {}
         held: dict[Node, tuple[Kind, str]] = {}
@@ -131,7 +135,8 @@ class _Function:
             if v in self.totals:
                 total, fold = self.totals[v], v.op.fold
                 yield f"{name(v)} = {self._text(v)}"
-                yield f"{total} = {name(v)} if {total} is None else {fold}({total}, {name(v)})"
+                both = f"{total}, {name(v)}" + (f", out={total}" if v.ndim else "")
+                yield f"{total} = {name(v)} if {total} is None else {fold}({both})"
             elif v in self.whole:
                 yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
             elif not takes_buffer(v):
@@ -139,7 +144,7 @@ class _Function:
             elif v in early:
                 yield f"{name(v)} = {self._into(v, name(early[v]))}"
             else:
-                sort = kind(v)
+                sort = self.body.kind(v)
                 buffer = free[sort].pop() if free.get(sort) else self._new_buffer(sort)
                 held[v] = sort, buffer
                 yield f"{name(v)} = {buffer} = {self._into(v, buffer)}"
@@ -163,12 +168,16 @@ class _Function:
         ]
 
     def _into(self, v: Node, out: str) -> str | None:
-        text = v.op.text_into(v, out)
-        return None if text is None else self.writer.texts.filled(text, self._given(v))
+        tile = _on_tile(v, self.region.rows)
+        text = tile.op.text_into(tile, out)
+        return None if text is None else self._filled(v, text)
 
     def _text(self, v: Node) -> str:
-        """The text of a node on a tile; a shape in it begins with the tile's rows."""
-        text = v.op.text(_on_tile(v) if "shape" in v.attrs else v)
+        tile = _on_tile(v, self.region.rows)
+        return self._filled(v, tile.op.text(tile))
+
+    def _filled(self, v: Node, text: str) -> str:
+        """The text of a node on a tile, with the tile's rows in its shapes."""
         names = self.writer.texts.dim_names
         for symbol, given in names.items():
             if f"dim_{symbol}" in text and given not in self.sizes:
@@ -180,11 +189,11 @@ class _Function:
             del names[_rows().name]
 
 
-def _row_work(v: Node) -> Dim:
+def _row_work(v: Node, rows: Dim) -> Dim:
     """How many multiplications one row of a step is worth."""
     if v.op.view:
         return 0
-    widest = max((x.shape[1:] for x in (v, *v.inputs)), key=len)
+    widest = max((one_row(x.shape, rows) for x in (v, *v.inputs) if rows in x.shape), key=len)
     return max(1, round(weight(v))) * shapes.size(widest)
 
 
@@ -199,13 +208,20 @@ def _rows() -> Dim:
     return shapes.dim("rows_of_tile")
 
 
-def _on_tile(v: Node) -> Node:
-    """A layout operation on the rows of one tile."""
-    found = cut(v)
+def _on_tile(v: Node, rows: Dim) -> Node:
+    """An operation on the rows of one tile, where its text may tell of shapes."""
+    if v.op.family not in ("layout", "contract"):
+        return v
+    found = cut(v, rows)
     assert found is not None
+
+    def tile(shape: Shape) -> Shape:
+        k = axis_of(shape, rows)
+        return (*shape[:k], _rows(), *shape[k + 1 :])
+
     types = [
-        x.type.with_shape((_rows(), *x.shape[1:])) if is_tile else x.type
+        x.type.with_shape(tile(x.shape)) if is_tile else x.type
         for x, is_tile in zip(v.inputs, found.by_row, strict=True)
     ]
-    inputs = [OPS["input"](name="x", type=t) for t in types]
-    return v.op(*inputs, **{**v.attrs, "shape": (_rows(), *v.shape[1:])})
+    attrs = {**v.attrs, "shape": tile(v.shape)} if "shape" in v.attrs else v.attrs
+    return v.op(*(OPS["input"](name="x", type=t) for t in types), **attrs)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections.abc import Callable
@@ -61,18 +60,18 @@ def logistic(X, y, w):
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t6, = in_tiles(logistic_rows, d, 8, 1, None, 0, (np.add,), w)
+    t6, = in_tiles(logistic_rows, d, 8, 1, 0, None, 0, (np.add,), w)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 32, 71, None, 1, (np.add,), y, t1, t9, t10)
+    t4, = in_tiles(logistic_rows_1, n, 32, 71, 0, None, 1, (np.add,), y, t1, t9, t10)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     t10.dot(X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = np.empty((d,), np.float64)
-    in_tiles(logistic_rows_2, d, 24, 2, None, 0, (), w, t11, grad)
+    in_tiles(logistic_rows_2, d, 24, 2, 0, None, 0, (), w, t11, grad)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -211,6 +210,7 @@ def in_tiles(
     rows: int,
     row_bytes: int,
     row_work: int,
+    total_bytes: int,
     threads: int | None,
     buffers: int,
     folds: tuple[Any, ...],
@@ -218,28 +218,37 @@ def in_tiles(
 ) -> list[Any]:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their results are joined depend on the sizes alone.
+    The tiles and the order in which their totals are joined depend on the sizes alone.
     """
     is_worth_it = rows * row_work > THREAD_WORK
     # Large enough that threads seldom wait for each other, and where it can be several for each.
     least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
-    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8))
+    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
     chunk = -(-rows // (tile * 16)) * tile
     starts = range(0, rows, chunk)
-    parts: list[Any] = [None] * len(starts)
+    parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
+    totals: Any = None
+    joined = 0
+    lock = threading.Lock()
     errors: list[BaseException] = []
     waiting = iter(range(len(starts)))
 
     @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
+        nonlocal totals, joined
         scratch = [None] * buffers
         try:
             for k in waiting:
                 stop = min(starts[k] + chunk, rows)
-                parts[k] = region(starts[k], stop, tile, scratch, *arrays)
+                made = region(starts[k], stop, tile, scratch, *arrays)
+                with lock:
+                    parts[k] = made
+                    while joined in parts:
+                        totals = joined_totals(folds, totals, parts.pop(joined))
+                        joined += 1
         except BaseException as error:
             errors.append(error)
             list(waiting)  # nobody begins another one
@@ -261,8 +270,15 @@ def in_tiles(
             helper.join()
     if errors:
         raise errors[0]
-    made = zip(*parts, strict=True)
-    return [functools.reduce(fold, part) for fold, part in zip(folds, made, strict=True)]
+    return list(totals)
+
+
+def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
+    """The totals of some rows and of those that follow them, in the memory of the former."""
+    if totals is None:
+        return part
+    pairs = zip(folds, totals, part, strict=True)
+    return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
 
 
 def available_threads() -> int:
