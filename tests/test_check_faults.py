@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from planted_faults import FAULTS
 
 import graphc as gc
-from graphc.ir import FUNCTIONS, OPS
-
-
-@pytest.fixture(autouse=True)
-def own_ops() -> Iterator[None]:
-    """Ops made in a test are gone after it: the laws are for those of graphc."""
-    known = dict(OPS), dict(FUNCTIONS)
-    yield
-    for table, before in zip((OPS, FUNCTIONS), known, strict=True):
-        for name in set(table) - set(before):
-            del table[name]
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS.keys())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -11,20 +10,10 @@ from rich.console import Console
 
 import graphc as gc
 from graphc.check.plot import Curve, plotted
-from graphc.ir import FUNCTIONS, OPS, no_flops
+from graphc.ir import no_flops
 
 X = gc.input("x", (3,))
 AT = {X: [0.3, -1.2, 2.0]}
-
-
-@pytest.fixture(autouse=True)
-def own_ops() -> Iterator[None]:
-    """Ops made in a test are gone after it: the laws are for those of graphc."""
-    known = dict(OPS), dict(FUNCTIONS)
-    yield
-    for table, before in zip((OPS, FUNCTIONS), known, strict=True):
-        for name in set(table) - set(before):
-            del table[name]
 
 
 def bad_sine() -> gc.Op:
