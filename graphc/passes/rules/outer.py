@@ -1,10 +1,11 @@
-"""Outer products, one for each example, that are only squared or summed: none of them is built.
+"""Outer products, one for each example, that are scaled, squared or summed: none of them is built.
 
 Such are the gradients of one example each by a matrix of weights.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from ...ir import Node
 from ...ops import contract
 from ...shapes import Dim, Shape
 from ..rewrite import rule
-from .vocabulary import f, letters, op
+from .vocabulary import Alone, f, letters, op, sides
 
 
 class OuterProduct(NamedTuple):
@@ -121,6 +122,42 @@ def _summed(x: Node, term: str, kept: str) -> tuple[Node, str]:
     """The sum over the letters of one operand that nobody needs, and the letters that are left."""
     axes = tuple(k for k, c in enumerate(term) if c not in kept)
     return f.sum(x, axis=axes) if axes else x, "".join(c for c in term if c in kept)
+
+
+@rule("sum", over=("square",))
+def sum_of_squared_parts(n: Node, is_alone: Alone) -> Node | None:
+    """sum(concat(x, y)^2) = sum(x^2) + sum(y^2) along the axis where they are joined"""
+    (v,) = n.inputs
+    if v.op is not op.square or v.inputs[0].op is not op.concat or not is_alone(v):
+        return None
+    joined = v.inputs[0]
+    if not is_alone(joined) or joined.attrs["axis"] not in n.attrs["axis"]:
+        return None
+    sums: list[Node] = [op.sum(f.square(x), **n.attrs) for x in joined.inputs]
+    return functools.reduce(f.add, sums)
+
+
+@rule("multiply", "divide", over=("einsum",), signs=True)
+def scaled_outer(n: Node, is_alone: Alone) -> Node | None:
+    """c[:, None, None] * u[:, :, None] * v[:, None, :] = (c[:, None] * u)[:, :, None] * v[...]"""
+    for x, c in sides(n) if n.op is op.multiply else (n.inputs,):
+        found = outer_product(x)
+        if found is None or not is_alone(x) or x.shape != n.shape or c.dtype != n.dtype:
+            continue
+        beside = zip(found.out[n.ndim - c.ndim :], c.shape, strict=True)
+        term = "".join(k for k, d in beside if d != 1)
+        factors = [(found.u, found.of_u), (found.v, found.of_v)]
+        fit = [k for k, (_, of_a) in enumerate(factors) if set(term) <= set(of_a)]
+        if not fit:
+            continue
+        # The smaller one that it stands beside.
+        k = min(fit, key=lambda k: shapes.typical(factors[k][0].type.size))
+        a, of_a = factors[k]
+        c = f.reshape(c, tuple(d for d in c.shape if d != 1))
+        scaled = [a for a, _ in factors]
+        scaled[k] = n.op(a, _along(c, term, a, of_a))
+        return contract.contract(f"{found.of_u},{found.of_v}->{found.out}", scaled)
+    return None
 
 
 @rule("einsum", over=("einsum",), signs=True)
