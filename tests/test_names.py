@@ -357,3 +357,14 @@ def test_a_saved_program_with_strange_names_runs_in_a_fresh_interpreter(tmp_path
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert float(want) == float(done.stdout)
+
+
+LEFT_ALIVE = []
+
+
+@pytest.mark.parametrize("name", ["first", "second"])
+def test_what_another_test_left_alive_is_not_met(name):
+    """conftest.py sees to it: else the order of the tests, and a cycle that waits, would matter."""
+    y = gc.exp(gc.input("left_alive", ()))
+    assert y.name is None
+    LEFT_ALIVE.append(y.named(name))
