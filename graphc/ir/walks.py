@@ -15,19 +15,19 @@ def topo(outputs: Iterable[Node], beyond: Container[Node] = ()) -> list[Node]:
     The walk does not enter what lies `beyond`.
     """
     done: dict[Node, None] = {}
-    opened: set[Node] = set()
     for output in outputs:
         stack = [output]
         while stack:
             node = stack.pop()
             if node in done or node in beyond:
                 continue
-            if node in opened:  # its inputs are done
+            for x in node.inputs:
+                if x not in done and x not in beyond:  # before the node come all that are like this
+                    stack.append(node)
+                    stack.extend(reversed(node.inputs))
+                    break
+            else:
                 done[node] = None
-                continue
-            opened.add(node)
-            stack.append(node)
-            stack.extend([x for x in reversed(node.inputs) if x not in done])
     return list(done)
 
 

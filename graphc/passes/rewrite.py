@@ -273,7 +273,7 @@ class _Round:
         observed, signs = old in self.view.observed, old in self.view.signs
         for _ in range(_FIRINGS):
             node = folded_node(node)
-            for one in self.chosen[(node.op.name, *[x.op.name for x in node.inputs])]:
+            for one in self.chosen[node.op.name, *[x.op.name for x in node.inputs]]:
                 if (observed and one.hides) or (signs and one.signs):
                     continue
                 found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)

@@ -179,8 +179,9 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
             candidates = by_head.get(node.op.name)
             if candidates is None:
                 continue
+            names = [x.op.name for x in node.inputs]
             for one in candidates:
-                if one.over and one.over.isdisjoint([x.op.name for x in node.inputs]):
+                if one.over and one.over.isdisjoint(names):
                     continue
                 belonging_to(node)
                 there.here = node
