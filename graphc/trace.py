@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from .autodiff.batching import placeholder
 from .compile import Function, compile
 from .errors import ArgumentError, NotConcrete
 from .ir import FUNCTIONS, Node, operands, rebuild, topo
+from .ir.building import tracing
 from .ops.leaves import input as declare_input
 from .shapes import TensorType, is_expression
 
@@ -64,19 +64,10 @@ def trace(function: Plain, *specs: Any) -> Traced:
     return Traced(inputs, _results(function, outputs))
 
 
-class _Tracing(threading.local):
-    """How many functions this thread is tracing, one inside the other."""
-
-    depth = 0
-
-
-_tracing = _Tracing()
-
-
 @contextmanager
 def _traces() -> Iterator[None]:
     """While a function is traced, what it calls is traced with it, on arrays too."""
-    _tracing.depth += 1
+    tracing.depth += 1
     try:
         yield
     except ValueError as error:
@@ -89,7 +80,7 @@ def _traces() -> Iterator[None]:
         said.where, said.operands = error.__cause__.where, error.__cause__.operands
         raise said from None
     finally:
-        _tracing.depth -= 1
+        tracing.depth -= 1
 
 
 def _declared(spec: Any, name: str) -> Any:
@@ -197,7 +188,7 @@ class Jit:
         leaves = forms.leaves([*args, *kwargs.values()])
         if any(isinstance(x, Node) for x in leaves):
             return self.function(*args, **kwargs)  # inside another function that is traced
-        if _tracing.depth:
+        if tracing.depth:
             args = tuple(forms.map_leaves(_as_node, a) for a in args)
             kwargs = {key: forms.map_leaves(_as_node, a) for key, a in kwargs.items()}
             return self.function(*args, **kwargs)

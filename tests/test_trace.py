@@ -148,6 +148,26 @@ def test_several_arguments_give_a_tuple():
         np.testing.assert_allclose(actual, expected)
 
 
+COMPARISONS = {
+    "of arguments": lambda a, b: np.where(a == b, 10.0, 20.0),
+    "unequal": lambda a, b: np.where(a != b, a, b),
+    "counted": lambda a, b: np.mean((a == b) * 1.0),
+    "with its own largest": lambda a, b: a == a.max(),
+    "with itself": lambda a, b: (a == a, a != a),
+    "of conditions": lambda a, b: (a > 2) == (b > 2),
+}
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_in_a_plain_function_tensors_are_compared_by_value(name):
+    """Between nodes of a graph `==` is identity; a function that NumPy runs means the elements."""
+    function = COMPARISONS[name]
+    a, b = np.array([1.0, 2.0, np.nan, 4.0]), np.array([1.0, 5.0, np.nan, 3.0])
+    np.testing.assert_equal(gc.jit(function)(a, b), function(a, b))
+    x, y = gc.input("compared", (4,)), gc.input("with it", (4,))
+    assert (x == y) is False and (x != y) is True and x in [y, x]
+
+
 def test_derivatives_of_derivatives():
     """grad_fn of grad_fn, the Hessian, and the Jacobian of the gradient agree."""
 

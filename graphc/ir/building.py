@@ -1,4 +1,7 @@
-"""For whom nodes are built: the user, a forward node while backprop runs, or what is rebuilt."""
+"""For whom nodes are built: the user, a forward node while backprop runs, or what is rebuilt.
+
+And by what: by statements of the user's, or by a plain function that is traced.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,15 @@ class _Building(threading.local):
 
 
 building = _Building()
+
+
+class _Tracing(threading.local):
+    """How many plain functions this thread is tracing, one inside the other."""
+
+    depth = 0
+
+
+tracing = _Tracing()
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -9,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, NameClash, NotConcrete, Operand, Where
+from ..errors import ArgumentError, NameClash, NotConcrete, Operand, Where, is_internal
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
-from .building import building
+from .building import building, tracing
 from .tables import FUNCTIONS
 
 if TYPE_CHECKING:
@@ -221,13 +222,15 @@ class Node:
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Any:
-        """Identity between nodes; against numbers and arrays the elementwise comparison."""
-        if isinstance(other, Node) or not is_liftable(other):
+        """Identity between nodes; the elementwise comparison against numbers and arrays, and
+        between tensors in a plain function that is traced.
+        """
+        if _is_identity(other):
             return self is other
         return FUNCTIONS["equal"](self, other)
 
     def __ne__(self, other: object) -> Any:
-        if isinstance(other, Node) or not is_liftable(other):
+        if _is_identity(other):
             return self is not other
         return FUNCTIONS["not_equal"](self, other)
 
@@ -379,6 +382,13 @@ class _Draft(Node):
 
     __slots__ = ()
     __setattr__, __delattr__ = object.__setattr__, object.__delattr__  # type: ignore[assignment]
+
+
+def _is_identity(other: object) -> bool:
+    """Whether `==` of a node and this asks for identity. Python asks too: for lists and tuples."""
+    if not isinstance(other, Node):
+        return not is_liftable(other)
+    return not tracing.depth or is_internal[sys._getframe(2).f_code.co_filename]
 
 
 def is_liftable(value: object) -> bool:
