@@ -68,7 +68,6 @@ from .ops.elementwise import (
     cos,
     cosh,
     divide,
-    elementwise,
     equal,
     exp,
     expm1,
@@ -113,6 +112,7 @@ from .ops.elementwise import (
     trunc,
     where,
 )
+from .ops.from_formula import elementwise
 from .ops.index import one_hot, scatter_add, scatter_add_along_axis, take, take_along_axis
 from .ops.joins import concat, pad, stack
 from .ops.layout import (

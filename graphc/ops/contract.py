@@ -12,7 +12,8 @@ from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
-from .elementwise import astype, greater, multiply, onto
+from .elementwise import astype, greater, multiply
+from .from_formula import onto
 from .layout import broadcast_to, diagonal_matrix, moveaxis, permute_dims
 from .slices import expand_dims, squeeze
 

@@ -10,7 +10,8 @@ from ..errors import ShapeError
 from ..ir import Node, Op, example, lift, size_of_result, spelling
 from ..shapes import Shape, TensorType, as_axis
 from .chain import times, where_any
-from .elementwise import multiply, onto
+from .elementwise import multiply
+from .from_formula import onto
 from .joins import pad
 from .slices import flip, getitem
 
