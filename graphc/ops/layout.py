@@ -48,7 +48,9 @@ def _broadcast_batch(
 _broadcast_to = Op(
     "broadcast_to",
     infer=_broadcast_type,
-    numpy=lambda n: f"np.broadcast_to(x0, {shapes.source(n.shape)})",
+    numpy=lambda n: (
+        f"{'np.broadcast_to' if n.inputs[0].ndim else 'stretched'}(x0, {shapes.source(n.shape)})"
+    ),
     bprop=lambda n, i, g: sum_to(g, n.inputs[0].shape),
     flops=no_flops,
     view=True,

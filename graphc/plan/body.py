@@ -28,6 +28,8 @@ class Body:
         self.operands = {v: list(_operands(v, inside, region.rows)) for v in region.nodes}
         """For each step its operands, and whether it reads rows of them or all."""
         self.nodes = self._needed()
+        self.over: set[Node] = set()
+        """The results that only their last step writes: there they take the place of an operand."""
         self.ends = self._ends()
         """For each step the values that nobody reads after it, not even through a view."""
 
@@ -60,7 +62,7 @@ class Body:
         at = {v: k for k, v in enumerate(self.nodes)}
         taken = {*self.region.results, *self.region.folds}
         for result in self.region.results:
-            v: Node | None = result
+            v: Node | None = result if result not in self.over else None
             while v is not None and v.op.family == "elementwise":
                 before = (
                     x
@@ -86,6 +88,16 @@ class Body:
     def kind(self, v: Node) -> Kind:
         """What values must have in common to be kept in one buffer."""
         return axis_of(v.shape, self.region.rows), one_row(v.shape, self.region.rows), v.dtype
+
+    def may_end_over(self, result: Node, x: Node) -> bool:
+        """Whether the step that gives a result may write it over an operand that nobody else reads
+        afterwards, where the steps before it write into buffers."""
+        if result.op.family != "elementwise" or x.type != result.type:
+            return False
+        is_last = self.nodes[self.last_reader[x]] is result if x in self.last_reader else False
+        return is_last and x in self.region.by_row and all(
+            is_tile for v in self.nodes for y, is_tile in self.operands[v] if y is x
+        )
 
     def may_overwrite(self, result: Node, x: Node) -> bool:
         """Whether a result may lie where an operand lies that nobody reads afterwards."""

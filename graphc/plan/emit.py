@@ -262,7 +262,9 @@ class Writer:
         """The arrays for the caller that a region writes into."""
         assert self.plan is not None
         for v in step.nodes:
-            if v in self.plan.place and self.plan.place[v] is None:
+            if v in self.plan.over:
+                yield f"{self.texts.name(v)} = {self.texts.name(self.plan.over[v])}"
+            elif v in self.plan.place and self.plan.place[v] is None:
                 yield f"{self.texts.name(v)} = {self._new(v)}"
 
     @property

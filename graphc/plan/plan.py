@@ -64,11 +64,13 @@ class Plan:
     def _allot(self) -> None:
         """Give each value a slot for as long as it lives; the caller's results get none."""
         fresh = {base(v) for v in self.graph.outputs}
+        self.over = self._written_over(fresh)
+        lent = set(self.over.values())
         free: dict[Dim, list[int]] = {}
         for step in self.steps:
             ended = dict.fromkeys(step.ends)
             for v in step.nodes:
-                if v in fresh and _has_place(v, step):
+                if (v in fresh or v in lent) and _has_place(v, step):
                     self.place[v] = None
                 elif _has_place(v, step):
                     self.place[v] = self._inherited(v, step, ended)
@@ -79,14 +81,29 @@ class Plan:
                 if slot is not None:
                     free.setdefault(self.slots[slot], []).append(slot)
 
+    def _written_over(self, fresh: set[Node]) -> dict[Node, Node]:
+        """The caller's results that are written over an operand: its array is then the caller's."""
+        found: dict[Node, Node] = {}
+        made: set[Node] = set()
+        for step in self.steps:
+            placed = [v for v in step.nodes if _has_place(v, step)]
+            ended = [x for x in step.ends if x in made and x not in fresh]
+            for way in (_may_end_over, _may_overwrite) if ended else ():
+                for v in placed:
+                    if v in fresh and v not in found:
+                        x = next((x for x in ended if way(v, x, step)), None)
+                        if x is not None:
+                            found[v] = x
+                            ended.remove(x)
+            made.update(placed)
+        return found
+
     def _inherited(self, v: Node, step: Step, ended: dict[Node, None]) -> int | None:
         """The slot of an operand that v may be written over, which then is v's."""
         for x in ended:
-            is_seen = any(base(y) is x for y in step.reads if y is not x)
-            if step.body and self.place.get(x) is not None and not is_seen:
-                if step.body.may_overwrite(v, x):
-                    del ended[x]
-                    return self.place[x]
+            if self.place.get(x) is not None and _may_overwrite(v, x, step):
+                del ended[x]
+                return self.place[x]
         return None
 
     def _slot(self, needed: Dim, free: dict[Dim, list[int]]) -> int:
@@ -132,6 +149,24 @@ class Plan:
         return [
             d for d in found if not any(e != d and shapes.covers(e, d) for e in found)
         ]
+
+
+def _may_end_over(v: Node, x: Node, step: Step) -> bool:
+    """Whether v may lie where an operand lies if its last step alone writes there: so it does."""
+    if step.body is None or _is_seen(x, step) or not step.body.may_end_over(v, x):
+        return False
+    step.body.over.add(v)
+    return True
+
+
+def _may_overwrite(v: Node, x: Node, step: Step) -> bool:
+    """Whether a step may write v where an operand lies that nobody reads afterwards."""
+    return step.body is not None and not _is_seen(x, step) and step.body.may_overwrite(v, x)
+
+
+def _is_seen(x: Node, step: Step) -> bool:
+    """Whether a step reads a value through a view."""
+    return any(base(y) is x for y in step.reads if y is not x)
 
 
 def _has_place(v: Node, step: Step) -> bool:

@@ -35,7 +35,7 @@ class Tiles:
         """The lines that run a region."""
         region, writer = step.region, self.writer
         assert region is not None and step.body is not None
-        key = _structure(region)
+        key = _structure(region), tuple(v in step.body.over for v in region.results)
         function = self.written.get(key)
         if function is None:
             function = self.written[key] = _Function(step.body, writer, self.words)

@@ -32,22 +32,12 @@ def affine(X, W, b):
         t1 = X.dot(W)
         t2 = t1 + b
         return t2
-    work = borrowed(spare, workspace, n, d)
-    t1, = work
     # golden_programs.py:17   return X @ W + b
+    t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
-    t2 = np.empty((n, 3), np.float64)
+    t2 = t1
     in_tiles(affine_rows, n, 56, 3, 0, None, 0, (), t1, b, t2)
-    give_back(spare, work, n, d)
     return t2
-
-
-def workspace(n, d):
-    """Memory for intermediate values."""
-    memory_0 = np.empty(24 * n, np.uint8)
-    return (
-        memory_0.view(np.float64).reshape((n, 3)),  # t1
-    )
 
 
 def affine_rows(start, stop, tile, scratch, all_t1, all_b, all_t2):
@@ -140,9 +130,10 @@ def in_tiles(
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
     is_worth_it = rows * row_work > THREAD_WORK
+    if rows * row_bytes <= 2 * TILE_BYTES and not is_worth_it:
+        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
     # Large enough that threads seldom wait for each other, and where it can be several for each.
-    least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
-    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
+    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
@@ -205,21 +196,6 @@ def available_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
-    """A workspace for some sizes: one that an earlier call gave back, or a new one."""
-    try:
-        return spare[sizes].pop()
-    except (KeyError, IndexError):
-        return make(*sizes)
-
-
-def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
-    """Keep a workspace for the next call of these sizes; of other sizes few are kept."""
-    if sizes not in spare and len(spare) >= 4:
-        spare.clear()
-    spare.setdefault(sizes, []).append(work)
-
-
 def matrix_product(x: Any, y: Any, out: Any) -> Any:
     """x @ y; np.matmul does not leave a column times a row to BLAS, and np.dot does."""
     return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
@@ -227,4 +203,3 @@ def matrix_product(x: Any, y: Any, out: Any) -> Any:
 
 TILE_BYTES = 2097152
 THREAD_WORK = 4194304
-spare = {}

@@ -54,7 +54,7 @@ def logistic(X, y, w):
         grad = t11 + t12
         return {'loss': loss[()], 'grad': grad}
     work = borrowed(spare, workspace, n, d)
-    t1, t10, t11 = work
+    t1, t10 = work
     # golden_programs.py:25   margin = y * (X @ w)
     X.dot(w, out=t1)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
@@ -68,10 +68,11 @@ def logistic(X, y, w):
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     t4, = in_tiles(logistic_rows_1, n, 32, 71, 0, None, 1, (np.add,), y, t1, t9, t10)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
+    t11 = np.empty((d,), np.float64)
     t10.dot(X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-    grad = np.empty((d,), np.float64)
-    in_tiles(logistic_rows_2, d, 24, 2, 0, None, 0, (), w, t11, grad)
+    grad = t11
+    in_tiles(logistic_rows_2, d, 32, 2, 0, None, 1, (), w, t11, grad)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -83,11 +84,9 @@ def logistic(X, y, w):
 def workspace(n, d):
     """Memory for intermediate values."""
     memory_0 = np.empty(8 * n, np.uint8)
-    memory_1 = np.empty(8 * d, np.uint8)
     return (
         memory_0.view(np.float64),  # t1
         memory_0.view(np.float64),  # t10
-        memory_1.view(np.float64),  # t11
     )
 
 
@@ -130,15 +129,20 @@ def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t9, all_t10):
 
 
 def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t11, all_grad):
+    b1_1, = scratch
     for first in range(start, max(stop, 1), tile):
         last = min(first + tile, stop)
+        rows = last - first
+        if rows < tile:
+            b1_1 = None
         w = all_w_1[first:last]
         t11 = all_t11[first:last]
         grad = all_grad[first:last]
         # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-        t12 = np.multiply(w, 0.02, out=grad)
+        t12 = b1_1 = np.multiply(w, 0.02, out=b1_1)
         # gradient of golden_programs.py:24   w = gc.input("w", (d,))
         np.add(t11, t12, out=grad)
+    scratch[:] = b1_1,
     return ()
 
 
@@ -221,9 +225,10 @@ def in_tiles(
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
     is_worth_it = rows * row_work > THREAD_WORK
+    if rows * row_bytes <= 2 * TILE_BYTES and not is_worth_it:
+        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
     # Large enough that threads seldom wait for each other, and where it can be several for each.
-    least = TILE_BYTES // 8 if is_worth_it else TILE_BYTES
-    tile_bytes = max(least, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
+    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
     tile = max(1, tile_bytes // max(1, row_bytes))
     if rows <= tile:
         return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
