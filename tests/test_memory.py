@@ -8,7 +8,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from random_expressions import tensor_graph
-from test_plan import GRAPHS, SIZES, arguments, assert_close, assert_same_bits, workspaces
+from test_plan import (
+    GRAPHS,
+    SIZES,
+    arguments,
+    assert_close,
+    assert_same_bits,
+    mixture,
+    workspaces,
+)
 
 import graphc as gc
 from graphc.evaluate import interpret
@@ -240,6 +248,30 @@ def peaks(f, values):
         found.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     return found
+
+
+def heads():
+    """Two heads for each of n texts: what is turned to lie by heads is never copied."""
+    X = gc.input("X", (n, 4, 8))
+    Wq, Wk, Wv, Wo = weights = [gc.input(name, (8, 8)) for name in ("Wq", "Wk", "Wv", "Wo")]
+    parts = [gc.permute_dims(gc.reshape(X @ W, (n, 4, 2, 4)), (0, 2, 1, 3)) for W in (Wq, Wk, Wv)]
+    P = gc.softmax(parts[0] @ parts[1].mT, axis=-1) @ parts[2]
+    loss = gc.sum((X + gc.reshape(gc.permute_dims(P, (0, 2, 1, 3)), (n, 4, 8)) @ Wo) ** 2)
+    return [loss, *gc.grad(loss, [X, *weights])]
+
+
+@named([chain, gated, mixture, heads])
+def test_later_calls_take_no_more_than_results_and_tiles(graph, all_is_large, monkeypatch):
+    """However many rows there are: what else is needed was kept by the first call."""
+    monkeypatch.setattr(runtime, "TILE_BYTES", 1 << 13)
+    f = gc.compile(graph(), threads=1)
+    beyond = []
+    for rows in (1 << 9, 1 << 12):
+        values = arguments(f, SIZE | {"n": rows, "d": 4, "h": 3})
+        results = sum(np.asarray(v).nbytes for v in f(**values))
+        beyond.append(peaks(f, values)[1] - results)
+    small, large = beyond
+    assert large < 1.5 * small + (1 << 13)
 
 
 def test_nothing_is_computed_again_where_it_does_not_pay():

@@ -31,7 +31,7 @@ c, d = x > 0, y > 0
 A, B, C = gc.input("A", ("m", "n")), gc.input("B", ("n", "m")), gc.input("C", ("m", "n"))
 S, T = gc.input("S", ("m", "m")), gc.input("T", ("m", "m"))
 u, v = gc.input("u", ("m",)), gc.input("v", ("n",))
-W = gc.input("W", (2, 3, 4))
+W, W5 = gc.input("W", (2, 3, 4)), gc.input("W5", (2, 5, 4))
 U, V = gc.input("U", ("m", "n")), gc.input("V", ("m", "k"))
 outer = gc.einsum("mn,mk->mkn", U, V)
 
@@ -259,6 +259,8 @@ TENSOR = [
     ("sum_of_products", gc.sum(A * C), gc.vdot(A, C), False),
     ("contraction_of_transposes", B.T @ v, gc.einsum("ba,b->a", B, v), False),
     ("transpose_of_contraction", (A @ B).T, gc.einsum("ab,bc->ca", A, B), False),
+    ("transpose_of_contraction", gc.permute_dims(gc.einsum("abc,adc->abd", W, W5), (1, 2, 0)),
+     gc.einsum("abc,adc->bda", W, W5), False),
     ("contraction_of_negative", (-A) @ v, -(A @ v), False),
     ("product_with_eye", gc.eye("m") @ A, A, False),
     ("product_with_eye", A @ gc.eye("n"), A, False),

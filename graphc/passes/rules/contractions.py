@@ -31,15 +31,22 @@ def contraction_of_transposes(n: Node) -> Node | None:
 
 @rule("permute_dims", over=("einsum",))
 def transpose_of_contraction(n: Node, is_alone: Alone) -> Node | None:
-    """(A @ B).T = B.T @ A.T: a matrix product has its result in either order"""
+    """(A @ B).T = B.T @ A.T: products of matrices, or stacks of them, come in any order"""
     match n:
         case Node(op.permute_dims, (Node(op.einsum, xs) as v,), {"axes": axes}):
-            if not is_alone(v) or n.ndim != 2:
-                return None
             terms, out = letters(v)
+            if not is_alone(v) or n.ndim != 2 and not _is_stack(terms, out):
+                return None
             order = "".join(out[k] for k in axes)
             return contract.contract(",".join(terms) + "->" + order, xs)
     return None
+
+
+def _is_stack(terms: list[str], out: str) -> bool:
+    """Whether there is a product of matrices for each index of some letters."""
+    if len(terms) != 2 or not any(c in terms[0] and c in terms[1] for c in out):
+        return False
+    return bool(set(terms[0]) - set(terms[1]) and set(terms[1]) - set(terms[0]))
 
 
 @rule("einsum")
