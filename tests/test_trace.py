@@ -1,6 +1,7 @@
 """Plain functions: traced, compiled on call, differentiated, mapped over examples; and what is
 refused."""
 
+import inspect
 import math
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
+from graphc.ops.as_numpy.table import TABLE
 from graphc.passes.cost import flops
 
 RNG = np.random.default_rng(0)
@@ -360,6 +362,12 @@ CALLS = {
     "sign": lambda x: np.sign(x - 1),
     "squeeze": lambda x: x[None].squeeze(),
     "std": lambda x: x.std(axis=0, ddof=1),
+    "std corrected": lambda x: np.std(x, correction=1),
+    "steps for each axis": lambda x: np.gradient(x, 0.5, 2.0)[1],
+    "a dtype in its place": lambda x: np.sum(x, 0, np.float32),
+    "a copy in its place": lambda x: np.nan_to_num(x, False, 1.0),
+    "mean of ints": lambda x: np.mean(x.astype(int)) + np.mean(x > 1),
+    "add.reduce in places": lambda x: np.add.reduce(x, 1, None, None, True),
     "sum of dtype": lambda x: np.sum(x, dtype=np.float32),
     "swapaxes": lambda x: x.swapaxes(0, 1),
     "take": lambda x: x.take([0, 5, 8]),
@@ -386,6 +394,45 @@ def test_a_numpy_function_of_a_node_is_that_of_the_array(call):
     actual = np.asarray(gc.evaluate(CALLS[call](x), {x: M}))
     np.testing.assert_allclose(actual, expected, rtol=2e-6 if expected.dtype == "f4" else 1e-13)
     assert (expected.shape, expected.dtype) == (actual.shape, actual.dtype)
+
+
+NARROW = np.concatenate([[np.float32(1e8)], np.ones(1000, np.float32)])
+WIDENED = {
+    "sum": lambda x: np.sum(x, dtype=np.float64),
+    "method": lambda x: x.sum(None, np.float64),
+    "mean": lambda x: np.mean(x, dtype=np.float64),
+    "var": lambda x: np.var(x, dtype=np.float64),
+    "cumsum": lambda x: np.cumsum(x, dtype=np.float64)[-1],
+    "prod": lambda x: np.prod(x[:5] * x[0], dtype=np.float64),
+    "add.reduce": lambda x: np.add.reduce(x, 0, np.float64),
+    "trace": lambda x: np.trace(np.outer(x, x[:3]), dtype=np.float64),
+    "a ufunc": lambda x: np.add(x, x / 3, dtype=np.float64),
+    "a ufunc of a number": lambda x: np.exp(x * 1e-7, dtype=np.float64),
+    "a comparison": lambda x: np.greater(x, 2.5, dtype=bool),
+    "concatenate": lambda x: np.concatenate([x, x / 3], dtype=np.float64),
+}
+
+
+@pytest.mark.parametrize("call", WIDENED)
+def test_what_a_dtype_is_asked_of_is_computed_in_it(call):
+    """NumPy converts the operands first: a float32 sum rounds at each step, a float64 one not."""
+    expected, actual = WIDENED[call](NARROW), gc.jit(WIDENED[call])(NARROW)
+    assert np.asarray(expected).dtype == np.asarray(actual).dtype
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
+
+
+def test_parameters_stand_where_numpy_has_them():
+    """Else what is given by position means something else here: x.sum(0, np.float64)."""
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    different = {}
+    for function, ours in TABLE.items():
+        theirs = [
+            [p.name for p in inspect.signature(f).parameters.values() if p.kind in by_place]
+            for f in (ours, function)
+        ]
+        if function is not np.einsum and theirs[0] != theirs[1][: len(theirs[0])]:
+            different[function] = theirs
+    assert {} == different
 
 
 # -- what is refused --------------------------------------------------------------------------
@@ -435,6 +482,9 @@ REFUSED = {
     "nancumsum": (lambda x: np.nancumsum(x), "the nearest that has one is np.cumsum"),
     "nextafter": (lambda x: np.nextafter(x, 1.0), "np.nextafter has no form for symbolic tensors"),
     "add.at": (lambda x: np.add.at(x, [0], 1.0), "np.add has no form for symbolic tensors"),
+    "a mean": (lambda x: np.std(x, mean=0.0), "np.std has no mean= for symbolic tensors: it is"),
+    "keepdims in the place of a dtype": (lambda x: x.sum(0, 2), "a dtype must be one that NumPy"),
+    "keepdims in the place of out": (lambda x: np.max(x, 0, True), "too many positional arguments"),
     "a wrong argument": (lambda x: np.sum(x, axes=0), "unexpected keyword argument 'axes'"),
     "None": (lambda x: None, "a result of it is None"),
 }

@@ -134,7 +134,9 @@ def repeat(a: Any, repeats: int, axis: int | None = None) -> Node:
 
 
 @means(np.pad)
-def _pad(array: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Node:
+def _pad(
+    array: Any, pad_width: Any, mode: str = "constant", *, constant_values: Any = 0.0
+) -> Node:
     if mode != "constant":
         raise ArgumentError(
             f"pad of symbolic tensors has no mode={mode!r}; the nearest is 'constant'"
@@ -213,7 +215,7 @@ means(np.vsplit)(lambda ary, indices_or_sections: _split(ary, indices_or_section
 
 
 @means(np.unstack)
-def unstack(x: Any, axis: int = 0) -> tuple[Node, ...]:
+def unstack(x: Any, *, axis: int = 0) -> tuple[Node, ...]:
     return tuple(layout.moveaxis(x, axis, 0))
 
 

@@ -15,12 +15,13 @@ from .. import index, leaves
 from .arrangement import flat
 from .table import means
 
-means(np.clip)(lambda a, a_min=None, a_max=None, min=None, max=None: e.clip(
+means(np.clip)(lambda a, a_min=None, a_max=None, *, min=None, max=None: e.clip(
     a, a_min if min is None else min, a_max if max is None else max
 ))  # fmt: skip
 means(np.fix)(lambda x: e.trunc(x))
 means(np.take_along_axis)(lambda arr, indices, axis=-1: index.take_along_axis(arr, indices, axis))
-means(np.zeros_like, np.empty_like)(lambda a, dtype=None: leaves.zeros_like(a, dtype))
+means(np.zeros_like)(lambda a, dtype=None: leaves.zeros_like(a, dtype))
+means(np.empty_like)(lambda prototype, dtype=None: leaves.zeros_like(prototype, dtype))
 means(np.ones_like)(lambda a, dtype=None: leaves.ones_like(a, dtype))
 means(np.full_like)(lambda a, fill_value, dtype=None: leaves.full_like(a, fill_value, dtype))
 means(np.isclose)(
@@ -57,7 +58,9 @@ def _round(a: Any, decimals: int = 0) -> Node:
 
 
 @means(np.nan_to_num)
-def _nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Node:
+def _nan_to_num(
+    x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+) -> Node:
     (v,) = lift([x], "nan_to_num")
     limits = np.finfo(v.dtype)
     high = float(limits.max) if posinf is None else posinf

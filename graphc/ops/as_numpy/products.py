@@ -18,11 +18,13 @@ from .table import means
 
 means(np.dot)(lambda a, b: contract.dot(a, b))
 means(np.inner)(lambda a, b: contract.inner(a, b))
-means(np.tensordot, np.linalg.tensordot)(lambda a, b, axes=2: contract.tensordot(a, b, axes))
+means(np.tensordot)(lambda a, b, axes=2: contract.tensordot(a, b, axes))
+means(np.linalg.tensordot)(lambda x1, x2, *, axes=2: contract.tensordot(x1, x2, axes))
 means(np.linalg.matmul)(lambda x1, x2: contract.matmul(x1, x2))
-means(np.linalg.vecdot)(lambda x1, x2, axis=-1: contract.vecdot(x1, x2, axis))
+means(np.linalg.vecdot)(lambda x1, x2, *, axis=-1: contract.vecdot(x1, x2, axis))
 means(np.linalg.multi_dot)(lambda arrays: functools.reduce(contract.dot, arrays))
-means(np.outer, np.linalg.outer)(lambda a, b: contract.outer(*map(flat, lift([a, b], "outer"))))
+means(np.outer)(lambda a, b: contract.outer(*map(flat, lift([a, b], "outer"))))
+means(np.linalg.outer)(lambda x1, x2: contract.outer(x1, x2))
 means(np.vdot)(lambda a, b: contract.vdot(*map(flat, lift([a, b], "vdot"))))
 
 
@@ -55,8 +57,11 @@ def _kron(a: Any, b: Any) -> Node:
     return layout.reshape(product, tuple(c * d for c, d in zip(x.shape, y.shape, strict=True)))
 
 
-@means(np.cross, np.linalg.cross)
-def cross(a: Any, b: Any, axis: int = -1) -> Node:
+means(np.linalg.cross)(lambda x1, x2, *, axis=-1: cross(x1, x2, axis=axis))
+
+
+@means(np.cross)
+def cross(a: Any, b: Any, *, axis: int = -1) -> Node:
     x, y = (layout.moveaxis(v, axis, -1) for v in lift([a, b], "cross"))
     if x.shape[-1] != 3 or y.shape[-1] != 3:
         raise ArgumentError(f"cross needs vectors of 3, and was given {x.type} and {y.type}")
@@ -79,21 +84,23 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     if count == 1 and ord == 1:
         return reduce.sum(e.abs(v), axis, keepdims)
     if count == 1 and ord == 0:
-        return e.astype(count_nonzero(v, axis, keepdims), v.dtype)
+        return e.astype(count_nonzero(v, axis, keepdims=keepdims), v.dtype)
     if count == 1 and isinstance(ord, int | float):
         return reduce.sum(e.abs(v) ** float(ord), axis, keepdims) ** (1.0 / ord)
     raise ArgumentError(f"norm of symbolic matrices has no ord={ord!r}; the nearest is ord='fro'")
 
 
 @means(np.linalg.vector_norm)
-def vector_norm(x: Any, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
+def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
     (v,) = lift([x], "vector_norm")
     if axis is None and not keepdims:
         v = flat(v)
     return _norm(v, ord, axis, keepdims)
 
 
-means(np.linalg.matrix_norm)(lambda x, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims))
+means(np.linalg.matrix_norm)(
+    lambda x, *, keepdims=False, ord="fro": _norm(x, ord, (-2, -1), keepdims)
+)
 
 
 @means(np.trace)
@@ -117,8 +124,8 @@ def diagonal(a: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     return contract.diagonal(x)
 
 
-means(np.linalg.diagonal)(lambda x, offset=0: diagonal(x, offset, -2, -1))
-means(np.linalg.trace)(lambda x, offset=0: trace(x, offset, -2, -1))
+means(np.linalg.diagonal)(lambda x, *, offset=0: diagonal(x, offset, -2, -1))
+means(np.linalg.trace)(lambda x, *, offset=0: trace(x, offset, -2, -1))
 
 
 @means(np.diag)

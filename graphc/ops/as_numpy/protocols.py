@@ -11,6 +11,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...ir import Node, lift, spelling
+from ...shapes import as_dtype
 from .. import contract, layout, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat
@@ -19,6 +20,7 @@ from .ufuncs import UFUNCS
 
 # Parameters that ask for nothing when they hold one of these.
 _NOTHING: tuple[Any, ...] = (None, np._NoValue)
+_TENSORS = (Node, np.ndarray, np.generic)
 _REFUSED = {
     "out": "a graph writes into nothing: use the result",
     "where": "choose with np.where before, or after",
@@ -27,6 +29,7 @@ _REFUSED = {
     "subok": "there are no subclasses of tensors",
     "like": "there is nothing to be like",
     "casting": "convert with .astype",
+    "mean": "it is computed with the rest, once",
 }
 
 
@@ -58,9 +61,9 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
         wide = layout.reshape(first, (*first.shape, *[1] * second.ndim))
         return _called(function, name, (wide, second), kwargs)
     if (ufunc.__name__, method) in _REDUCTIONS:
-        axis = args[1] if len(args) > 1 else kwargs.pop("axis", 0)
+        by_place = dict(zip(("axis", "dtype", "out", "keepdims"), args[1:], strict=False))
         reduction = _REDUCTIONS[ufunc.__name__, method]
-        return _called(reduction, name, args[:1], {**kwargs, "axis": axis})
+        return _called(reduction, name, args[:1], {"axis": 0, **by_place, **kwargs})
     raise ArgumentError(f"{name}.{method} has no form for symbolic tensors")
 
 
@@ -103,6 +106,9 @@ def _called(function: Function, name: str, args: Sequence[Any], kwargs: dict[str
             continue
         given[key] = value
     dtype = given.pop("dtype") if "dtype" in given and "dtype" not in known else None
+    if dtype is not None and as_dtype(dtype).kind != "b":
+        # NumPy computes in it. Comparisons, whose result is bool, compare what they are given.
+        args = [e.astype(a, dtype) if isinstance(a, _TENSORS) else a for a in args]
     try:
         inspect.signature(function).bind(*args, **given)
     except TypeError as error:

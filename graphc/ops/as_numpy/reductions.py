@@ -12,36 +12,70 @@ from ...ir import Node, lift
 from .. import contract, layout, leaves, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat
-from .table import means
-
-means(np.sum)(lambda a, axis=None, keepdims=False: reduce.sum(a, axis, keepdims))
-means(np.prod)(lambda a, axis=None, keepdims=False: reduce.prod(a, axis, keepdims))
-means(np.max, np.amax)(lambda a, axis=None, keepdims=False: reduce.max(a, axis, keepdims))
-means(np.min, np.amin)(lambda a, axis=None, keepdims=False: reduce.min(a, axis, keepdims))
-means(np.any)(lambda a, axis=None, keepdims=False: reduce.any(a, axis, keepdims))
-means(np.all)(lambda a, axis=None, keepdims=False: reduce.all(a, axis, keepdims))
-means(np.mean)(lambda a, axis=None, keepdims=False: reduce.mean(a, axis, keepdims))
+from .table import Function, means
 
 
-@means(np.var)
-def _var(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, **also: float) -> Node:
-    return reduce.var(a, axis, also.get("correction", ddof), keepdims)
+def in_dtype(a: Any, dtype: Any) -> Node:
+    """The operand as NumPy computes with it where a dtype is asked for: converted before."""
+    (x,) = lift([a], "astype")
+    return x if dtype is None else e.astype(x, dtype)
 
 
-@means(np.std)
-def _std(a: Any, axis: Any = None, ddof: float = 0, keepdims: bool = False, **also: float) -> Node:
-    return reduce.std(a, axis, also.get("correction", ddof), keepdims)
+def _along_axes(reduction: Function) -> Function:
+    def function(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
+        return reduction(in_dtype(a, dtype), axis, keepdims)
+
+    return function
+
+
+def _chosen_along_axes(reduction: Function) -> Function:
+    """Without a dtype: what these find has that of the elements, or is bool."""
+    return lambda a, axis=None, *, keepdims=False: reduction(a, axis, keepdims)
+
+
+def _floats(a: Any, dtype: Any) -> Node:
+    """Means of integers and of truth values are float64."""
+    x = in_dtype(a, dtype)
+    return x if x.type.is_float else e.astype(x, np.float64)
+
+
+means(np.sum)(_along_axes(reduce.sum))
+means(np.prod)(_along_axes(reduce.prod))
+means(np.max, np.amax)(_chosen_along_axes(reduce.max))
+means(np.min, np.amin)(_chosen_along_axes(reduce.min))
+means(np.any)(_chosen_along_axes(reduce.any))
+means(np.all)(_chosen_along_axes(reduce.all))
+
+
+@means(np.mean)
+def _mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Node:
+    return reduce.mean(_floats(a, dtype), axis, keepdims)
+
+
+def _spread(reduction: Function) -> Function:
+    def function(
+        a: Any, axis: Any = None, dtype: Any = None, *, ddof: float = 0, keepdims: bool = False,
+        correction: float | None = None,
+    ) -> Any:  # fmt: skip
+        less = ddof if correction is None else correction
+        return reduction(_floats(a, dtype), axis, less, keepdims)
+
+    return function
+
+
+means(np.var)(_spread(reduce.var))
+means(np.std)(_spread(reduce.std))
 
 
 @means(np.ptp)
-def _ptp(a: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
     return reduce.max(a, axis, keepdims) - reduce.min(a, axis, keepdims)
 
 
 @means(np.average)
-def _average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = False) -> Any:
+def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     if weights is None:
-        return reduce.mean(a, axis, keepdims)
+        return reduce.mean(_floats(a, None), axis, keepdims)
     (x,), (w,) = lift([a], "average"), lift([weights], "average")
     if w.ndim < x.ndim:
         (at,) = shapes.as_axes(axis, x.ndim)
@@ -51,7 +85,7 @@ def _average(a: Any, axis: Any = None, weights: Any = None, keepdims: bool = Fal
 
 
 @means(np.count_nonzero)
-def count_nonzero(a: Any, axis: Any = None, keepdims: bool = False) -> Node:
+def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Node:
     return reduce.sum(e.not_equal(a, 0), axis, keepdims)
 
 
@@ -69,23 +103,23 @@ def _cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: A
 
 
 @means(np.corrcoef)
-def _corrcoef(x: Any, rowvar: bool = True) -> Any:
-    square = _cov(x, rowvar=rowvar)
+def _corrcoef(x: Any, y: Any = None, rowvar: bool = True) -> Any:
+    square = _cov(x, y, rowvar)
     spread = e.sqrt(contract.diagonal(square))
     return square / spread[:, None] / spread[None, :]
 
 
-@means(np.cumsum)
-def _cumsum(a: Any, axis: int | None = None) -> Node:
-    (x,) = lift([a], "cumsum")
-    return scan.cumulative_sum(flat(x) if axis is None else x, 0 if axis is None else axis)
+def _running(scanned: Function) -> Function:
+    """Along one axis, or through all the elements in a row."""
+
+    def function(a: Any, axis: int | None = None, dtype: Any = None) -> Any:
+        x = in_dtype(a, dtype)
+        return scanned(flat(x) if axis is None else x, 0 if axis is None else axis)
+
+    return function
 
 
-@means(np.cumprod)
-def _cumprod(a: Any, axis: int | None = None) -> Node:
-    (x,) = lift([a], "cumprod")
-    return scan.cumulative_prod(flat(x) if axis is None else x, 0 if axis is None else axis)
-
-
-means(np.cumulative_sum)(lambda x, axis=None: scan.cumulative_sum(x, axis))
-means(np.cumulative_prod)(lambda x, axis=None: scan.cumulative_prod(x, axis))
+means(np.cumsum)(_running(scan.cumulative_sum))
+means(np.cumprod)(_running(scan.cumulative_prod))
+means(np.cumulative_sum)(lambda x, *, axis=None: scan.cumulative_sum(x, axis))
+means(np.cumulative_prod)(lambda x, *, axis=None: scan.cumulative_prod(x, axis))

@@ -26,14 +26,17 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Node:
 
 
 @means(np.gradient)
-def _gradient(f: Any, spacing: float = 1.0, axis: Any = None) -> Any:
+def _gradient(f: Any, *spacing: Any, axis: Any = None) -> Any:
     (x,) = lift([f], "gradient")
     axes = shapes.as_axes(axis, x.ndim)
+    steps = spacing or (1.0,)
+    if len(steps) not in (1, len(axes)) or any(np.ndim(h) for h in steps):
+        raise ArgumentError("gradient of symbolic tensors takes one step for all axes, or for each")
     found = []
-    for k in axes:
-        inside = (along(x, k, 2, None) - along(x, k, None, -2)) / (2 * spacing)
-        first = (along(x, k, 1, 2) - along(x, k, 0, 1)) / spacing
-        last = (along(x, k, -1, None) - along(x, k, -2, -1)) / spacing
+    for k, h in zip(axes, steps * (len(axes) // len(steps)), strict=True):
+        inside = (along(x, k, 2, None) - along(x, k, None, -2)) / (2 * h)
+        first = (along(x, k, 1, 2) - along(x, k, 0, 1)) / h
+        last = (along(x, k, -1, None) - along(x, k, -2, -1)) / h
         found.append(joins.concat([first, inside, last], k))
     return found[0] if len(found) == 1 else tuple(found)
 
