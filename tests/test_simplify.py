@@ -12,8 +12,9 @@ import graphc as gc
 from graphc.errors import ArgumentError
 from graphc.evaluate import interpret
 from graphc.ir import Graph, topo
-from graphc.passes import run
+from graphc.passes import rewrite, run
 from graphc.passes.audit import audit
+from graphc.passes.fold import folded_node
 
 MODES = [True, "strict"]
 x, y = gc.input("x", ("k",)), gc.input("y", ("k",))
@@ -309,6 +310,44 @@ def test_a_deep_chain_is_simplified_in_rounds_that_do_not_grow():
     small, large = firings(100), firings(1000)
     assert large[0] <= 10.5 * small[0]
     assert large[1] <= 10.5 * small[1]
+
+
+LOSSES = {
+    "squares": lambda h: gc.sum(h**2),
+    "cross-entropy": lambda h: -gc.sum(gc.input("y", ("n", 8)) * gc.log_softmax(h)) / 8,
+}
+
+
+def tanh_layers(depth, loss):
+    h, weights = gc.input("X", ("n", 8)), []
+    for k in range(depth):
+        weights += [gc.input(f"W{k}", (8, 8)), gc.input(f"b{k}", (8,))]
+        h = gc.tanh(h @ weights[-2] + weights[-1])
+    result = LOSSES[loss](h)
+    return Graph([result, *gc.grad(result, weights)])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_rules_look_at_the_nodes_of_a_layer_once(loss, monkeypatch):
+    """However many rounds the loss takes: a layer below is settled, and stays so."""
+    seen = []
+
+    def noting(v):
+        seen.append(v)
+        return folded_node(v)
+
+    monkeypatch.setattr(rewrite, "folded_node", noting)
+
+    def looks(depth):
+        seen.clear()
+        graph = tanh_layers(depth, loss)
+        _, log = run(graph, True)
+        assert any(step.rewrites for step in log.steps)
+        return len(seen), sum(bool(v.inputs) for v in graph.nodes)
+
+    (few, small), (many, large) = looks(2), looks(24)
+    assert large - small > 100
+    assert many - few <= large - small
 
 
 # -- facts ------------------------------------------------------------------------------------

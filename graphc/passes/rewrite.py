@@ -173,9 +173,16 @@ def sign_is_seen(graph: Graph) -> set[Node]:
         if v in found and (name in _HAND_ON or v.op.family != "elementwise"):
             if name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
                 found.update(x for x in v.inputs if x.type.is_float)
-        if name in _SEE_SIGNS:
+        if name in _SEE_SIGNS and not _is_positive_power(v):
             found.update(v.inputs[i] for i in _SEE_SIGNS[name])
     return found
+
+
+def _is_positive_power(v: Node) -> bool:
+    """Whether v is x^k for a number k > 0: of a zero it is a zero, and no infinity."""
+    if v.op.name != "power" or v.inputs[1].op.name != "constant":
+        return False
+    return bool((v.inputs[1].attrs["value"].array > 0).all())
 
 
 def _is_nonzero(v: Node) -> bool:
@@ -211,7 +218,7 @@ class Settled:
     def waiting(self, graph: Graph, now: View) -> set[Node]:
         """The nodes of a graph that rules should look at."""
         before, there = self.view, set(graph.nodes)
-        found = there - self.nodes
+        found = {v for v in there - self.nodes if v.inputs}
         found |= there & (before.observed - now.observed)
         found |= there & (before.signs - now.signs)
         above = there & (before.shared - now.shared)
@@ -232,24 +239,26 @@ class _Round:
         settled: Settled,
     ) -> None:
         self.graph, self.chosen, self.fired, self.settled = graph, chosen, fired, settled
-        self.uses, self.new_uses = uses(graph), dict[Node, int]()
+        self.uses = uses(graph)
+        self.met: dict[Node, int] = {}  # uses of what the walk has come to
         shared = {v for v, count in self.uses.items() if count > 1 and v.op.family != "leaf"}
         self.view = View(observed(graph), sign_is_seen(graph), shared)
         self.waiting = settled.waiting(graph, self.view)
 
     def result(self) -> Graph:
         becomes: dict[Node, Node] = {}
+        changed = becomes.keys()
         with building_for(self.graph.outputs[0]) as belonging_to:
             for old in self.graph.nodes:
                 node = old
-                if not becomes.keys().isdisjoint(old.inputs):
+                if not changed.isdisjoint(old.inputs):
                     node = with_inputs(old, tuple([becomes.get(x, x) for x in old.inputs]))
-                if node is not old or (old in self.waiting and old.inputs):
+                if node is not old or old in self.waiting:
                     belonging_to(node)
                     node = self._simplest(node, old)
                     if node is not old:
                         becomes[old] = node
-                self.new_uses[node] = self.new_uses.get(node, 0) + self.uses[old]
+                self.met[node] = self.met.get(node, 0) + self.uses[old]
         self._settle(becomes)
         if not becomes:
             return self.graph
@@ -267,7 +276,7 @@ class _Round:
 
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
-        return v.op.family != "leaf" and self.new_uses.get(v, 0) <= 1
+        return v.op.family != "leaf" and self.met.get(v, 0) <= 1
 
     def _simplest(self, node: Node, old: Node) -> Node:
         observed, signs = old in self.view.observed, old in self.view.signs
