@@ -2,8 +2,9 @@
 
 from .backprop import Contribution, GradTable, Step, backprop, grad, vjp
 from .batching import mapped, vectorize
-from .jacobian import Mode, Structure, hessian, jacobian, jacobian_mode, structure
+from .jacobian import Mode, hessian, jacobian, jacobian_mode
 from .modes import hvp, jvp
+from .structures import Structure, structure
 
 __all__ = [
     "Contribution",
