@@ -187,7 +187,7 @@ abs = elementwise(
 )  # fmt: skip
 sign = elementwise(
     "sign", lambda x: sp.sign(x), d=lambda: [0], complex_step="np.sign(x0.real) + 0j",
-    scalar="x0 if x0 != x0 or x0 == 0 else math.copysign(1.0, x0)",
+    scalar="x0 if x0 != x0 else 0.0 if x0 == 0 else math.copysign(1.0, x0)",
 )
 relu = elementwise(
     "relu", lambda x: sp.Max(x, 0), numpy="np.maximum(x0, 0)", like=np.positive,
@@ -197,14 +197,14 @@ relu = elementwise(
 )  # fmt: skip
 _half = sp.Rational(1, 2)
 maximum = elementwise(
-    "maximum", lambda x, y: sp.Max(x, y), scalar="x0 if x0 >= x1 or x0 != x0 else x1",
+    "maximum", lambda x, y: sp.Max(x, y), scalar="x0 if x0 > x1 or x0 != x0 else x1",
     d=lambda x, y: [
         sp.Piecewise((1, a > b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))
     ],
     complex_step="np.where(x0.real > x1.real, x0, x1)",
 )  # fmt: skip
 minimum = elementwise(
-    "minimum", lambda x, y: sp.Min(x, y), scalar="x0 if x0 <= x1 or x0 != x0 else x1",
+    "minimum", lambda x, y: sp.Min(x, y), scalar="x0 if x0 < x1 or x0 != x0 else x1",
     d=lambda x, y: [
         sp.Piecewise((1, a < b), (_half, sp.Eq(a, b)), (0, True)) for a, b in ((x, y), (y, x))
     ],

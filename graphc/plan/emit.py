@@ -10,8 +10,6 @@ import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .. import forms, shapes
 from ..errors import Where
 from ..ir import Graph, Node
@@ -20,11 +18,10 @@ from .bindings import bindings
 from .names import Identifiers
 from .plan import Plan, Step
 from .regions import base
+from .scalars import is_on_floats
 from .texts import HELPERS, Texts
 from .tiles import Tiles
 from .together import together
-
-_NUMBER = shapes.tensor(())
 
 # Below this many elements tiles and threads gain nothing.
 SMALL = 1 << 14
@@ -121,17 +118,9 @@ class Writer:
 
     def is_scalar(self) -> bool:
         """Whether all is single numbers that Python computes with as NumPy does."""
-        if self.plan is None or self.check_facts or not self.graph.parameters:
+        if self.plan is None or self.check_facts or self.marks is not None:
             return False
-        if self.marks is not None:
-            return False
-        return any(True for _ in _computed(self.graph)) and all(
-            not v.ndim and (v.op.name == "constant" or v.dtype in (np.float64, np.bool_))
-            for v in self.graph.nodes
-        ) and all(
-            v.type == _NUMBER if v.op.name == "input" else v.op.scalar is not None
-            for v in (*self.graph.parameters, *_computed(self.graph))
-        )
+        return is_on_floats(self.graph, list(_computed(self.graph)))
 
     def _scalars(self) -> Iterator[str]:
         """On Python's floats, which give floats: many times as fast as NumPy on single numbers."""

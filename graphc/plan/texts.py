@@ -8,6 +8,8 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import Node
@@ -69,7 +71,13 @@ class Texts:
     def scalar(self, v: Node) -> str:
         """The value of a node of single numbers, by Python's floats."""
         assert v.op.scalar is not None
-        return self.filled(v.op.scalar, [self.number(x) for x in v.inputs])
+        return self.filled(v.op.scalar, [self._float(x) for x in v.inputs])
+
+    def _float(self, x: Node) -> str:
+        """An operand among floats: a float32 constant has more digits there."""
+        if x.op.name != "constant" or x.dtype == bool:
+            return self.number(x)
+        return literal(np.float64(x.attrs["value"].array[()]), np.dtype(np.float64))
 
     def number(self, x: Node) -> str:
         """A single number: its name, or its digits."""
