@@ -9,13 +9,16 @@ import itertools
 import linecache
 import os
 import sys
+import weakref
 from collections.abc import Iterable
 from types import CodeType, FrameType
 from typing import NamedTuple
 
 # Frames of these files, and of files in these folders, are never the user's: compiled programs,
 # and what Python itself puts between two frames of graphc (a cached property, a mapping's get).
-_internal: tuple[str, ...] = ("<graphc ", "<frozen ", functools.__file__, contextlib.__file__)
+_internal: tuple[str, ...] = (
+    "<graphc ", "<frozen ", functools.__file__, contextlib.__file__, weakref.__file__,
+)  # fmt: skip
 
 
 def not_the_users(file: str) -> None:

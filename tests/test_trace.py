@@ -170,6 +170,18 @@ def test_in_a_plain_function_tensors_are_compared_by_value(name):
     assert (x == y) is False and (x != y) is True and x in [y, x]
 
 
+def test_while_a_function_is_traced_nodes_are_still_found_in_mappings():
+    """Mappings of Python's own ask `==` on graphc's behalf, and mean the node."""
+
+    def joined(x):
+        return np.sum(np.concatenate([x, x * 2, np.sin(x)]) ** 2)
+
+    at = np.array([0.5, -1.0])
+    value, slope = gc.value_and_grad(joined)(at)
+    np.testing.assert_allclose(value, joined(at))
+    np.testing.assert_allclose(slope, 10 * at + np.sin(2 * at))
+
+
 def test_derivatives_of_derivatives():
     """grad_fn of grad_fn, the Hessian, and the Jacobian of the gradient agree."""
 
