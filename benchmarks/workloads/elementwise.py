@@ -172,6 +172,8 @@ def both(*shape):
     return {"x": normal(*shape), "y": normal(*shape)}
 
 
+EVERY = tuple(Case({"n": n}, dtype) for n in SIZES for dtype in DTYPES)
+
 WORKLOADS = (
     Workload(
         "scalar formula",
@@ -188,7 +190,7 @@ WORKLOADS = (
         wrt=("x", "y"),
         objective=transcendental,
         by_hand=transcendental_by_hand,
-        cases=tuple(Case({"n": n}, dtype) for n in SIZES for dtype in DTYPES),
+        cases=EVERY,
         elementwise=True,
         c=TRANSCENDENTAL_C,
     ),
@@ -198,7 +200,7 @@ WORKLOADS = (
         wrt=("x", "y"),
         objective=thirty_summed,
         by_hand=thirty_summed_by_hand,
-        cases=tuple(Case({"n": n}, dtype) for n in SIZES for dtype in DTYPES),
+        cases=EVERY,
         elementwise=True,
         c=THIRTY_C,
     ),
