@@ -307,6 +307,20 @@ def test_a_copy_waits_for_a_gradient():
         assert all(v.origin is None and v.where is not None for v in copies)
 
 
+@pytest.mark.parametrize("simplify", [True, "strict", False])
+def test_views_of_constants_are_there(simplify):
+    """They have nothing to be held for them: the network was unbounded."""
+    X, W, w = gc.input("X", (n, d)), gc.input("W", (d, d)), gc.input("w", (d,))
+    h = X
+    for _ in range(3):
+        h = gc.tanh(h @ W + gc.ones((n, 1)) @ w[None, :])
+    outputs = [gc.sum(h * h), *gc.grad(gc.sum(h * h), [W, w])]
+    given = [np.linspace(-1, 1, 20).reshape(5, 4), np.eye(4) / 2, np.ones(4)]
+    low, whole = (gc.compile(outputs, simplify=simplify, memory=m) for m in ("low", None))
+    for a, b in zip(low(*given), whole(*given), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("seed", range(40))
 def test_the_cut_is_a_minimum(seed):
     """Against every set of values that could be held."""

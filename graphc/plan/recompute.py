@@ -286,11 +286,13 @@ def minimum_cut(needed: list[Node], may: set[Node], kept: set[Node]) -> Side:
     waiting, seen = list(needed), set(needed)
     while waiting:
         v = waiting.pop()
-        # Without a capacity an edge cannot be cut: a view is had by holding what it looks at.
         is_there = v.op.family == "leaf" or v in kept
-        bound = {} if v.op.view else {"capacity": 0 if is_there else typical(v.type.nbytes)}
-        network.add_edge((v, made), (v, read), **bound)
         sources = _sources(v) if v.op.view or v in may and not is_there else []
+        # Without a capacity an edge cannot be cut: a view is had by holding what it looks at, and
+        # one of a constant is there.
+        size = 0 if is_there or v.op.view else typical(v.type.nbytes)
+        bound = {} if v.op.view and sources else {"capacity": size}
+        network.add_edge((v, made), (v, read), **bound)
         if not sources:
             network.add_edge(source, (v, made))
         for x in sources:
