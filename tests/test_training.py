@@ -432,13 +432,13 @@ def test_a_bar_shows_on_a_terminal_only(tmp_path):
 # -- what is refused --------------------------------------------------------------------------
 
 v = gc.input("v", (2,))
-SCALE, SHIFT = gc.input("b", ()), gc.input("c", ())
+SCALE, SHIFT = gc.input("scale", ()), gc.input("shift", ())
 MISTAKES = [
     (gc.MissingInput, "the loss has no input w: it depends on v",
      lambda: gc.fit(gc.sum(v**2), {"w": 0.0}, {})),
-    (gc.MissingInput, "the loss needs b, c, and a batch holds x: give params a first value",
+    (gc.MissingInput, "the loss needs scale, shift, and a batch holds x: give params a first value",
      lambda: gc.fit(gc.sum(v * SCALE + SHIFT), {v: [0, 0]}, {"x": 1})),
-    (gc.MissingInput, "the loss needs c, and a batch holds nothing",
+    (gc.MissingInput, "the loss needs shift, and a batch holds nothing",
      lambda: gc.fit(gc.sum(v + SHIFT), {v: [0, 0]}, {SHIFT: 1}, validation={})),
     (gc.ArgumentError, "fit needs parameters", lambda: gc.fit(gc.sum(v**2), {}, {})),
     (gc.ArgumentError, "v is given twice",
