@@ -257,6 +257,16 @@ def test_inputs_of_stride_zero_will_do(graph):
     assert_close(f(**{name: a.copy() for name, a in flat.items()}), f(**flat))
 
 
+@pytest.mark.parametrize("shape", [(), (d,), (n, 1), (n, d)])
+def test_a_choice_may_be_of_what_is_stretched(shape):
+    """A region reads the operand of a broadcast, smaller than the result."""
+    small = gc.input("small", shape)
+    f = gc.compile(gc.exp(gc.where(X > 0, gc.broadcast_to(small, (n, d)), 0.0)), simplify=False)
+    x = np.arange(-10.0, 11.0).reshape(7, 3)
+    value = np.full([SIZES.get(str(size), size) for size in shape], 2.0)
+    np.testing.assert_array_equal(f(x, value), np.exp(np.where(x > 0, value, 0)))
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_random_graphs_in_tiles(seed):
     """Graphs that nobody thought of; NaN kept, sizes of 0 and 1 too."""

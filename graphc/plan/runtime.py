@@ -236,7 +236,8 @@ def index_along(indices: Any, axis: int) -> Any:
 def only_where(condition: Any, x: Any, out: Any = None) -> Any:
     """np.where(condition, x, 0), without branches: the bits of x, or none of them."""
     bits = np.dtype(f"i{x.dtype.itemsize}")
-    out = np.empty(x.shape, x.dtype) if out is None else out
+    if out is None:
+        out = np.empty(np.broadcast_shapes(condition.shape, x.shape), x.dtype)
     np.bitwise_and(x.view(bits), -condition.view(np.int8), out=out.view(bits))
     return out
 
