@@ -89,26 +89,25 @@ class Body:
         """What values must have in common to be kept in one buffer."""
         return axis_of(v.shape, self.region.rows), one_row(v.shape, self.region.rows), v.dtype
 
+    @functools.cached_property
+    def _in_pieces(self) -> set[Node]:
+        """The operands that are read a tile at a time, by all who read them."""
+        whole = {x for v in self.nodes for x, is_tile in self.operands[v] if not is_tile}
+        return set(self.last_reader) & self.region.by_row - whole
+
     def may_end_over(self, result: Node, x: Node) -> bool:
         """Whether the step that gives a result may write it over an operand that nobody else reads
         afterwards, where the steps before it write into buffers."""
-        if result.op.family != "elementwise" or x.type != result.type:
+        if result.op.family != "elementwise" or x.type != result.type or x not in self._in_pieces:
             return False
-        is_last = self.nodes[self.last_reader[x]] is result if x in self.last_reader else False
-        return is_last and x in self.region.by_row and all(
-            is_tile for v in self.nodes for y, is_tile in self.operands[v] if y is x
-        )
+        return self.nodes[self.last_reader[x]] is result
 
     def may_overwrite(self, result: Node, x: Node) -> bool:
         """Whether a result may lie where an operand lies that nobody reads afterwards."""
-        if x.type != result.type or x not in self.region.by_row or x not in self.last_reader:
+        if x.type != result.type or x not in self._in_pieces:
             return False
-        reads = [(v, is_tile) for v in self.nodes for y, is_tile in self.operands[v] if y is x]
         first, last = self._first_writer[result], self.last_reader[x]
-        writer = self.nodes[first]
-        return all(is_tile for _, is_tile in reads) and (
-            last < first or last == first and writer.op.family == "elementwise"
-        )
+        return last < first or last == first and self.nodes[first].op.family == "elementwise"
 
 
 def takes_buffer(v: Node) -> bool:

@@ -26,7 +26,8 @@ from .together import together
 # Below this many elements tiles and threads gain nothing.
 SMALL = 1 << 14
 
-# From this many values on, small ones are let go as soon as nobody reads them.
+# From this many values on, small ones are let go when nobody reads them any more: all of them would
+# not stay in the cache.
 MANY = 100
 
 
@@ -155,8 +156,10 @@ class Writer:
 
     def _plain(self) -> Iterator[str]:
         yield from self._mark(None)
-        ends = self._ends()
-        for v in _computed(self.small):
+        computed = list(_computed(self.small))
+        is_long = self.plan is not None and len(computed) >= MANY
+        ends = self._ends(computed) if is_long else {}
+        for v in computed:
             yield from self.comment(v)
             yield f"{self.texts.name(v)} = {self.texts.of(v)}"
             if ended := ends.get(v):
@@ -172,13 +175,9 @@ class Writer:
             return size <= SMALL
         return any(shapes.covers(d, size) for d in self.plan.sizes if not isinstance(d, int))
 
-    def _ends(self) -> dict[Node, list[Node]]:
-        """For each node the values that it is the last to read, in a program that makes so many
-        that they would not stay in the cache."""
+    def _ends(self, computed: list[Node]) -> dict[Node, list[Node]]:
+        """For each node the values that it is the last to read."""
         found: dict[Node, list[Node]] = {}
-        computed = list(_computed(self.small))
-        if self.plan is None or len(computed) < MANY:
-            return found
         seen = {*self.small.outputs, *self.small.parameters}
         for v in reversed(computed):
             ended = [x for x in dict.fromkeys(v.inputs) if x not in seen and self._takes_memory(x)]

@@ -68,14 +68,18 @@ class Plan:
         lent = set(self.over.values())
         free: dict[Dim, list[int]] = {}
         for step in self.steps:
-            ended = dict.fromkeys(step.ends)
+            ended, waiting = dict.fromkeys(step.ends), _free(step)
             for v in step.nodes:
                 if (v in fresh or v in lent) and _has_place(v, step):
                     self.place[v] = None
                 elif _has_place(v, step):
-                    self.place[v] = self._inherited(v, step, ended)
-                    if self.place[v] is None:
+                    x = self._overwritten(v, step, waiting)
+                    if x is None:
                         self.place[v] = self._slot(v.type.nbytes, free)
+                    else:
+                        self.place[v] = self.place[x]
+                        waiting.remove(x)
+                        del ended[x]
             for v in ended:
                 slot = self.place.get(v)
                 if slot is not None:
@@ -87,7 +91,7 @@ class Plan:
         made: set[Node] = set()
         for step in self.steps:
             placed = [v for v in step.nodes if _has_place(v, step)]
-            ended = [x for x in step.ends if x in made and x not in fresh]
+            ended = [x for x in _free(step) if x in made and x not in fresh]
             for way in (_may_end_over, _may_overwrite) if ended else ():
                 for v in placed:
                     if v in fresh and v not in found:
@@ -98,13 +102,10 @@ class Plan:
             made.update(placed)
         return found
 
-    def _inherited(self, v: Node, step: Step, ended: dict[Node, None]) -> int | None:
-        """The slot of an operand that v may be written over, which then is v's."""
-        for x in ended:
-            if self.place.get(x) is not None and _may_overwrite(v, x, step):
-                del ended[x]
-                return self.place[x]
-        return None
+    def _overwritten(self, v: Node, step: Step, waiting: list[Node]) -> Node | None:
+        """An operand in a slot that v may be written over; the slot then is v's."""
+        placed = (x for x in waiting if self.place.get(x) is not None)
+        return next((x for x in placed if _may_overwrite(v, x, step)), None)
 
     def _slot(self, needed: Dim, free: dict[Dim, list[int]]) -> int:
         """A free slot: one of the right size, else one not twice as large, else one that grows.
@@ -151,22 +152,23 @@ class Plan:
         ]
 
 
+def _free(step: Step) -> list[Node]:
+    """The operands that nobody reads afterwards, and the step itself through no view."""
+    seen = {base(x) for x in step.reads if x.op.view}
+    return [x for x in step.ends if x not in seen] if step.body else []
+
+
 def _may_end_over(v: Node, x: Node, step: Step) -> bool:
     """Whether v may lie where an operand lies if its last step alone writes there: so it does."""
-    if step.body is None or _is_seen(x, step) or not step.body.may_end_over(v, x):
+    if step.body is None or not step.body.may_end_over(v, x):
         return False
     step.body.over.add(v)
     return True
 
 
 def _may_overwrite(v: Node, x: Node, step: Step) -> bool:
-    """Whether a step may write v where an operand lies that nobody reads afterwards."""
-    return step.body is not None and not _is_seen(x, step) and step.body.may_overwrite(v, x)
-
-
-def _is_seen(x: Node, step: Step) -> bool:
-    """Whether a step reads a value through a view."""
-    return any(base(y) is x for y in step.reads if y is not x)
+    """Whether v may lie where an operand lies."""
+    return step.body is not None and step.body.may_overwrite(v, x)
 
 
 def _has_place(v: Node, step: Step) -> bool:
