@@ -286,6 +286,19 @@ def test_random_graphs_in_tiles(seed):
         assert_same_bits(got, f(**values))
 
 
+def test_cross_entropy_and_its_gradient_are_one_region():
+    """Labels pick along a row, and numbers that everything waits for part no region."""
+    picked = gc.take_along_axis(gc.log_softmax(X, axis=1), k[:, None], axis=1)
+    loss = -gc.mean(picked)
+    f = gc.compile([loss, gc.grad(loss, X)])
+    (step,) = (s for s in f.plan.steps if s.region and s.region.rows == n)
+    done = {v.op.name for v in step.computed}
+    assert {"take_along_axis", "scatter_add_along_axis", "exp"} <= done
+    assert n not in shapes.symbols(f.plan.slots)
+    values = arguments(f, SIZES)
+    assert_close(gc.evaluate(f.graph.outputs, values), f(**values))
+
+
 def test_tiles_run_along_the_axis_that_leaves_least_in_memory():
     """Of a mixture nothing is kept that grows with its points, though components stand first."""
     f = gc.compile(mixture())

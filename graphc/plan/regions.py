@@ -136,7 +136,8 @@ class _Stages:
             stage = 0
             for k, x in enumerate(v.inputs):
                 if x.op.family != "leaf":
-                    stage = max(stage, self.stage[x] + (not self._may_join(v, k)))
+                    leaves = x in cuts and not self._may_join(v, k)
+                    stage = max(stage, self.stage[x] + leaves)
             self.stage[v] = stage
         self._sink()
 

@@ -71,7 +71,7 @@ def _kept(v: Node, rows: Dim, sources: list[int | None]) -> Cut | None:
     right = all(
         k is None or axis_of(x.shape, rows) == k for x, k in zip(v.inputs, sources, strict=True)
     )
-    return Cut(rows, by_row) if right and any(by_row) else None
+    return Cut(rows, by_row) if right else None
 
 
 def _aligned(v: Node, rows: Dim) -> Cut | None:
@@ -137,10 +137,14 @@ def _contract(v: Node, rows: Dim) -> Cut | None:
     return Cut(rows, tuple(letter in t for t in terms), folds)
 
 
-def _scan(v: Node, rows: Dim) -> Cut | None:
-    if rows not in v.shape or axis_of(v.shape, rows) in (v.attrs["axis"], v.ndim):
+def _along(v: Node, rows: Dim) -> Cut | None:
+    """What runs, or picks, along one axis is cut along another that all operands have."""
+    if rows not in v.shape:
         return None
-    return _kept(v, rows, [axis_of(v.shape, rows)] * len(v.inputs))
+    k = axis_of(v.shape, rows)
+    if k == v.attrs["axis"] or any(x.ndim != v.ndim or x.shape[k] != rows for x in v.inputs):
+        return None
+    return _kept(v, rows, [k] * len(v.inputs))
 
 
 _RULES = {
@@ -148,5 +152,6 @@ _RULES = {
     "layout": _layout,
     "reduce": _reduce,
     "contract": _contract,
-    "scan": _scan,
+    "scan": _along,
+    "index": _along,
 }

@@ -296,11 +296,14 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
     return result
 
 
-def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int) -> Any:
+def scatter_add_along_axis(
+    x: Any, indices: Any, updates: Any, axis: int, out: Any = None
+) -> Any:
     """x with updates added at each position's own indices along an axis."""
-    result = np.array(x, np.result_type(x, updates))
-    np.add.at(result, index_along(indices, axis), updates)
-    return result
+    out = np.empty(x.shape, np.result_type(x, updates)) if out is None else out
+    np.copyto(out, x)
+    np.add.at(out, index_along(indices, axis), updates)
+    return out
 
 
 def linear_recurrence(a: Any, b: Any, axis: int) -> Any:
