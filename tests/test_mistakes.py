@@ -82,8 +82,9 @@ FOREIGN = {
     "s - object()": "unsupported operand type(s) for -: 'Node' and 'object'",
     "{} / s": "unsupported operand type(s) for /: 'dict' and 'Node'",
     's ** "a"': "unsupported operand type(s) for ** or pow(): 'Node' and 'str'",
-    "s // 2": "unsupported operand type(s) for //: 'Node' and 'int'",
-    "s % 2": "unsupported operand type(s) for %: 'Node' and 'int'",
+    's // "a"': "unsupported operand type(s) for //: 'Node' and 'str'",
+    "None % s": "unsupported operand type(s) for %: 'NoneType' and 'Node'",
+    "divmod(s, None)": "unsupported operand type(s) for divmod(): 'Node' and 'NoneType'",
     "s << 1": "unsupported operand type(s) for <<: 'Node' and 'int'",
     "s & None": "unsupported operand type(s) for &: 'Node' and 'NoneType'",
 }

@@ -408,6 +408,62 @@ def test_a_numpy_function_of_a_node_is_that_of_the_array(call):
     assert (expected.shape, expected.dtype) == (actual.shape, actual.dtype)
 
 
+EDGES = np.array([1.0, np.nan, -np.inf, np.inf, -0.0, 0.0, -3.0, 1 + 1e-9])
+WHOLE = np.array([7, -7, 0, 2**62 + 1])
+AT_EDGES = {
+    "fmax": lambda x: np.fmax(x, x[::-1] + 1),
+    "fmin": lambda x: np.fmin(1.0, x),
+    "copysign": lambda x: np.copysign(2.0, x),
+    "signbit": lambda x: np.signbit(x) & ~np.isnan(x),
+    "heaviside": lambda x: np.heaviside(x, 0.3),
+    "isclose": lambda x: np.isclose(x, x[::-1]) | np.isclose(1.0, x),
+    "isclose to itself": lambda x: np.isclose(x, x),
+    "equal_nan": lambda x: np.isclose(x, x, equal_nan=True),
+    "fmod": lambda x: np.fmod(x + 0.0, 0.7),
+    "sinc": lambda x: np.sinc(x / 10),
+}
+OPERATORS = {
+    "//": lambda x: (x // 3, 3 // (x + 1), x // x[::-1]),
+    "%": lambda x: (x % 3, 3 % (x + 1), -x % 2),
+    "divmod": lambda x: (*divmod(x, 3), *divmod(3, x + 1)),
+    "round": lambda x: (round(x[0] / 4, 1), round(x[0] / 4.0, -1)),
+    "np.mod": lambda x: (np.mod(x, 3), np.fmod(x, 3), np.floor_divide(x, 3)),
+}
+
+
+@pytest.mark.parametrize("call", AT_EDGES)
+def test_a_numpy_function_is_that_of_the_array_at_nan_infinity_and_minus_zero(call):
+    """With the sign of zero."""
+    with np.errstate(all="ignore"):
+        expected, actual = AT_EDGES[call](EDGES), gc.jit(AT_EDGES[call])(EDGES)
+    assert expected.dtype == actual.dtype
+    np.testing.assert_allclose(actual, expected, rtol=1e-14)
+    signs = (np.copysign(1.0, np.nan_to_num(1.0 * v)) for v in (actual, expected))
+    np.testing.assert_array_equal(*signs)
+
+
+@pytest.mark.parametrize("values", [WHOLE[:2], WHOLE[3:], A[0]], ids=["ints", "large", "floats"])
+@pytest.mark.parametrize("call", OPERATORS)
+def test_whole_parts_and_remainders_are_those_of_arrays(call, values):
+    """Integers stay integers, exact beyond 2**53; the sign is that of the divisor."""
+    expected, actual = OPERATORS[call](values), gc.jit(OPERATORS[call])(values)
+    for one, other in zip(expected, actual, strict=True):
+        assert one.dtype == other.dtype
+        np.testing.assert_allclose(other, one, rtol=1e-13, atol=1e-15)
+
+
+def test_the_derivatives_of_sinc_are_right_at_and_near_0():
+    """d^2/dx^2 at 0 is -pi^2/3, and the fourth derivative pi^4/5; no cancellation beside it."""
+    second = gc.grad_fn(gc.grad_fn(np.sinc))
+    fourth = gc.grad_fn(gc.grad_fn(second))
+    assert -(math.pi**2) / 3 == pytest.approx(second(0.0), rel=1e-14)
+    assert math.pi**4 / 5 == pytest.approx(fourth(0.0), rel=1e-14)
+    for x in (1e-9, 1e-3, 0.1, 0.1591, 0.1592, 0.3):
+        y = math.pi * x
+        slope = sum((-(y**2)) ** k / y * 2 * k / math.factorial(2 * k + 1) for k in range(1, 20))
+        assert math.pi * slope == pytest.approx(gc.grad_fn(np.sinc)(x), rel=1e-14)
+
+
 NARROW = np.concatenate([[np.float32(1e8)], np.ones(1000, np.float32)])
 WIDENED = {
     "sum": lambda x: np.sum(x, dtype=np.float64),
@@ -472,6 +528,7 @@ REFUSED = {
     "while": (lambda x: [0 for _ in iter(lambda: bool(np.sum(x) > 1), False)], "no truth value"),
     "float": (lambda x: float(x[0]), "it has no float value: "),
     "math": (lambda x: math.exp(x[0]), "it has no float value: "),
+    "digits": (lambda x: f"{x[0]:.3f}", "it has no digits to show as '.3f': keep it a tensor"),
     "item": (lambda x: np.sum(x).item(), "it has no item: "),
     "int": (lambda x: int(x[0]), "it has no int value: "),
     "range": (lambda x: list(range(x[0])), "it has no integer value: "),

@@ -41,13 +41,19 @@ def has_derivative(op: Op) -> bool:
     return has_meaning(op) and has_gradient(op)
 
 
+# What division of integers by 0 gives is not for the mathematics to say.
+_EXTREMES_OF: dict[str, tuple[float, ...]] = {
+    "bool": (False, True), "int64": (-(2**53), -7, -1, 1, 3, 2**53),
+}  # fmt: skip
+
+
 def points(op: Op, extremes: tuple[float, ...], count: int = 50) -> list[Any]:
     """One column for each argument: the random points of the first example, then the extremes."""
     example, rng = op.examples[0], seeded(op)
     random = [draw(rng, example, (count,), np.dtype(t)) for t in example.dtypes]
     if len(random) > 2:
         extremes = tuple(v for v in extremes if abs(v) not in (5e-324, 1e-8, 700.0, 1e8))
-    axes = [(False, True) if t == "bool" else extremes for t in example.dtypes]
+    axes = [_EXTREMES_OF.get(t, extremes) for t in example.dtypes]
     grid = list(itertools.product(*axes))
     return [np.array([*r, *(row[i] for row in grid)], r.dtype) for i, r in enumerate(random)]
 

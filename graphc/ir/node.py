@@ -257,6 +257,11 @@ class Node:
     def __complex__(self) -> complex:
         self._no_value("complex value")
 
+    def __format__(self, specification: str) -> str:
+        if specification:
+            self._no_value(f"digits to show as {specification!r}")
+        return str(self)
+
     def __array__(self, dtype: object = None, copy: object = None) -> NoReturn:
         self._no_value("array")
 
@@ -293,6 +298,10 @@ class Node:
     __rmul__ = _operator("multiply", reflected=True)
     __truediv__ = _operator("divide")
     __rtruediv__ = _operator("divide", reflected=True)
+    __floordiv__ = _operator("floor_divide")
+    __rfloordiv__ = _operator("floor_divide", reflected=True)
+    __mod__ = _operator("remainder")
+    __rmod__ = _operator("remainder", reflected=True)
     __pow__ = _operator("power")
     __rpow__ = _operator("power", reflected=True)
     __matmul__ = _operator("matmul")
@@ -316,6 +325,15 @@ class Node:
 
     def __abs__(self) -> Node:
         return FUNCTIONS["abs"](self)  # type: ignore[no-any-return]
+
+    def __divmod__(self, other: Any) -> Any:
+        return (self // other, self % other) if is_liftable(other) else NotImplemented
+
+    def __rdivmod__(self, other: Any) -> Any:
+        return (other // self, other % self) if is_liftable(other) else NotImplemented
+
+    def __round__(self, digits: int | None = None) -> Node:
+        return self.round(digits or 0)  # type: ignore[no-any-return]
 
     def __invert__(self) -> Node:
         return FUNCTIONS["logical_not"](self)  # type: ignore[no-any-return]

@@ -248,6 +248,37 @@ round = elementwise(
     complex_step="np.round(x0.real)",
 )  # fmt: skip
 
+_floor_divide = elementwise(
+    "floor_divide", lambda x, y: sp.floor(x / y), numpy="x0 // x1", kinds="iu",
+    dtypes=("int64", "int64"), between=(1, 5), bprop=cuts_path,
+)  # fmt: skip
+
+
+@spelling
+def floor_divide(x1: Any, x2: Any) -> Node:
+    """The largest integer that is not above the quotient: `x1 // x2`.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.floor_divide(gc.constant([7, -7]), 2), {})
+    array([ 3, -4])
+    """
+    a, b = lift([x1, x2], "floor_divide")
+    is_exact = a.dtype.kind in "iu" and b.dtype.kind in "iu"
+    return _floor_divide(a, b) if is_exact else floor(divide(a, b))
+
+
+@spelling
+def remainder(x1: Any, x2: Any) -> Node:
+    """What is left of x1 after whole x2: `x1 % x2`, with the sign of x2.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.remainder(gc.constant([7, -7]), 2), {})
+    array([1, 1])
+    """
+    a, b = lift([x1, x2], "remainder")
+    return subtract(a, multiply(floor_divide(a, b), b))
+
+
 # -- comparisons and logic --------------------------------------------------------------------
 
 

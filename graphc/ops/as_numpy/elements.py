@@ -24,9 +24,16 @@ means(np.zeros_like)(lambda a, dtype=None: leaves.zeros_like(a, dtype))
 means(np.empty_like)(lambda prototype, dtype=None: leaves.zeros_like(prototype, dtype))
 means(np.ones_like)(lambda a, dtype=None: leaves.ones_like(a, dtype))
 means(np.full_like)(lambda a, fill_value, dtype=None: leaves.full_like(a, fill_value, dtype))
-means(np.isclose)(
-    lambda a, b, rtol=1e-5, atol=1e-8: e.less_equal(e.abs(e.subtract(a, b)), atol + rtol * e.abs(b))
-)
+
+
+@means(np.isclose)
+def _isclose(
+    a: Any, b: Any, rtol: Any = 1e-5, atol: Any = 1e-8, equal_nan: bool = False
+) -> Node:
+    near = e.less_equal(e.abs(e.subtract(a, b)), atol + rtol * e.abs(b))
+    close = e.logical_or(e.logical_and(near, e.isfinite(b)), e.equal(a, b))
+    both = e.logical_and(e.isnan(a), e.isnan(b))
+    return e.logical_or(close, both) if equal_nan else close
 
 
 @means(np.where)
@@ -71,8 +78,14 @@ def _nan_to_num(
 
 @means(np.sinc)
 def _sinc(x: Any) -> Node:
+    """sin(y)/y; near 0, where its derivatives would cancel, the series."""
     y = e.multiply(x, math.pi)
-    return e.where(e.equal(y, 0.0), 1.0, e.sin(y) / e.where(e.equal(y, 0.0), 1.0, y))
+    square = y * y
+    series = leaves.ones_like(y)
+    for k in range(8, 0, -1):
+        series = 1.0 - square / (2.0 * k * (2 * k + 1)) * series
+    is_near = e.less(e.abs(y), 0.5)
+    return e.where(is_near, series, e.sin(y) / e.where(is_near, 1.0, y))
 
 
 @means(np.take)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
-from ...ir import FUNCTIONS
+from ...ir import FUNCTIONS, Node, Op, lift
 from .. import contract
 from .. import elementwise as e
 from .table import Function
@@ -13,16 +14,43 @@ _SAME = (
     "add subtract multiply divide negative square sqrt reciprocal power exp expm1 log "
     "log1p log2 log10 logaddexp sin cos tan sinh cosh tanh hypot sign floor ceil trunc "
     "equal not_equal less less_equal greater greater_equal logical_and logical_or "
-    "logical_xor logical_not isfinite isinf isnan maximum minimum matmul vecdot"
+    "logical_xor logical_not isfinite isinf isnan maximum minimum matmul vecdot "
+    "floor_divide remainder"
 )
+
+def _is_negative(x: Any) -> Node:
+    """Whether there is a minus before it: of zeros too, as the angle with the negative axis has."""
+    (v,) = lift([x], "signbit")
+    return e.less(e.atan2(v, -1.0) if v.type.is_float else v, 0)
+
+
+def _of_numbers(chosen: Op, x: Any, y: Any) -> Node:
+    """NaN counts only where both are."""
+    u, v = lift([x, y], chosen.name)
+    return e.where(e.isnan(u), v, e.where(e.isnan(v), u, chosen(u, v)))
+
+
+def _one_or_nan(x: Any) -> Node:
+    return e.where(e.isnan(x), x, 1.0)
+
+
+def _remainder_from_zero(x: Any, y: Any) -> Node:
+    """With the sign of x, and exact: of the absolute values, then the sign."""
+    u, v = lift([x, y], "fmod")
+    by = e.abs(v)
+    return e.where(e.less(u, 0), -e.remainder(-u, by), e.remainder(u, by))
+
+
 _ARCS = "sin cos tan sinh cosh tanh"
 
 # By name, for a ufunc has no other that is sure.
 UFUNCS: dict[str, Function] = {
     **{name: FUNCTIONS[name] for name in _SAME.split()},
     **{f"arc{name}": FUNCTIONS[f"a{name}"] for name in _ARCS.split()},
-    "absolute": e.abs, "fabs": e.abs, "arctan2": e.atan2, "rint": e.round, "fmax": e.maximum,
-    "fmin": e.minimum, "float_power": e.power, "invert": e.logical_not,
+    "absolute": e.abs, "fabs": e.abs, "arctan2": e.atan2, "rint": e.round,
+    "fmax": lambda x, y: _of_numbers(e.maximum, x, y),
+    "fmin": lambda x, y: _of_numbers(e.minimum, x, y),
+    "float_power": e.power, "invert": e.logical_not,
     "bitwise_and": e.logical_and, "bitwise_or": e.logical_or, "bitwise_xor": e.logical_xor,
     "positive": lambda x: x, "conjugate": lambda x: x,
     "deg2rad": lambda x: x * (math.pi / 180), "radians": lambda x: x * (math.pi / 180),
@@ -30,12 +58,10 @@ UFUNCS: dict[str, Function] = {
     "exp2": lambda x: e.exp(x * math.log(2)),
     "cbrt": lambda x: e.sign(x) * e.abs(x) ** (1 / 3),
     "logaddexp2": lambda x, y: e.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
-    "floor_divide": lambda x, y: e.floor(e.divide(x, y)),
-    "remainder": lambda x, y: e.subtract(x, e.floor(e.divide(x, y)) * y),
-    "fmod": lambda x, y: e.subtract(x, e.trunc(e.divide(x, y)) * y),
-    "heaviside": lambda x, y: e.where(e.less(x, 0), 0.0, e.where(e.greater(x, 0), 1.0, y)),
-    "copysign": lambda x, y: e.where(e.greater_equal(y, 0), e.abs(x), -e.abs(x)),
-    "signbit": lambda x: e.less(x, 0),
+    "fmod": _remainder_from_zero,
+    "heaviside": lambda x, y: e.where(e.less(x, 0), 0.0, e.where(e.equal(x, 0), y, _one_or_nan(x))),
+    "copysign": lambda x, y: e.where(_is_negative(y), -e.abs(x), e.abs(x)),
+    "signbit": lambda x: _is_negative(x),
     "matvec": lambda x, y: contract.einsum("...ij,...j->...i", x, y),
     "vecmat": lambda x, y: contract.einsum("...i,...ij->...j", x, y),
     "divmod": lambda x, y: (UFUNCS["floor_divide"](x, y), UFUNCS["remainder"](x, y)),
