@@ -22,6 +22,7 @@ from .passes import Log
 from .plan.emit import Program, emit
 from .plan.plan import Plan
 from .plan.recompute import Saving, sparing
+from .plan.table import peak
 from .profile import Marked, Profile, profiled
 from .shapes import Dim
 
@@ -291,6 +292,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self.function._signature, self.function.log.table]
+        if self.function._plan is not None:
+            lines.append(f"planned: {peak(self.function._plan)}, beside inputs and tiles")
         if self.function.saving is not None:
             lines.append(str(self.function.saving))
         if self.function.unused:

@@ -210,10 +210,19 @@ def _covers(a: Terms, b: Terms) -> bool:
 def _totals(plan: Plan, peaks: Sequence[tuple[int, Dim]]) -> Iterator[str]:
     workspace = as_dim(sum(plan.slots))
     yield f"workspace: {formula(workspace)} in {len(plan.slots)} slots, kept between calls"
+    yield f"peak: {_told(peaks)}"
+
+
+def peak(plan: Plan) -> str:
+    """The most bytes that live at once, and when: formulas, of which the sizes choose."""
+    return _told(_live(plan.steps, set())[1])
+
+
+def _told(peaks: Sequence[tuple[int, Dim]]) -> str:
     told = [f"{formula(size)} at step {k}" for k, size in peaks] or ["0"]
     if len(told) > 3:  # which is the largest depends on the sizes
         told[1:-1] = [f"one of {len(told) - 2} between"]
-    yield f"peak: {' or '.join(told)}"
+    return " or ".join(told)
 
 
 def _ends_shown(count: int) -> tuple[int, int]:
