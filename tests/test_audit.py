@@ -26,6 +26,16 @@ FALSE = {
     "leaves the domain": (gc.sqrt(x) ** 2, x, [x]),
     "loses digits": (gc.exp(-x) / (1 + gc.exp(-x)) ** 2, gc.sigmoid(x) * (1 - gc.sigmoid(x)), [x]),
     "overflows": (x * (x / y), x * x / y, [x, y]),
+    "underflows where a factor is magnified": (
+        x**2 * y + x * y,
+        (x * y) * (1 + x),
+        [x, y],
+    ),
+    "overflows between": (
+        (gc.exp(x) - 1) / (gc.exp(x) + 1) / (gc.exp(x) + 1),
+        (gc.exp(x) - 1) / gc.square(gc.exp(x) + 1),
+        [x],
+    ),
     "underflows": (x / y / y, x / (y * y), [x, y]),
     "is another function": (gc.sin(x), gc.cos(x), [x]),
     "differs at one point": (

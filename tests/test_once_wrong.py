@@ -53,6 +53,44 @@ def test_a_program_that_was_wrong_is_right(row: Any) -> None:
     np.testing.assert_allclose(gc.evaluate(made, inputs), expected, rtol=1e-13)
 
 
+# Programs that were right as written and wrong simplified, at these values. What they must give is
+# what they give as written, or nearer to the truth, which then is said.
+z, q = gc.input("z", (n,)), gc.input("q")
+t = gc.exp(z)
+e33 = gc.exp(gc.input("e", (3, 3)))
+i8, i32 = gc.input("i", (n,), "int8"), gc.input("i", (n,), "int32")
+tens = gc.input("i", (n,), "int8", between=(0, 100))
+FAR = np.array([40.0, 100.0, 178.0, 250.0, 345.0])
+SIMPLIFIED = {
+    "the slope of a tanh by exponentials": (
+        gc.grad(gc.sum((gc.exp(2 * z) - 1) / (gc.exp(2 * z) + 1)), z), {"z": FAR},
+        4 * np.exp(-2 * FAR),
+    ),
+    "the slope of a sigmoid by exponentials": (
+        gc.grad(gc.sum(t / (1 + t)), z), {"z": 2 * FAR}, np.exp(-2 * FAR),
+    ),
+    "its mirror": (gc.grad(gc.sum((1 - t) / (1 + t)), z), {"z": 2 * FAR}, -2 * np.exp(-2 * FAR)),
+    "shares along the wrong axis": (
+        gc.relu(1 - e33 / gc.sum(e33, axis=1)), {"e": [[0, 0, 0], [5, 5, 5], [0, 0, 0]]}, None,
+    ),
+    "the square of an integer that wraps": (gc.abs(i32 * i32), {"i": np.int32([50_000])}, None),
+    "labels that wrap": (gc.sum(gc.one_hot(i8 * i8, 10), axis=1), {"i": np.int8([15])}, None),
+    "labels in range that wrap": (
+        gc.sum(gc.one_hot(tens + tens, 201), axis=1), {"i": np.int8([100, 3])}, None,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", SIMPLIFIED.values(), ids=SIMPLIFIED.keys())
+def test_a_program_that_was_simplified_too_far_is_right(row: Any) -> None:
+    """Where the program as written gives a number, so does the simplified one, and no worse."""
+    built, values, truth = row
+    written = gc.compile(built, simplify=False)(**values)
+    expected = written if truth is None else truth
+    assert np.all(np.isfinite(written))
+    np.testing.assert_allclose(gc.compile(built)(**values), expected, rtol=1e-13)
+
+
 def test_the_two_zeros_are_two_margins() -> None:
     """0.0 == -0.0, but a margin of one is not a margin of the other."""
     positive, negative = gc.pad(p, 1, 0.0), gc.pad(p, 1, -0.0)

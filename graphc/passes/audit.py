@@ -83,7 +83,7 @@ def audit(
         reason = seen.refusal(float(was[k]), float(now[k]), point)
         if reason:
             return Verdict(seen.before, seen.after, point, reason)
-    return Verdict(seen.before, seen.after)
+    return Verdict(seen.before, seen.after, *seen.too_much())
 
 
 class _Seen:
@@ -102,6 +102,9 @@ class _Seen:
         self.mode, self.may_extend, self.times, self.plus = mode, may_extend, times, plus
         self.before = self.after = 0.0
         self.doubts = 0
+        # The worst errors where both were finite, and where that after was met.
+        self.was = self.now = 0.0
+        self.worst: tuple[float, ...] = ()
 
     def refusal(self, a: float, b: float, point: tuple[float, ...]) -> str:
         """Why b may not stand for a at a point; empty where it may."""
@@ -149,6 +152,8 @@ class _Seen:
         error, new = _ulps(exact, a, self.eps), _ulps(exact, b, self.eps)
         if not _is_tiny(exact, self.eps):
             self.before, self.after = max(self.before, error), max(self.after, new)
+            self.was = max(self.was, error)
+            self.now, self.worst = max((self.now, self.worst), (new, point))
         if new <= self.times * error + self.plus:
             return ""
         if in_doubt := self._doubt():
@@ -159,6 +164,15 @@ class _Seen:
         if new <= self.times * error + self.plus:
             return ""
         return f"{new:.3g} ulp wrong, and {error:.3g} before"
+
+    def too_much(self) -> tuple[tuple[float, ...] | None, str]:
+        """The point and reason of a refusal where what is nearby excused too much, all in all.
+
+        That is asked of parts only: a whole program is met at too few points to judge its luck.
+        """
+        if self.may_extend or self.now <= self.times * self.was + self.plus:
+            return None, ""
+        return self.worst, f"{self.now:.3g} ulp wrong, and nowhere more than {self.was:.3g} before"
 
 
 def _worst_first(was: Any, now: Any, mode: Mode, plus: float) -> list[int]:

@@ -57,23 +57,45 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     if v.op.name == "constant":
         return _of_array(v.attrs["value"].array)
     if v.op.name == "input":
-        return declared(v)
+        (low, high), (least, most) = declared(v), _all_of(v)
+        return Interval(max(low, least), min(high, most))
     if v.op.name == "size":
         return Interval(1.0, 2.0**63)
     if v.dtype == bool:
         return _UNIT
     rule = _RULES.get(v.op.name)
     if rule is None or not depth:
-        return ANYTHING
+        return _all_of(v)
     low, high = rule(v, *(interval(x, depth - 1) for x in v.inputs))
     # Results are rounded: bounds that were computed are widened by more than that.
     low = low if low in _EXACT else low - abs(low) * _MARGIN
     high = high if high in _EXACT else high + abs(high) * _MARGIN
-    return ANYTHING if low != low or high != high else Interval(low, high)
+    if low != low or high != high or (v.op.name in _WRAPS and _wraps(v, low, high)):
+        return _all_of(v)
+    return Interval(low, high)
 
 
 _EXACT = (0.0, 1.0, -1.0, _INFINITY, -_INFINITY)
 _MARGIN = 1e-6
+
+
+# What leaves the range of an integer comes back at its other end.
+_WRAPS = {"add", "subtract", "multiply", "negative", "square", "abs", "sum"}
+
+
+def _wraps(v: Node, low: float, high: float) -> bool:
+    if v.dtype.kind not in "iu":
+        return False
+    limits = np.iinfo(v.dtype)
+    return low < int(limits.min) or high > int(limits.max)
+
+
+def _all_of(v: Node) -> Interval:
+    """All that a dtype holds."""
+    if v.dtype.kind not in "iu":
+        return ANYTHING
+    limits = np.iinfo(v.dtype)
+    return Interval(float(limits.min), float(limits.max))
 
 
 def declared(v: Node) -> Interval:
@@ -150,9 +172,12 @@ def _divide(v: Node, a: Interval, b: Interval) -> Interval:
 
 
 def _is_softmax(v: Node) -> bool:
-    """exp(x) / sum(exp(x)): a share of the whole."""
+    """exp(x) / sum(exp(x)): a share of the whole, where the sum stands beside what it is of."""
     top, whole = v.inputs
-    return top.op.name == "exp" and whole.op.name == "sum" and whole.inputs[0] is top
+    if top.op.name != "exp" or whole.op.name != "sum" or whole.inputs[0] is not top:
+        return False
+    axes = whole.attrs["axis"]
+    return bool(whole.attrs["keepdims"]) or axes == tuple(range(len(axes)))
 
 
 def _square(v: Node, a: Interval) -> Interval:
@@ -213,7 +238,7 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "maximum": lambda v, a, b: Interval(max(a.low, b.low), max(a.high, b.high)),
     "minimum": lambda v, a, b: Interval(min(a.low, b.low), min(a.high, b.high)),
     "where": _either,
-    "astype": lambda v, a: a if v.type.is_float else ANYTHING,
+    "astype": lambda v, a: a if v.type.is_float else _all_of(v),
     "sum": _sum,
     **dict.fromkeys(
         ("broadcast_to", "reshape", "permute_dims", "getitem", "max", "min", "stop_gradient"), _same

@@ -16,15 +16,18 @@ from .facts import ANYTHING, Interval
 # How many points: random ones, and combinations of extremes.
 _RANDOM, _EXTREME = 24, 40_000
 
+# No wide gap up to where exp overflows: its square, and its cube, do so before. And a factor that
+# is no integer, beside a subnormal number: there each product is rounded.
 _DOUBLE = (
-    0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-8, -1e-8, 1e-17, 30.0, -30.0, 40.0, -40.0, 700.0,
-    -700.0, 720.0, -720.0, 1e8, -1e8, 1e155, 1e-155, 1e300, -1e300, 1e-300, 5e-324, -5e-324,
+    0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-8, -1e-8, 1e-17, 30.0, -30.0, 40.0, -40.0, 100.0,
+    -100.0, 150.0, -200.0, 250.0, -355.0, 356.0, 450.0, -550.0, 700.0, -700.0, 720.0, -720.0,
+    1234.567, 1e8, -1e8, 1e155, 1e-155, 1e300, -1e300, 1e-300, 6.3e-317, 5e-324, -5e-324,
     1.7976931348623157e308, math.inf, -math.inf, math.nan,
 )  # fmt: skip
 _SINGLE = (
-    0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-4, -1e-4, 1e-9, 15.0, -15.0, 85.0, -85.0, 90.0,
-    -90.0, 1e4, -1e4, 1e19, 1e-19, 1e37, -1e37, 1e-37, 1e-45, -1e-45, 3.4e38, math.inf, -math.inf,
-    math.nan,
+    0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-4, -1e-4, 1e-9, 15.0, -15.0, 20.0, -25.0, 30.0,
+    -37.0, 45.0, -45.0, 60.0, -60.0, 85.0, -85.0, 90.0, -90.0, 1234.567, 1e4, -1e4, 1e19, 1e-19,
+    1e37, -1e37, 1e-37, 6.3e-42, 1e-45, -1e-45, 3.4e38, math.inf, -math.inf, math.nan,
 )  # fmt: skip
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+
 import numpy as np
 
 from ...ir import Node
 from ...ops.chain import is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import Alone, f, op, sides
+from .vocabulary import Alone, f, like, op, sides
 
 
 @rule("log", over=("exp",))
@@ -99,6 +102,90 @@ def slope_of_sigmoid(n: Node, is_alone: Alone) -> Node | None:
                 slope = f.multiply(p, slope)
                 return slope if rest is None else f.multiply(rest, slope)
     return None
+
+
+@rule("multiply", over=("exp",))
+def sigmoid_times_exponential(n: Node, is_alone: Alone) -> Node | None:
+    """sigmoid(-x) * exp(x) = sigmoid(x), and so within a product"""
+    for w, e in sides(n):
+        if e.op is op.exp and w.op in (op.sigmoid, op.multiply, op.square):
+            return _times_exponential(w, e.inputs[0], is_alone, depth=3)
+    return None
+
+
+def _times_exponential(w: Node, x: Node, is_alone: Alone, depth: int) -> Node | None:
+    """w * exp(x) where sigmoid(-x) is among the factors of w."""
+    if w.op is op.sigmoid:
+        return f.sigmoid(x) if w.inputs[0] is f.negative(x) else None
+    if w.op not in (op.multiply, op.square) or not depth or not is_alone(w):
+        return None
+    for a, rest in sides(w) if w.op is op.multiply else (w.inputs * 2,):
+        found = _times_exponential(a, x, is_alone, depth - 1)
+        if found is not None:
+            return f.multiply(rest, found)
+    return None
+
+
+@rule("add", "subtract", over=("divide", "multiply"), signs=True)
+def slope_of_share(n: Node) -> Node | None:
+    """g / d - (g * t / d) / d = g / d * sigmoid(-x) for t = exp(x), d = 1 + t, and so for t - 1
+
+    The terms cancel: to round one otherwise, as a sigmoid, would bring out what had vanished.
+    """
+    for a, b in sides(n):
+        for x in _exponents(b):
+            above_a, count_a = _share(a, x)
+            above_b, count_b = _share(b, x)
+            extra = above_b - above_a
+            if count_b != count_a + 1 or above_a - above_b or extra.total() != 1:
+                continue
+            (t,) = extra
+            times = _missing(t, f.exp(x), n.op is op.subtract)
+            if times:
+                slope = f.multiply(a, f.sigmoid(f.negative(x)))
+                slope = slope if times == 1 else f.multiply(like(n, times), slope)
+                return slope if a is n.inputs[0] or n.op is op.add else f.negative(slope)
+    return None
+
+
+def _exponents(v: Node, depth: int = 4) -> Iterator[Node]:
+    """Each x for which v is a quotient by 1 + exp(x)."""
+    x = _exp_of(_one_plus(v.inputs[1])) if v.op is op.divide else None
+    if x is not None:
+        yield x
+    if depth and v.op in (op.multiply, op.divide, op.negative):
+        for u in v.inputs:
+            yield from _exponents(u, depth - 1)
+
+
+def _share(v: Node, x: Node, depth: int = 4) -> tuple[Counter[Node], int]:
+    """The factors of v but for 1 / (1 + exp(x)), and how often that is among them."""
+    match v:
+        case Node(op.sigmoid, (y,)) if y is x:
+            return Counter([f.exp(x)]), 1
+        case Node(op.sigmoid, (Node(op.negative, (y,)),)) if y is x:
+            return Counter(), 1
+        case Node(op.reciprocal, (d,)) if _exp_of(_one_plus(d)) is x:
+            return Counter(), 1
+        case Node(op.divide, (u, d)) if depth and _exp_of(_one_plus(d)) is x:
+            above, count = _share(u, x, depth - 1)
+            return +Counter({u: k for u, k in above.items() if not is_literal(u, 1)}), count + 1
+        case Node(op.multiply, (u, w)) if depth:
+            (first, i), (second, j) = _share(u, x, depth - 1), _share(w, x, depth - 1)
+            return first + second, i + j
+    return Counter([v]), 0
+
+
+def _missing(t: Node, e: Node, is_less: bool) -> int:
+    """What 1 + e has more than t (or than -t) where that is a number; else 0."""
+    match t:
+        case Node(op.expm1, (x,)) if is_less and x is e.inputs[0]:
+            return 2
+        case Node(op.subtract, (u, one)) if is_less and u is e and is_literal(one, 1):
+            return 2
+        case Node(op.subtract, (one, u)) if not is_less and u is e and is_literal(one, 1):
+            return 2
+    return 1 if t is e and is_less else 0
 
 
 @rule("subtract", over=("exp",), signs=True)

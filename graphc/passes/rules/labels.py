@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+import numpy as np
+
 from ...ir import Node, Op
 from ...ops.chain import is_literal
 from ..facts import interval, labels_of, sums_to_one
@@ -62,6 +64,8 @@ def sum_of_one_hot(n: Node) -> Node | None:
     if not isinstance(size, int) or size < MANY:
         return None
     k = f.reshape(k, n.shape)
+    if size > np.iinfo(k.dtype).max:
+        k = f.astype(k, "int64")
     inside = f.less(k, f.size(size, k.dtype))
     if not interval(k).is_not_negative:
         inside = f.logical_and(f.greater_equal(k, 0), inside)
