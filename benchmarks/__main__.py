@@ -9,8 +9,8 @@ import json
 import os
 import sys
 from contextlib import suppress
-from pathlib import Path
 from time import perf_counter
+from typing import TextIO
 
 from .measure import measure, workers_for
 from .peers import OURS, PEERS
@@ -20,7 +20,9 @@ from .workloads import ROWS
 
 def chosen_peers(text: str) -> list[str]:
     """The peers asked for, in their own order; of all peers, those that are installed."""
-    asked = [name.strip() for name in text.split(",") if name.strip()]
+    spelled = {name.lower(): name for name in PEERS}
+    given = [name.strip() for name in text.split(",") if name.strip()]
+    asked = [spelled.get(name.lower(), name) for name in given]
     unknown = [name for name in asked if name not in PEERS]
     if unknown:
         raise SystemExit(f"no peer {', '.join(unknown)}: there are {', '.join(PEERS)}")
@@ -31,22 +33,43 @@ def chosen_peers(text: str) -> list[str]:
     return [name for name in wanted if not PEERS[name].lacking]
 
 
+def positive(text: str) -> float:
+    number = float(text)
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def threads(text: str) -> int:
+    return max(1, int(positive(text)))
+
+
+def file(text: str) -> TextIO:
+    """Opened before anything is measured."""
+    try:
+        return open(text, "w")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; 1 if a result of ours was wrong."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", nargs="+", default=[""], help="rows that hold one of these texts")
     parser.add_argument("--peers", default="", help="by commas; all that are installed otherwise")
-    parser.add_argument("--json", type=Path, help="a file for everything that was measured")
-    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
-    parser.add_argument("--limit", type=float, default=40, help="seconds for a peer to compile")
+    parser.add_argument("--json", type=file, help="a file for everything that was measured")
+    parser.add_argument("--threads", type=threads, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--limit", type=positive, default=40, help="seconds for a peer to compile")
     parser.add_argument("--seconds", type=float, default=6, help="for the rounds of one row")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     options = parser.parse_args(arguments)
 
     rows = [row for name, row in ROWS.items() if any(text in name for text in options.only)]
-    if options.list or not rows:
+    if options.list:
         print("\n".join(ROWS))
-        return 0 if options.list else 2
+        return 0
+    if not rows:
+        parser.error(f"no row holds {' or '.join(options.only)}; --list prints their names")
     peers, measured = chosen_peers(options.peers), []
     # Ctrl-C ends the measuring; what was measured is shown.
     with workers_for(peers, options.threads) as workers, suppress(KeyboardInterrupt):
@@ -59,7 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{count} of {len(rows)}, {seconds}, {row.name}: {told}", file=sys.stderr)
     print(document(measured, peers, options.threads))
     if options.json:
-        options.json.write_text(json.dumps(data(measured, options.threads), indent=1))
+        json.dump(data(measured, options.threads), options.json, indent=1)
+        options.json.close()
     return int(any(m.cells[OURS].is_wrong for m in measured))
 
 

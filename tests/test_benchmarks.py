@@ -147,6 +147,22 @@ def test_the_command_measures_in_processes_and_prints_a_table(capsys, tmp_path):
     assert {OURS, BY_HAND} == set(cells) and cells[BY_HAND]["ratio"] > 0
 
 
+WRONG = {
+    "no row holds nosuch; --list": ["--only", "nosuch"],
+    "argument --threads: 0 is not above 0": ["--threads", "0"],
+    "argument --limit: -3 is not above 0": ["--limit", "-3"],
+    "argument --json: .* No such file": ["--json", "no/such/folder.json"],
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_wrong_options_are_refused_before_anything_is_measured(message, capsys):
+    """With a sentence, and the status of argparse."""
+    with pytest.raises(SystemExit) as refused:
+        main(WRONG[message])
+    assert 2 == refused.value.code and re.search(message, capsys.readouterr().err)
+
+
 def test_an_unknown_peer_is_refused():
     """With the names that there are."""
     with pytest.raises(SystemExit, match="no peer numpi: there are graphc, NumPy"):
