@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,11 +17,12 @@ from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
 from .autodiff.batching import placeholder
 from .compile import Function, compile
-from .errors import ArgumentError, NotConcrete
+from .errors import ArgumentError
 from .ir import FUNCTIONS, Node, operands, rebuild, topo
 from .ir.building import tracing
 from .ops.leaves import input as declare_input
 from .shapes import TensorType, is_expression
+from .untraceable import traces
 
 Plain = Callable[..., Any]
 
@@ -59,28 +59,9 @@ def trace(function: Plain, *specs: Any) -> Traced:
         )
     names = _parameters(function, len(specs), {})
     inputs = tuple(_declared(spec, name) for spec, name in zip(specs, names, strict=True))
-    with _traces():
+    with traces():
         outputs = function(*inputs)
     return Traced(inputs, _results(function, outputs))
-
-
-@contextmanager
-def _traces() -> Iterator[None]:
-    """While a function is traced, what it calls is traced with it, on arrays too."""
-    tracing.depth += 1
-    try:
-        yield
-    except ValueError as error:
-        if not isinstance(error.__cause__, NotConcrete):
-            raise
-        said = ArgumentError(
-            "a symbolic tensor cannot be written into an array: build the result with np.stack, "
-            "np.concatenate or np.where"
-        )
-        said.where, said.operands = error.__cause__.where, error.__cause__.operands
-        raise said from None
-    finally:
-        tracing.depth -= 1
 
 
 def _declared(spec: Any, name: str) -> Any:
@@ -251,7 +232,7 @@ class Jit:
 
         nodes = [one(v, name, self.dims.get(name)) for v, name in zip(given, names, strict=True)]
         named = dict(zip(kwargs, nodes[len(args) :], strict=True))
-        with _traces():
+        with traces(dict(zip(names, given, strict=True))):
             outputs = self.function(*nodes[: len(args)], **named)
         return Traced(flat, _results(self.function, outputs))
 
@@ -318,6 +299,9 @@ def jit(function: Plain, *, dims: Mapping[str, Any] | None = None, maxsize: int 
     A program is made for the shapes and dtypes of the arguments, and for the values of those that
     are ints, strings or bools; the last `maxsize` are kept. `dims={"x": ("n", "d")}` leaves the
     sizes of an argument open, so that one program serves all of them.
+
+    Lists, tuples and dicts are structures: `[1.0, 2.0]` is two arguments, `np.array([1.0, 2.0])` is
+    one.
 
     What the function reads besides its arguments (a global, a closure, a random number) is read
     once, when a program is made: pass as an argument what is to change.

@@ -41,6 +41,7 @@ FLOORS = {
     "compile.py": 11,  # a compiled function draws and profiles itself
     "sparse.py": 12,
     "optim": 12,
+    "untraceable.py": 11,
     "trace.py": 12,
     "__init__.py": 13,
     "cli": 14,

@@ -3,6 +3,7 @@ refused."""
 
 import inspect
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -568,6 +569,47 @@ def test_what_a_graph_cannot_hold_is_refused_at_the_users_line(case):
     assert message in str(caught.value)
     if isinstance(caught.value, gc.GraphcError) and case != "None":
         assert "test_trace.py" in str(caught.value)
+
+
+NUMBERS_OF_SIZES = {
+    "np.sqrt": lambda x: x / np.sqrt(x.shape[0]),
+    "math.sqrt": lambda x: x / math.sqrt(2 * x.shape[0]),
+    "float": lambda x: x / float(x.shape[0] + 1),
+    "zeros": lambda x: x + np.zeros(x.shape),
+    "arange": lambda x: x + np.arange(x.shape[0]),
+    "eye": lambda x: np.eye(x.shape[0]) @ x,
+    "range": lambda x: sum(x[i] for i in range(x.shape[0])),
+    "if": lambda x: x if x.shape[0] > 2 else -x,
+    "max": lambda x: x * max(x.shape[0], 2),
+}
+
+
+@pytest.mark.parametrize("case", NUMBERS_OF_SIZES)
+def test_a_size_that_is_open_is_no_number_and_the_error_says_what_to_write(case):
+    """What Python, NumPy and sympy say of a Symbol is no help."""
+    with pytest.raises(gc.ArgumentError) as caught:
+        gc.jit(NUMBERS_OF_SIZES[case], dims={"x": ("n",)})(B)
+    assert "in formulas write gc.size(x.shape[0])" in caught.value.sentence
+    assert NUMBERS_OF_SIZES[case].__code__.co_firstlineno == caught.value.where.line
+
+
+def test_what_is_said_of_an_open_size_can_be_written():
+    """The advice works."""
+
+    def f(x):
+        return x / np.sqrt(gc.size(x.shape[0])) + gc.zeros(x.shape) + gc.iota(x.shape[0])
+
+    np.testing.assert_allclose(gc.jit(f, dims={"x": ("n",)})(B), B / np.sqrt(3) + np.arange(3))
+
+
+def test_a_list_of_numbers_is_named_where_an_array_was_meant():
+    """`[1.0, 2.0]` is a structure of two arguments: what goes wrong then speaks of other things."""
+    advice = "x was given as a list of 2 numbers, which is 2 arguments: pass np.array(x)"
+    with pytest.raises(gc.ArgumentError, match=re.escape(f"'list' and 'int'; {advice}")):
+        gc.grad_fn(lambda x: np.sum(x**2))([1.0, 2.0])
+    with pytest.raises(gc.NotConcrete) as caught:
+        gc.jit(lambda x: np.sum(x))([1.0, 2.0])
+    assert [advice] == caught.value.__notes__
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""A plain function while it is traced, and what goes wrong in it, told at the user's line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from numbers import Number
+from types import TracebackType
+from typing import Any
+
+from .errors import ArgumentError, GraphcError, NotConcrete, Where, is_internal
+from .ir.building import tracing
+
+# How Python, NumPy and sympy say that an expression in sizes is no number.
+_OF_A_SIZE = re.compile(
+    r"'(Symbol|Add|Mul|Pow|Max|Min)'|type (Symbol|Add|Mul|Pow|Max|Min)\b"
+    r"|convert (symbols|expression) to|truth value of Relational"
+)
+_A_SIZE_IS_OPEN = (
+    "a size that dims= leaves open is a symbol while the function is traced, and here a number is "
+    "needed: in formulas write gc.size(x.shape[0]), for arrays of that size gc.zeros, gc.ones, "
+    "gc.iota or gc.eye; a loop or a branch needs a size that is known: leave it out of dims="
+)
+_NOT_INTO_ARRAYS = (
+    "a symbolic tensor cannot be written into an array: build the result with np.stack, "
+    "np.concatenate or np.where"
+)
+
+
+@contextmanager
+def traces(arguments: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """While a function is traced, what it calls is traced with it, on arrays too.
+
+    `arguments` are those that it was called with, for errors that come of their kind.
+    """
+    tracing.depth += 1
+    try:
+        yield
+    except Exception as error:
+        lists = _lists(arguments or {})
+        said = _said(error, lists)
+        if said is not error:
+            raise said from None
+        if lists:
+            error.add_note(lists)
+        raise
+    finally:
+        tracing.depth -= 1
+
+
+def _said(error: Exception, lists: str) -> Exception:
+    """The error that tells what to write, where this one does not."""
+    if isinstance(error, GraphcError):
+        return error
+    cause = error.__cause__
+    if isinstance(error, ValueError) and isinstance(cause, NotConcrete):
+        said = ArgumentError(_NOT_INTO_ARRAYS)
+        said.where, said.operands = cause.where, cause.operands
+        return said
+    if not isinstance(error, TypeError):
+        return error
+    is_of_a_size = _OF_A_SIZE.search(str(error))
+    if not is_of_a_size and not lists:
+        return error
+    said = ArgumentError(_A_SIZE_IS_OPEN if is_of_a_size else f"{error}; {lists}")
+    said.where = _place(error.__traceback__) or said.where
+    return said
+
+
+def _place(trace: TracebackType | None) -> Where | None:
+    """The innermost line of the user's that a traceback goes through."""
+    found = None
+    while trace is not None:
+        if not is_internal[trace.tb_frame.f_code.co_filename]:
+            found = Where(trace.tb_frame.f_code, trace.tb_lasti)
+        trace = trace.tb_next
+    return found
+
+
+def _lists(arguments: Mapping[str, Any]) -> str:
+    """What to say of arguments that are lists of numbers, if any."""
+    for name, value in arguments.items():
+        if type(value) in (list, tuple) and value and all(isinstance(v, Number) for v in value):
+            return (
+                f"{name} was given as a {type(value).__name__} of {len(value)} numbers, which is "
+                f"{len(value)} arguments: pass np.array({name})"
+            )
+    return ""
