@@ -290,6 +290,16 @@ TENSOR = [
     ("sum_of_diagonal", gc.sum(gc.einsum("aa->a", S)), gc.einsum("aa->", S), False),
     ("log_of_total", gc.log(gc.sum(gc.exp(Z), axis=1)), gc.logsumexp(Z, axis=1), False),
     ("naive_softmax", gc.exp(Z) / gc.sum(gc.exp(Z), axis=1, keepdims=True), gc.softmax(Z), False),
+    ("naive_softmax", gc.exp(v) / gc.sum(gc.exp(v)), gc.softmax(v), False),
+    ("naive_softmax", E / gc.sum(E, axis=1)[:, None], P, False),
+    ("naive_softmax", (E.T / gc.sum(E, axis=1)).T, P, False),
+    ("naive_softmax", gc.exp(S) / gc.sum(gc.exp(S), axis=0), gc.softmax(S, axis=0), False),
+    ("log_of_mean", gc.log(gc.mean(E, axis=1)), None, False),
+    ("log_of_mean", gc.log(0.5 * gc.sum(gc.exp(v))), None, False),
+    ("naive_softmax", gc.grad(gc.log(gc.sum(gc.exp(v))), v), gc.softmax(v), False),
+    ("shares_of_total", gc.grad(gc.mean(gc.log(gc.sum(E, axis=1))), Z), P / M, False),
+    ("shares_of_total", gc.grad(-gc.sum(gc.log(E / gc.sum(E, axis=1)[:, None])), Z), None, False),
+    ("shares_of_total", gc.grad(-gc.sum(gc.log(gc.exp(v) / gc.sum(gc.exp(v)))), v), None, False),
     ("log_of_softmax", gc.log(gc.softmax(Z)), gc.log_softmax(Z), False),
     ("gradient_of_softmax", gc.vjp(gc.softmax(Z), Z, gc.input("g", ("m", 5))), None, False),
     (
@@ -540,6 +550,46 @@ def test_an_identity_of_tensors(name, before, after, is_strict):
         np.testing.assert_allclose(now, was, rtol=1e-13, atol=1e-14)
 
 
+def softmax(z):
+    weights = np.exp(z - z.max(axis=-1, keepdims=True))
+    return weights / weights.sum(axis=-1, keepdims=True)
+
+
+SHARES = {
+    "softmax of one row": (gc.exp(v) / gc.sum(gc.exp(v)), softmax),
+    "its log": (gc.log(gc.exp(v) / gc.sum(gc.exp(v))), lambda z: np.log(softmax(z))),
+    "softmax by None": (E / gc.sum(E, axis=1)[:, None], softmax),
+    "softmax by .T": ((E.T / gc.sum(E, axis=1)).T, softmax),
+    "gradient of logsumexp": (gc.grad(gc.log(gc.sum(gc.exp(v))), v), softmax),
+    "gradient of logs, rows": (
+        gc.grad(-gc.sum(gc.log(E / gc.sum(E, axis=1, keepdims=True))), Z),
+        lambda z: 5 * softmax(z) - 1,
+    ),
+    "gradient of logs": (
+        gc.grad(-gc.sum(gc.log(gc.exp(v) / gc.sum(gc.exp(v)))), v),
+        lambda z: 5 * softmax(z) - 1,
+    ),
+    "log of mean": (
+        gc.log(gc.mean(gc.exp(v))),
+        lambda z: np.log(np.mean(np.exp(z - z.max()))) + z.max(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHARES)
+@pytest.mark.parametrize("row", [[1e3, 1e3, 999, 998, 997], [-1e3, -1e3, -999, -998, -997]])
+def test_shares_of_a_whole_that_overflows(name, row):
+    """Far from 0 the naive spelling is NaN or infinite; what it becomes is right."""
+    before, truth = SHARES[name]
+    given = np.tile(np.array(row, float), (3, 1)) if Z in Graph([before]).nodes else np.array(row)
+    values = dict.fromkeys(Graph([before]).parameters, given)
+    with np.errstate(all="ignore"):
+        was = gc.evaluate(before, values)
+    assert not np.any(np.isfinite(was))
+    now = gc.evaluate(canonical(before, True), values)
+    np.testing.assert_allclose(now, truth(given), rtol=1e-14)
+
+
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_squares_of_outer_products_stay_in_range(dtype):
     """The square of one factor overflows or vanishes where that of the product does not."""
@@ -642,6 +692,7 @@ def test_what_is_there_is_used_again(name, before, after, is_strict):
     grid = columns(np.float64, 2).T
     values = dict(zip([x, y], grid, strict=True)) | {s: -3.25, p: np.abs(grid[0]) + 5e-324}
     rng = np.random.default_rng(0)
+    values[q] = np.clip(np.abs(grid[0]), 0, 1)
     values[A], values[C] = rng.normal(size=(2, 5, 7))
     values[Z], values[G] = rng.normal(size=(2, 4, 5))
     for mode in (True, "strict") if is_strict else (True,):

@@ -8,10 +8,11 @@ import numpy as np
 
 from ... import shapes
 from ...ir import Node
+from ...ops.slices import keeps_all
 from ..facts import labels_of, sums_to_one
 from ..rewrite import rule
 from .labels import MANY
-from .vocabulary import Alone, f, fits, letters, op, sides
+from .vocabulary import Alone, f, fits, letters, like, number, op, sides
 
 
 def _is_shifted(x: Node) -> bool:
@@ -67,13 +68,115 @@ def log_of_total(n: Node) -> Node | None:
     return None
 
 
-@rule("divide", over=("exp",))
+@rule("log", over=("divide", "multiply"))
+def log_of_mean(n: Node) -> Node | None:
+    """log(sum(exp(x)) / m) = log(sum(exp(x - t)) / m) + t for t = max(x)"""
+    (v,) = n.inputs
+    for total, m in sides(v) if v.op is op.multiply else (v.inputs,):
+        match total:
+            case Node(op.sum, (Node(op.exp, (x,)),), {"axis": axes}) if not _is_shifted(x):
+                if m.op is op.size or (number(m) or 0) > 0:
+                    weights = f.softmax(x, axis=axes).inputs[0]
+                    scaled = v.op(op.sum(weights, axis=axes, keepdims=True), m)
+                    largest = weights.inputs[0].inputs[1]
+                    return f.reshape(f.add(f.log(scaled), largest), n.shape)
+    return None
+
+
+def _softmax_of(e: Node, total: Node) -> Node | None:
+    """softmax(x) where e is exp(x), transposed or not, and total its sum, both spelled out.
+
+    The sum may lack the axes that are summed, where it stands beside e as if it had them.
+    """
+    axes = range(e.ndim)
+    shape = (1,) * (e.ndim - total.ndim) + total.shape
+    beside = e.shape
+    if e.op is op.permute_dims:
+        (e,), axes = e.inputs, e.attrs["axes"]
+    if total.op in (op.reshape, op.getitem) and _only_adds_axes(total):
+        (total,) = total.inputs
+    if e.op is not op.exp or total.op is not op.sum or total.inputs[0] is not e:
+        return None
+    summed, (x,) = total.attrs["axis"], e.inputs
+    kept = [k for k in axes if k not in summed]
+    whole = tuple(1 if k in summed else d for k, d in zip(axes, beside, strict=True))
+    if _is_shifted(x) or kept != sorted(kept) or shape != whole:
+        return None
+    return f.permute_dims(f.softmax(x, axis=summed), tuple(axes))
+
+
+def _only_adds_axes(v: Node) -> bool:
+    return v.op is op.reshape or keeps_all(v.inputs[0].shape, v.attrs["index"])
+
+
+@rule("divide", over=("exp", "permute_dims"))
 def naive_softmax(n: Node) -> Node | None:
     """exp(x) / sum(exp(x)) = softmax(x)"""
-    match n:
-        case Node(op.divide, (Node(op.exp, (x,)) as e, Node(op.sum, (total,), attrs))):
-            if total is e and attrs["keepdims"] and not _is_shifted(x):
-                return f.softmax(x, axis=attrs["axis"])
+    return _softmax_of(*n.inputs)
+
+
+@rule("multiply", over=("exp",))
+def shares_of_total(n: Node) -> Node | None:
+    """(g / t - h / t) * e = (g - h) * softmax(x) for e = exp(x), t = sum(e), and so for g / t"""
+    for v, e in sides(n):
+        total = _divisor(v) if e.op is op.exp and not _is_shifted(e.inputs[0]) else None
+        if total is not None:
+            share, above = _softmax_of(e, total), _above(v, total)
+            if share is not None and above is not None:
+                return f.multiply(above, share)
+    return None
+
+
+def _divisor(v: Node, depth: int = 6) -> Node | None:
+    """The sum of exponentials that v is divided by, as it stands beside v."""
+    if not depth or not v.type.is_float:
+        return None
+    if v.op in (op.divide, op.reciprocal) and _is_total(v.inputs[-1]):
+        return v.inputs[-1]
+    if v.op in (op.reshape, op.getitem) and _only_adds_axes(v):
+        found = _divisor(v.inputs[0], depth - 1)
+        fit = found is not None and found.shape == v.inputs[0].shape
+        return v.op(found, **v.attrs) if fit else None
+    if v.op in _LINEAR:
+        found_in = (_divisor(u, depth - 1) for u in v.inputs)
+        return next((d for d in found_in if d is not None), None)
+    return None
+
+
+_LINEAR = (op.add, op.subtract, op.negative, op.multiply, op.divide)
+
+
+def _is_total(v: Node) -> bool:
+    if v.op in (op.reshape, op.getitem) and _only_adds_axes(v):
+        (v,) = v.inputs
+    return v.op is op.sum and v.inputs[0].op is op.exp
+
+
+def _above(v: Node, total: Node, depth: int = 6) -> Node | None:
+    """v * total, where each term of v is divided by total."""
+    if not depth:
+        return None
+    match v:
+        case Node(op.reciprocal, (d,)) if d is total:
+            return like(v, 1)
+        case Node(op.divide, (g, d)) if d is total:
+            return g
+        case Node(op.reshape | op.getitem, (u,)) if total.op is v.op and total.attrs == v.attrs:
+            found = _above(u, total.inputs[0], depth - 1)
+            if found is None or not found.ndim:
+                return found
+            return v.op(found, **v.attrs) if found.shape == u.shape else None
+        case Node(op.add | op.subtract | op.negative):
+            terms = [_above(u, total, depth - 1) for u in v.inputs]
+            return None if None in terms else v.op(*terms)
+        case Node(op.divide, (u, c)):
+            found = _above(u, total, depth - 1)
+            return None if found is None else f.divide(found, c)
+        case Node(op.multiply):
+            for u, c in sides(v):
+                found = _above(u, total, depth - 1)
+                if found is not None:
+                    return f.multiply(found, c)
     return None
 
 
