@@ -409,6 +409,55 @@ def test_a_numpy_function_of_a_node_is_that_of_the_array(call):
     assert (expected.shape, expected.dtype) == (actual.shape, actual.dtype)
 
 
+BOX, TABLE_OF = np.arange(24.0).reshape(2, 3, 4), np.arange(12.0).reshape(4, 3)
+INDEXED = {
+    "columns": lambda x: x[:, [2, 0, -1]],
+    "several": lambda x: x[[0, 1], [2, -3]],
+    "after an ellipsis": lambda x: x[..., [1, 2]],
+    "apart": lambda x: x[[0, 1], :, [1, 3]],
+    "apart from an int": lambda x: x[0, :, [1, 3]],
+    "a mask": lambda x: x[np.array([True, False])],
+    "a mask of all": lambda x: x[np.arange(24).reshape(2, 3, 4) % 5 == 0],
+    "a mask between": lambda x: x[:, np.array([True, False, True])],
+    "a new axis": lambda x: x[:, None, [1, 2]],
+    "in two axes": lambda x: x[:, [[0, 1], [2, 0]], [1, 2]],
+    "broadcast": lambda x: x[[[0], [1]], [0, 1, 2]],
+    "ix_": lambda x: x[np.ix_([0, 1], [2, 0], [3, 1])],
+    "triu_indices": lambda x: x[0][np.triu_indices(3)],
+    "slices beside": lambda x: x[1:, [0, 1], ::2],
+    "a mask and an int": lambda x: x[np.array([True, True]), 0],
+    "none": lambda x: x[:, []],
+}
+LOOKED_UP = {
+    "cross-entropy": lambda x, k: -np.mean((x - np.max(x, 1, keepdims=True))[np.arange(4), k]),
+    "both": lambda x, k: x[k, k],
+    "columns": lambda x, k: x[1:, k],
+    "beside an int": lambda x, k: x[k, 1],
+}
+
+
+@pytest.mark.parametrize("call", INDEXED)
+def test_arrays_index_a_tensor_as_they_do_an_array(call):
+    """And a gradient goes to the places that were read, as often as they were."""
+    f = INDEXED[call]
+    np.testing.assert_array_equal(f(BOX), gc.jit(f)(BOX))
+    count = np.zeros(24)
+    np.add.at(count, f(np.arange(24).reshape(2, 3, 4)).ravel(), 1)
+    np.testing.assert_array_equal(count.reshape(BOX.shape), gc.grad_fn(lambda x: f(x).sum())(BOX))
+
+
+@pytest.mark.parametrize("call", LOOKED_UP)
+def test_integer_tensors_index_beside_others(call):
+    """Negative ones count from the end; what is outside in one axis reads no element of another."""
+    f, k = LOOKED_UP[call], np.array([2, 0, 1, -1])
+    for dims in (None, {"x": ("n", "m")} if call != "cross-entropy" else None):
+        g = gc.jit(f, dims=dims)
+        np.testing.assert_allclose(g(TABLE_OF, k), f(TABLE_OF, k), rtol=1e-14)
+        for outside in (4, -5):
+            with pytest.raises(IndexError):
+                g(TABLE_OF, np.array([2, 0, 1, outside]))
+
+
 EDGES = np.array([1.0, np.nan, -np.inf, np.inf, -0.0, 0.0, -3.0, 1 + 1e-9])
 WHOLE = np.array([7, -7, 0, 2**62 + 1])
 AT_EDGES = {

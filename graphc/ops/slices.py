@@ -14,6 +14,11 @@ from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
 from ..shapes import Dim, Shape, as_axes, as_axis
 from .layout import reshape
 
+MASK = (
+    "a mask selects a number of elements that only its values decide: "
+    "keep the shape with gc.where(mask, x, 0)"
+)
+
 
 class Span(NamedTuple):
     """A slice as an attribute. Its bounds may be symbolic."""
@@ -165,22 +170,19 @@ place = Op(
 
 @spelling
 def getitem(x: Node, index: Any) -> Node:
-    """`x[index]` by ints, slices, None, Ellipsis, or one integer node, which takes along axis 0.
+    """`x[index]` by ints, slices, None, Ellipsis, integer nodes and arrays, and arrays of bools.
 
     >>> import graphc as gc
     >>> gc.input("x", ("n", 4))[1:, ::2].type
     f64[n - 1, 2]
     """
-    if isinstance(index, np.ndarray | list) or (isinstance(index, Node) and index.ndim):
-        (index,) = lift([index], "getitem")
     if isinstance(index, Node):
         if index.dtype == bool:
-            raise IndexingError(
-                "a mask selects a number of elements that only its values decide: "
-                "keep the shape with gc.where(mask, x, 0)"
-            )
+            raise IndexingError(MASK)
         return FUNCTIONS["take"](x, index, axis=0)  # type: ignore[no-any-return]
     given = index if isinstance(index, tuple) else (index,)
+    if any(isinstance(entry, Node | np.ndarray | list | tuple) for entry in given):
+        return FUNCTIONS["getitem_at_positions"](x, given)  # type: ignore[no-any-return]
     return at_index(x, index=tuple(_canonical(x, given)))
 
 
