@@ -216,6 +216,7 @@ known = gc.input("known", ("m",), "int64", between=(0, 4))
 G, D = gc.input("g", ("m", 5)), gc.input("D", (5,))
 E = gc.exp(Z)
 P = gc.softmax(Z)
+diag, V34 = gc.diagonal_matrix, gc.input("V34", (2, 3, 4, 5))
 mean = gc.mean(Z, axis=1, keepdims=True)
 TENSOR = [
     ("transpose_of_transpose", A.T.T, A, True),
@@ -285,6 +286,14 @@ TENSOR = [
     ("product_with_eye", A @ gc.eye("n"), A, False),
     ("product_with_diagonal", (gc.eye("m") * u[:, None]) @ A, A * gc.reshape(u, ("m", 1)), False),
     ("product_with_diagonal", A @ (gc.eye("n") * v), A * gc.reshape(v, (1, "n")), False),
+    ("product_with_diagonal_matrix", diag(u) @ A, A * gc.reshape(u, ("m", 1)), False),
+    ("product_with_diagonal_matrix", A @ diag(v), A * gc.reshape(v, (1, "n")), False),
+    ("product_with_diagonal_matrix", diag(u) @ diag(u + 1), diag(u * (u + 1)), False),
+    ("product_with_diagonal_matrix", diag(u) @ (u + 1), (u + 1) * u, False),
+    ("product_with_diagonal_matrix", (u + 1) @ diag(u), (u + 1) * u, False),
+    ("product_with_diagonal_matrix", (A @ diag(v)) @ B, None, False),
+    ("product_with_diagonal_matrix", gc.sum(diag(u) @ (A @ B)), None, False),
+    ("product_with_diagonal_matrix", diag(W) @ V34, None, False),
     ("contraction_of_contraction", (A @ B).trace(), gc.einsum("ab,ba->", A, B), False),
     ("cheaper_chain", (S @ T) @ u, S @ (T @ u), False),
     ("sum_of_diagonal", gc.sum(gc.einsum("aa->a", S)), gc.einsum("aa->", S), False),
@@ -691,8 +700,8 @@ def test_what_is_there_is_used_again(name, before, after, is_strict):
     """The numbers are the same, and there is one node where there were two."""
     grid = columns(np.float64, 2).T
     values = dict(zip([x, y], grid, strict=True)) | {s: -3.25, p: np.abs(grid[0]) + 5e-324}
-    rng = np.random.default_rng(0)
     values[q] = np.clip(np.abs(grid[0]), 0, 1)
+    rng = np.random.default_rng(0)
     values[A], values[C] = rng.normal(size=(2, 5, 7))
     values[Z], values[G] = rng.normal(size=(2, 4, 5))
     for mode in (True, "strict") if is_strict else (True,):

@@ -119,6 +119,36 @@ def product_with_diagonal(n: Node) -> Node | None:
 def _diagonal(v: Node) -> Node | None:
     """The d of eye * d, eye * d[:, None] or eye * s."""
     if v.op is not op.multiply:
+@rule("einsum", over=("diagonal_matrix",), hides=True)
+def product_with_diagonal_matrix(n: Node) -> Node | None:
+    """diag(d) @ A = d[:, None] * A, A @ diag(d) = A * d, diag(d) @ diag(e) = diag(d * e)"""
+    terms, out = letters(n)
+    for i in (0, 1) if len(terms) == 2 and n.type.is_float else ():
+        v, a, (term, other) = n.inputs[i], n.inputs[1 - i], (terms[i], terms[1 - i])
+        if v.op is not op.diagonal_matrix or len(set(term)) < len(term):
+            continue
+        (d,), batch, ends = v.inputs, term[:-2], term[-2:]
+        if a.op is v.op and d.ndim == a.ndim - 1 == 1 and set(term) ^ set(other) == set(out):
+            return f.diagonal_matrix(f.multiply(d, a.inputs[0]))
+        for summed, kept in itertools.permutations(ends):
+            moved = other.replace(summed, kept)
+            if summed in out or len(set(moved)) < len(moved) or d.dtype != a.dtype:
+                continue
+            own = batch + kept
+            if set(own + moved) == set(out):
+                return f.multiply(_spread(a, moved, out), _spread(d, own, out))
+            return contract.contract(f"{own},{moved}->{out}", [d, a])
+    return None
+
+
+def _spread(x: Node, own: str, out: str) -> Node:
+    """x, whose axes have letters of their own, to stand beside what has all the letters."""
+    order = tuple(own.index(c) for c in out if c in own)
+    sizes = dict(zip(own, x.shape, strict=True))
+    spread: Node = f.reshape(f.permute_dims(x, order), tuple(sizes.get(c, 1) for c in out))
+    return spread
+
+
         return None
     for e, d in sides(v):
         if e.op is not op.eye or e.attrs["k"] or e.shape != v.shape or e.shape[0] != e.shape[1]:
