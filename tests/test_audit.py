@@ -85,7 +85,9 @@ def test_intervals_come_from_declarations_and_operations():
     assert Interval(0.0, 1.0) == interval(p)
     assert interval(gc.exp(x)).is_not_negative
     assert interval(gc.square(x) + 1.0).is_positive
-    assert interval(1 / gc.size("n", "float64")).is_tame
+    assert interval(1 / gc.size("n", "float64")).is_tame()
+    assert interval(1 / gc.size("n", "float32")).is_tame("float32")
+    assert not interval(gc.input("t", between=(1e-30, 1))).is_tame("float32")
     assert not interval(x).is_not_negative
     assert Interval(0.0, 1.0) == interval(gc.softmax(x))
 

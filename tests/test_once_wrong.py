@@ -60,6 +60,11 @@ t = gc.exp(z)
 e33 = gc.exp(gc.input("e", (3, 3)))
 i8, i32 = gc.input("i", (n,), "int8"), gc.input("i", (n,), "int32")
 tens = gc.input("i", (n,), "int8", between=(0, 100))
+u, v, h = gc.input("u", (n,)), gc.input("v", (n,)), gc.input("h", (n,), "float32")
+known = gc.input("u", (n,), between=(0, 1))
+above, far = gc.input("p", (n,), positive=True), {"dtype": "float32", "between": (1e-30, 1e30)}
+s32, t32 = gc.input("s", **far), gc.input("t", **far)
+large, small = {"s": np.float32(1e30), "t": np.float32(1e30)}, np.float32([1e-30])
 FAR = np.array([40.0, 100.0, 178.0, 250.0, 345.0])
 SIMPLIFIED = {
     "the slope of a tanh by exponentials": (
@@ -78,6 +83,30 @@ SIMPLIFIED = {
     "labels in range that wrap": (
         gc.sum(gc.one_hot(tens + tens, 201), axis=1), {"i": np.int8([100, 3])}, None,
     ),
+    "an exponential beside one that overflows": (
+        [gc.tanh(t), gc.log2(gc.exp(-z)), gc.exp(-z) * 1e300], {"z": [720.0]}, None,
+    ),
+    "the same in single precision": (
+        [gc.tanh(gc.exp(h)), gc.log2(gc.exp(-h))], {"h": np.float32([90.0])}, None,
+    ),
+    "small factors in single precision": (s32 * (t32 * h), large | {"h": small}, None),
+    "small divisors in single precision": (h / t32 / s32, large | {"h": 1 / small}, None),
+    "two roots of a tiny number": (
+        (u / gc.sqrt(above)) * (1e-3 / gc.sqrt(above)), {"u": [1e10], "p": [1e-300]}, None,
+    ),
+    "numbers that cancel far apart": (
+        1024.0 * ((z * (u / 1024)) / v), {"z": [1e300], "u": [1e9], "v": [1e10]}, None,
+    ),
+    "their mirror": (
+        (z * (u * 1024.0)) / v / 1024, {"z": [1e-160], "u": [3e-162], "v": [1e-300]}, None,
+    ),
+    "a number that is stretched": (
+        gc.vdot(gc.broadcast_to(gc.constant(1e-10), (n,)), z), {"z": [1e308, 1e308]}, None,
+    ),
+    "numbers whose sum overflows": ((z + 1.7e308) + 1.7e308, {"z": [-1.7e308]}, None),
+    "the same in single": ((h + 3e38) + 3e38, {"h": np.float32([-3e38])}, None),
+    "the sign of the square of a root": (gc.atan(1 / gc.sqrt(known) ** 2), {"u": [-0.0]}, None),
+    "the sign of a logarithm": (gc.atan(1 / gc.log(gc.exp(z))), {"z": [-0.0]}, None),
 }  # fmt: skip
 
 

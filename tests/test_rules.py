@@ -691,7 +691,7 @@ SHARED = [
         None,
         False,
     ),
-    ("exponential_of_negative", [gc.exp(x), gc.exp(-x)], None, False),
+    ("exponential_of_negative", [gc.exp(q), gc.exp(-q)], None, False),
 ]
 
 

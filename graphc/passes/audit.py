@@ -115,7 +115,7 @@ class _Seen:
             return self._doubt() or ("" if self._is_on_an_edge(a, point) else became)
         if self.may_extend and not math.isfinite(a):
             return ""
-        if math.isinf(a) and (math.isnan(b) or (b == -a and 0.0 not in point)):
+        if math.isinf(a) and (math.isnan(b) or b == -a):
             # What surrounds a region may make a number of one infinity, as max(x, -inf) does.
             return became
         exact = exactly(self.node, self.symbols, point)

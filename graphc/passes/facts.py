@@ -7,7 +7,7 @@ begin with one; operations hand it on. Only a few operations back are looked at.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from ..ir import Node
 
 _DEPTH = 6
 _INFINITY = float("inf")
+# By how much bounds that were computed are widened: by more than what is rounded.
+_MARGIN = 1e-6
 
 
 class Interval(NamedTuple):
@@ -36,11 +38,12 @@ class Interval(NamedTuple):
         """The largest absolute value."""
         return max(abs(self.low), abs(self.high))
 
-    @property
-    def is_tame(self) -> bool:
-        """Neither zero nor so small or large that products of two or three leave the range."""
+    def is_tame(self, dtype: Any = "float64") -> bool:
+        """Neither zero nor so small or large that products of two leave the range of a dtype."""
+        # A bit more than 2**63, which is the largest size: what is computed of it is widened.
+        largest = 2.0**200 if np.dtype(dtype) == np.float64 else 2.0**63 * (1 + 4 * _MARGIN)
         smallest = min(abs(self.low), abs(self.high))
-        return self.low * self.high > 0 and smallest >= 2.0**-200 and self.size <= 2.0**200
+        return self.low * self.high > 0 and smallest >= 1 / largest and self.size <= largest
 
 
 ANYTHING = Interval(-_INFINITY, _INFINITY)
@@ -67,7 +70,6 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     if rule is None or not depth:
         return _all_of(v)
     low, high = rule(v, *(interval(x, depth - 1) for x in v.inputs))
-    # Results are rounded: bounds that were computed are widened by more than that.
     low = low if low in _EXACT else low - abs(low) * _MARGIN
     high = high if high in _EXACT else high + abs(high) * _MARGIN
     if low != low or high != high or (v.op.name in _WRAPS and _wraps(v, low, high)):
@@ -76,7 +78,6 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
 
 
 _EXACT = (0.0, 1.0, -1.0, _INFINITY, -_INFINITY)
-_MARGIN = 1e-6
 
 
 # What leaves the range of an integer comes back at its other end.

@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 
+import numpy as np
+
 from ..ir import FUNCTIONS as f
 from ..ir import Graph, Node, Op, building_for, with_inputs
+from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, fitted, rule, uses
 from .rules.softmax import log_softmax_in_dot
 from .rules.vocabulary import letters
@@ -59,6 +62,14 @@ class There:
         if self.uses.get(self.here) != 1:
             return False
         return any(v.op.name == "sum" for v in self.graph.consumers(self.here))
+
+
+    def is_added_to(self, v: Node) -> bool:
+        """Whether this node is there to be added to v, or subtracted, and for nothing else."""
+        users = set(self.graph.consumers(self.here))
+        if self.uses.get(self.here) != len(users):
+            return False
+        return all(u.op.name in ("add", "subtract") and v in u.inputs for u in users)
 
 
 @rule(*_COMMUTATIVE, strict=True)
@@ -143,12 +154,17 @@ def cross_entropy_alike(n: Node, there: There) -> Node | None:
 
 @rule("exp", over=("negative",))
 def exponential_of_negative(n: Node, there: There) -> Node | None:
-    """exp(-x) = 1 / exp(x) where exp(x) is there"""
+    """exp(-x) = 1 / exp(x) where exp(x) is there, and does not overflow before exp(-x) is 0"""
     (v,) = n.inputs
     if v.op.name != "negative":
         return None
     twin = n.op(v.inputs[0])
-    return f["reciprocal"](twin) if twin in there else None
+    if twin not in there:
+        return None
+    largest = 700 if n.dtype == np.float64 else 85
+    # Or it is added to exp(x): then so small a number does not matter.
+    is_safe = interval(v.inputs[0]).high <= largest or there.is_added_to(twin)
+    return f["reciprocal"](twin) if is_safe else None
 
 
 SHARING: tuple[Rule, ...] = (

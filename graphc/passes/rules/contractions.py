@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 import string
 
+import numpy as np
+
 from ... import shapes
 from ...ir import Node
 from ...ops import contract, layout
 from ...ops.chain import is_literal
 from ...shapes import Dim
+from ..facts import interval
 from ..rewrite import rule
 from .outer import outer_product
-from .vocabulary import Alone, adds_up, f, letters, number, op, sides, takes_fewer
+from .vocabulary import Alone, adds_up, f, grows, letters, number, op, sides, takes_fewer
 
 
 @rule("einsum", over=("permute_dims",))
@@ -116,9 +119,6 @@ def product_with_diagonal(n: Node) -> Node | None:
     return None
 
 
-def _diagonal(v: Node) -> Node | None:
-    """The d of eye * d, eye * d[:, None] or eye * s."""
-    if v.op is not op.multiply:
 @rule("einsum", over=("diagonal_matrix",), hides=True)
 def product_with_diagonal_matrix(n: Node) -> Node | None:
     """diag(d) @ A = d[:, None] * A, A @ diag(d) = A * d, diag(d) @ diag(e) = diag(d * e)"""
@@ -149,6 +149,9 @@ def _spread(x: Node, own: str, out: str) -> Node:
     return spread
 
 
+def _diagonal(v: Node) -> Node | None:
+    """The d of eye * d, eye * d[:, None] or eye * s."""
+    if v.op is not op.multiply:
         return None
     for e, d in sides(v):
         if e.op is not op.eye or e.attrs["k"] or e.shape != v.shape or e.shape[0] != e.shape[1]:
@@ -288,11 +291,21 @@ def contraction_of_stretched(n: Node) -> Node | None:
         # A letter that y does not have is stretched in the result; summed, it would be counted.
         if set(terms[i]) <= set(out + term):
             kept = "".join(c for c in out if c in term)
-            rest = contract.contract(f"{term}->{kept}", [y])
-            rest = rest if is_literal(s, 1) else f.multiply(s, rest)
+            if is_literal(s, 1):
+                rest = contract.contract(f"{term}->{kept}", [y])
+            elif set(kept) == set(term) or _is_summed_first(s, y):
+                rest = f.multiply(s, contract.contract(f"{term}->{kept}", [y]))
+            else:
+                rest = contract.contract(f"{term}->{kept}", [f.multiply(s, y)])
             spread = [d if c in term else 1 for c, d in zip(out, n.shape, strict=True)]
             return rest if out.endswith(kept) else f.reshape(rest, spread)
     return None
+
+
+def _is_summed_first(s: Node, y: Node) -> bool:
+    """Whether s * sum(y) overflows only where sum(s * y) does."""
+    largest = 1e200 if y.dtype == np.float64 else 1e10
+    return grows(s, f.multiply(s, y)) or interval(y).size <= largest
 
 
 @rule("einsum", strict=True)

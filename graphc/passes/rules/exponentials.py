@@ -14,7 +14,7 @@ from ..rewrite import rule
 from .vocabulary import Alone, f, like, op, sides
 
 
-@rule("log", over=("exp",))
+@rule("log", over=("exp",), signs=True)
 def log_of_exp(n: Node) -> Node | None:
     """log(exp(x)) = x"""
     match n:
@@ -23,7 +23,7 @@ def log_of_exp(n: Node) -> Node | None:
     return None
 
 
-@rule("exp", over=("log",))
+@rule("exp", over=("log",), signs=True)
 def exp_of_log(n: Node) -> Node | None:
     """exp(log(x)) = x for x >= 0"""
     match n:

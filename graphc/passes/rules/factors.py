@@ -148,7 +148,7 @@ def over_power_of_two(n: Node) -> Node | None:
 def _is_normal(value: float, n: Node) -> bool:
     """Whether a number is neither zero, nor infinite, nor subnormal in a node's dtype."""
     info = np.finfo(n.dtype)
-    return bool(info.smallest_normal <= abs(value) <= info.max)
+    return float(info.smallest_normal) <= abs(value) <= float(info.max)
 
 
 def _rounded(exact: Fraction, n: Node) -> Node | None:
@@ -263,7 +263,10 @@ def _is_ordinary(c: Fraction) -> bool:
 def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
     """2 * (x * (0.5 / y)) = x * (1 / y): numbers within a product whose own product is 1 or -1"""
     c, v = _number_and_rest(n)
-    if c is None or not n.type.is_float or not _is_ordinary(c) or v.shape != n.shape:
+    if c is None or not n.type.is_float or v.shape != n.shape:
+        return None
+    # What lies between is c times as large then.
+    if not Fraction(1, _NEAR) <= abs(c) <= _NEAR:
         return None
     return _with_number(v, c, n, is_alone, depth=4) if is_alone(v) else None
 
@@ -317,8 +320,9 @@ def added_twice(n: Node, is_alone: Alone) -> Node | None:
             if b is None or x.dtype != n.dtype or (v.op is op.subtract and inner is v.inputs[0]):
                 continue
             total = (b if v.op is op.add else -b) + (a if n.op is op.add else -a)
-            if total != 0 and Fraction(float(n.dtype.type(float(total)))) == total:
-                return f.add(x, like(n, float(total)))
+            whole = None if total == 0 else _rounded(total, n)
+            if whole is not None and _factor(whole) == total:
+                return f.add(x, whole)
     return None
 
 
@@ -365,4 +369,4 @@ def _small_part(v: Node, n: Node) -> tuple[Node, Node] | None:
 
 def _is_small(s: Node, n: Node) -> bool:
     """A scalar beside a tensor, known to be neither tiny nor huge."""
-    return not s.ndim and bool(n.ndim) and s.dtype == n.dtype and interval(s).is_tame
+    return not s.ndim and bool(n.ndim) and s.dtype == n.dtype and interval(s).is_tame(n.dtype)

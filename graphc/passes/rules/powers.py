@@ -82,7 +82,7 @@ def root_of_square(n: Node) -> Node | None:
     return None
 
 
-@rule("square", over=("sqrt",))
+@rule("square", over=("sqrt",), signs=True)
 def square_of_root(n: Node) -> Node | None:
     """sqrt(x)^2 = x for x >= 0"""
     match n:
@@ -93,11 +93,12 @@ def square_of_root(n: Node) -> Node | None:
 
 @rule("multiply", over=("divide",))
 def divided_by_two_roots(n: Node) -> Node | None:
-    """(x / sqrt(s)) * (c / sqrt(s)) = c * (x / s) for s > 0, and a number c"""
+    """(x / sqrt(s)) * (c / sqrt(s)) = c * (x / s) for an s > 0.001, and an ordinary number c"""
     for v, w in sides(n):
         match v, w:
             case Node(op.divide, (x, r)), Node(op.divide, (c, q)) if r is q and r.op is op.sqrt:
                 (s,) = r.inputs
-                if number(c) is not None and r.shape == n.shape and interval(s).low > 0:
+                is_far = interval(s).low >= 1e-3 and r.shape == n.shape
+                if is_far and 1 / 1024 <= abs(number(c) or 0) <= 1024:
                     return f.multiply(c, f.divide(x, s))
     return None
