@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -52,6 +51,7 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
             "where x is an array and y a tensor"
         )
     function = UFUNCS.get(ufunc.__name__)
+    name += ".at" if method == "at" else ""
     if function is None or method == "at":
         raise ArgumentError(f"{name} has no form for symbolic tensors{_nearest(name)}")
     if method == "__call__":
@@ -127,26 +127,56 @@ def _spelled(function: Any) -> str:
 _INSTEAD = {
     "np.argmax": "np.max, or np.take_along_axis with indices from outside",
     "np.argmin": "np.min, or np.take_along_axis with indices from outside",
+    "np.argsort": "np.take_along_axis with indices from outside",
+    "np.sort": "np.take_along_axis with indices from outside",
+    "np.partition": "np.take_along_axis with indices from outside",
     "np.median": "np.mean",
+    "np.quantile": "np.mean, or np.take with indices from outside",
+    "np.percentile": "np.mean, or np.take with indices from outside",
     "np.nonzero": "np.where(condition, a, b)",
     "np.argwhere": "np.where(condition, a, b)",
+    "np.extract": "np.where(condition, a, b)",
+    "np.compress": "x[mask], where the mask is an array",
+    "np.choose": "np.select, or np.where",
+    "np.piecewise": "np.select, or np.where",
     "np.array_equal": "np.all(np.equal(a, b))",
     "np.allclose": "np.all(np.isclose(a, b))",
+    "np.isin": "np.any(x[..., None] == values, axis=-1)",
     "np.unique": "np.sum over np.equal",
+    "np.bincount": "gc.scatter_add",
+    "np.histogram": "gc.scatter_add",
+    "np.searchsorted": "np.sum(x[..., None] > edges, axis=-1)",
+    "np.digitize": "np.sum(x[..., None] >= edges, axis=-1)",
     "np.copyto": "np.where(condition, a, b)",
+    "np.putmask": "np.where(condition, a, b)",
     "np.put": "gc.scatter_add",
     "np.put_along_axis": "gc.scatter_add_along_axis",
+    "np.add.at": "gc.scatter_add",
+    "np.insert": "np.concatenate of slices",
+    "np.delete": "np.concatenate of slices",
+    "np.resize": "np.tile, or np.reshape",
+    "np.block": "np.concatenate",
+    "np.rollaxis": "np.moveaxis",
+    "np.ediff1d": "np.diff",
+    "np.ldexp": "x * 2.0**n",
+    "np.left_shift": "x * 2**n",
+    "np.right_shift": "x // 2**n",
+    "np.angle": "np.arctan2",
     "np.linalg.cond": "np.linalg.norm",
 }
+_NOTHING_LIKE_IT = "nothing is like it: compute it outside, and pass the result in as an argument"
 
 
 def _nearest(name: str) -> str:
-    """`; the nearest that has one is np.f`."""
+    """`; the nearest that has one is np.f`: by meaning, for there is no likeness in letters."""
     if name in _INSTEAD:
         return f"; the nearest that has one is {_INSTEAD[name]}"
-    covered = [f"np.{_spelled(f)}" for f in TABLE] + [f"np.{f}" for f in UFUNCS]
-    close = difflib.get_close_matches(name, covered, 1, cutoff=0.85)
-    return f"; the nearest that has one is {close[0]}" if close else ""
+    if name.startswith("np.nan") and getattr(np, name.removeprefix("np.nan"), None) in TABLE:
+        return (
+            f"; the nearest that has one is np.{name.removeprefix('np.nan')}, of "
+            "np.where(np.isnan(x), 0, x) or another number that leaves it as it is"
+        )
+    return f"; {_NOTHING_LIKE_IT}" if name.startswith(("np.linalg.", "np.fft.")) else ""
 
 
 # -- methods ----------------------------------------------------------------------------------
