@@ -63,6 +63,7 @@ tens = gc.input("i", (n,), "int8", between=(0, 100))
 u, v, h = gc.input("u", (n,)), gc.input("v", (n,)), gc.input("h", (n,), "float32")
 known = gc.input("u", (n,), between=(0, 1))
 above, far = gc.input("p", (n,), positive=True), {"dtype": "float32", "between": (1e-30, 1e30)}
+none = gc.input("none", (2, 0))
 s32, t32 = gc.input("s", **far), gc.input("t", **far)
 large, small = {"s": np.float32(1e30), "t": np.float32(1e30)}, np.float32([1e-30])
 FAR = np.array([40.0, 100.0, 178.0, 250.0, 345.0])
@@ -102,6 +103,15 @@ SIMPLIFIED = {
     ),
     "a number that is stretched": (
         gc.vdot(gc.broadcast_to(gc.constant(1e-10), (n,)), z), {"z": [1e308, 1e308]}, None,
+    ),
+    "shares of nothing": (
+        gc.sum(none / gc.sum(none, axis=1, keepdims=True), axis=1), {"none": np.ones((2, 0))}, None,
+    ),
+    "a softmax of nothing": (
+        gc.exp(none) / gc.sum(gc.exp(none), axis=1, keepdims=True), {"none": np.ones((2, 0))}, None,
+    ),
+    "the logarithm of nothing": (
+        gc.exp(gc.log(gc.sum(gc.exp(none), axis=1))), {"none": np.ones((2, 0))}, None,
     ),
     "numbers whose sum overflows": ((z + 1.7e308) + 1.7e308, {"z": [-1.7e308]}, None),
     "the same in single": ((h + 3e38) + 3e38, {"h": np.float32([-3e38])}, None),

@@ -118,6 +118,8 @@ def sums_to_one(v: Node, axes: tuple[int, ...]) -> bool:
     >>> sums_to_one(gc.softmax(gc.input("x", ("n", 3))), (1,))
     True
     """
+    if 0 in v.shape:  # the sum of nothing is 0
+        return False
     if v.op.name == "divide":
         top, whole = v.inputs
         is_whole = whole.op.name == "sum" and whole.inputs[0] is top

@@ -25,6 +25,11 @@ def _is_shifted(x: Node) -> bool:
     return top.op is op.where and top.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
 
 
+def _may_overflow(x: Node) -> bool:
+    """Whether exp(x) has a largest element that may be too large: of nothing there is none."""
+    return 0 not in x.shape and not _is_shifted(x)
+
+
 class Dot(NamedTuple):
     """sum(weights * logs) where logs = x - log_total is a log_softmax along some axes."""
 
@@ -63,7 +68,7 @@ def log_softmax_in_dot(n: Node) -> Dot | None:
 def log_of_total(n: Node) -> Node | None:
     """log(sum(exp(x))) = logsumexp(x)"""
     match n:
-        case Node(op.log, (Node(op.sum, (Node(op.exp, (x,)),), attrs),)) if not _is_shifted(x):
+        case Node(op.log, (Node(op.sum, (Node(op.exp, (x,)),), attrs),)) if _may_overflow(x):
             return f.logsumexp(x, **attrs)
     return None
 
@@ -74,7 +79,7 @@ def log_of_mean(n: Node) -> Node | None:
     (v,) = n.inputs
     for total, m in sides(v) if v.op is op.multiply else (v.inputs,):
         match total:
-            case Node(op.sum, (Node(op.exp, (x,)),), {"axis": axes}) if not _is_shifted(x):
+            case Node(op.sum, (Node(op.exp, (x,)),), {"axis": axes}) if _may_overflow(x):
                 if m.op is op.size or (number(m) or 0) > 0:
                     weights = f.softmax(x, axis=axes).inputs[0]
                     scaled = v.op(op.sum(weights, axis=axes, keepdims=True), m)
@@ -100,7 +105,7 @@ def _softmax_of(e: Node, total: Node) -> Node | None:
     summed, (x,) = total.attrs["axis"], e.inputs
     kept = [k for k in axes if k not in summed]
     whole = tuple(1 if k in summed else d for k, d in zip(axes, beside, strict=True))
-    if _is_shifted(x) or kept != sorted(kept) or shape != whole:
+    if not _may_overflow(x) or kept != sorted(kept) or shape != whole:
         return None
     return f.permute_dims(f.softmax(x, axis=summed), tuple(axes))
 
@@ -119,7 +124,7 @@ def naive_softmax(n: Node) -> Node | None:
 def shares_of_total(n: Node) -> Node | None:
     """(g / t - h / t) * e = (g - h) * softmax(x) for e = exp(x), t = sum(e), and so for g / t"""
     for v, e in sides(n):
-        total = _divisor(v) if e.op is op.exp and not _is_shifted(e.inputs[0]) else None
+        total = _divisor(v) if e.op is op.exp and _may_overflow(e.inputs[0]) else None
         if total is not None:
             share, above = _softmax_of(e, total), _above(v, total)
             if share is not None and above is not None:
@@ -201,7 +206,7 @@ def gradient_of_softmax(n: Node) -> Node | None:
                 is_flipped = True
             case _:
                 continue
-        if e.op is not op.exp or g.shape != n.shape or t is not op.sum(e, **attrs):
+        if e.op is not op.exp or g.shape != n.shape or t is not op.sum(e, **attrs) or 0 in e.shape:
             continue
         (x,) = e.inputs
         p = f.divide(e, t) if _is_shifted(x) else f.softmax(x, axis=attrs["axis"])
