@@ -16,7 +16,7 @@ from .autodiff import Structure, grad, jacobian, jvp, structure, vectorize, vjp
 from .autodiff.backprop import carries, check_differentiable
 from .autodiff.batching import placeholder
 from .compile import Function, compile
-from .errors import ArgumentError, MissingInput
+from .errors import ArgumentError, BindError, MissingInput
 from .evaluate import interpret
 from .ir import FUNCTIONS, Graph, Node, topo
 from .ops.leaves import Value
@@ -82,12 +82,23 @@ def sparsity(v: Node, wrt: Node) -> Sparsity:
     return Sparsity(v, wrt)
 
 
+def _scipy_sparse() -> Any:
+    try:
+        from scipy import sparse
+    except ModuleNotFoundError:
+        raise ArgumentError(
+            "sparse matrices are those of scipy, which is not installed: "
+            "pip install 'graphc[special]'"
+        ) from None
+    return sparse
+
+
 # -- the pattern for given sizes --------------------------------------------------------------
 
 
 def _pattern(v: Node, x: Node, sizes: Sizes) -> Pattern:
     """For each node between, which elements of x each of its elements depends on."""
-    from scipy import sparse
+    sparse = _scipy_sparse()
 
     def count(node: Node) -> int:
         return shapes.number(node.size, sizes)
@@ -142,7 +153,7 @@ def _gathered(index: Any) -> Callable[[Pattern], Pattern]:
 
 def _summed_rows(sources: Any, targets: Any, count: int) -> Callable[[Pattern], Pattern]:
     """Element targets[k] depends on what element sources[k] of the input does."""
-    from scipy import sparse
+    sparse = _scipy_sparse()
 
     def gather(p: Pattern) -> Pattern:
         ones = np.ones(len(sources), bool)
@@ -368,8 +379,7 @@ class SparseFunction:
         return len(self._plan(self._bound(args, kwargs))[1].seeds)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        from scipy import sparse
-
+        sparse = _scipy_sparse()
         values = self._bound(args, kwargs)
         mode, plan = self._plan(values)
         compressed = self.program(mode)(*values, plan.seeds)
@@ -379,15 +389,27 @@ class SparseFunction:
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         names = [str(x.name) for x in self.inputs]
+        wanted = f"the inputs are {', '.join(names)}"
+        if len(args) > len(names):
+            raise ArgumentError(f"{wanted}, and {len(args)} were given")
         values = {**dict(zip(names, args, strict=False)), **kwargs}
+        for name in values:
+            if name not in names:
+                raise ArgumentError(f"{wanted}, and {name} is none of them")
         missing = [name for name in names if name not in values]
-        if missing or len(values) > len(names):
-            raise ArgumentError(
-                f"the inputs are {', '.join(names)}, and {', '.join(values)} were given"
-            )
-        return [
-            np.asarray(values[name], x.dtype) for name, x in zip(names, self.inputs, strict=True)
-        ]
+        if missing:
+            raise MissingInput(f"{wanted}, and {missing[0]} has no value")
+        bound = []
+        for name, x in zip(names, self.inputs, strict=True):
+            bound.append(np.asarray(values[name], x.dtype))
+            if bound[-1].ndim != x.ndim:
+                raise BindError(f"{name} needs {x.type}, and has {bound[-1].ndim} axes")
+        return bound
+
+    def __repr__(self) -> str:
+        kind = "Hessian, by" if self.is_symmetric else f"Jacobian of {self.v.label} by"
+        names = ", ".join(str(x.name) for x in self.inputs)
+        return f"<sparse {kind} {self.wrt.label}: a function of {names}>"
 
     def _plan(self, values: list[Any]) -> tuple[str, _Plan]:
         key = tuple(a.shape for a in values)

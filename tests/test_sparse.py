@@ -1,6 +1,8 @@
 """Sparse Jacobians and Hessians: exact patterns, few colours, the same numbers as the dense
 ones."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -151,6 +153,29 @@ def test_colours_of_random_patterns_are_proper(seed):
     for i, j in zip(*np.nonzero(filled), strict=True):
         ways = [(i, j), (j, i)]
         assert any((filled[r] & (colours == colours[c])).sum() == 1 for r, c in ways)
+
+
+def test_wrong_arguments_are_refused_by_name():
+    """As a compiled function refuses them, before they are used."""
+    v, a = gc.input("v", ("n",)), gc.input("a")
+    f = gc.sparse_jacobian(a * v**2, v)
+    assert "<sparse Jacobian of multiply by v: a function of v, a>" == repr(f)
+    for arguments, named, message in (
+        ((2.0, np.ones(3)), {}, "v needs f64[n], and has 0 axes"),
+        ((np.ones(3),), {}, "the inputs are v, a, and a has no value"),
+        ((np.ones(3), 1.0, 2.0), {}, "the inputs are v, a, and 3 were given"),
+        ((np.ones(3),), {"b": 1.0}, "the inputs are v, a, and b is none of them"),
+    ):
+        with pytest.raises(gc.GraphcError) as caught:
+            f(*arguments, **named)
+        assert message == caught.value.sentence
+
+
+def test_without_scipy_the_error_tells_what_to_install(monkeypatch):
+    """It is an extra."""
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(gc.ArgumentError, match=r"pip install 'graphc\[special\]'"):
+        gc.sparse_jacobian(x**2, x)(np.ones(3))
 
 
 def test_the_sizes_of_a_pattern_must_be_given():

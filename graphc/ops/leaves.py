@@ -152,16 +152,26 @@ def input(
     plain = str.__str__(name)  # of an enum too: its repr is no Python text
     facts: dict[str, Any] = {"positive": True} if positive else {}
     if between is not None:
-        low, high = map(float, between)
-        if not low <= high:
-            raise ArgumentError(f"between=(low, high) needs low <= high, and got {between!r}")
-        facts["between"] = (low, high)
+        low, high = facts["between"] = _interval(between)
+        if positive and high <= 0:
+            raise ArgumentError(f"no number is positive and between {low} and {high}")
     if distribution:
         facts["distribution"] = True
     kind = tensor(shape, dtype)
     if distribution and not (kind.is_float and kind.shape):
         raise ArgumentError(f"distribution=True needs floats along an axis, and {plain} is {kind}")
     return declare(_input(name=plain, type=kind, **facts))
+
+
+def _interval(between: Any) -> tuple[float, float]:
+    """Both ends of what is declared as (low, high)."""
+    ends = between if isinstance(between, tuple | list) else ()
+    if len(ends) != 2 or not all(isinstance(end, int | float | np.number) for end in ends):
+        raise ArgumentError(f"between=(low, high) needs two numbers, and got {between!r}")
+    low, high = map(float, ends)
+    if not low <= high:
+        raise ArgumentError(f"between=(low, high) needs low <= high, and got {between!r}")
+    return low, high
 
 
 @spelling
