@@ -111,6 +111,21 @@ ELEMENTWISE = [
         False,
     ),
     ("sigmoid_times_exponential", y * gc.sigmoid(-x) * gc.exp(x), y * gc.sigmoid(x), False),
+    ("share_times_exponential", y / (1 + gc.exp(x)) / s * gc.exp(x), y / s * gc.sigmoid(x), False),
+    (
+        "share_times_exponential",
+        (x / (1 + gc.exp(-x)) / (1 + gc.exp(-x))) * gc.exp(-x),
+        (x / (1 + gc.exp(-x))) * gc.sigmoid(-x),
+        False,
+    ),
+    (
+        "share_times_exponential",
+        (gc.reciprocal(1 + gc.exp(x)) - p / y / (1 + gc.exp(x))) * gc.exp(x),
+        (1 - p / y) * gc.sigmoid(x),
+        False,
+    ),
+    ("sigmoid_minus_one", gc.sigmoid(x) - 1, -gc.sigmoid(-x), False),
+    ("sigmoid_minus_one", -1.0 + gc.sigmoid(x), -gc.sigmoid(-x), False),
     ("exp_minus_one", gc.exp(x) - 1, gc.expm1(x), False),
     ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
     ("share_of_exponential", 1 / (1 + gc.exp(-x)), gc.sigmoid(x), False),
@@ -151,6 +166,7 @@ ELEMENTWISE = [
     ("plus_negative_product", x + (-s) * y, x - s * y, True),
     ("plus_negative_product", x - (-s) / y, x + s / y, True),
     ("quotient_times_divisor", (x / y) * y, x, False),
+    ("quotient_times_divisor", x / (1 - gc.sigmoid(y)) * gc.sigmoid(-y), x, False),
     ("quotient_times_part", x / (y * s) * y, x / s, False),
     ("difference_times_divisor", (x / q - y) * q, x - y * q, False),
     ("difference_times_divisors", (x / q - y / r) * (q * r), x * r - y * q, False),
@@ -557,6 +573,34 @@ def test_an_identity_of_tensors(name, before, after, is_strict):
         assert after is None or result is canonical(after, mode)
         was, now = gc.evaluate([before, result], values)
         np.testing.assert_allclose(now, was, rtol=1e-13, atol=1e-14)
+
+
+# What people write, and its derivative, by sigmoid(x) and sigmoid(-x).
+SLOPES = {
+    "softplus": (gc.log(1 + gc.exp(x)), lambda x, p, q: p),
+    "log-sigmoid by exp(-x)": (gc.log(1 / (1 + gc.exp(-x))), lambda x, p, q: q),
+    "log-sigmoid by exp(x)": (gc.log(gc.exp(x) / (1 + gc.exp(x))), lambda x, p, q: q),
+    "log of the rest": (-gc.log(1 - 1 / (1 + gc.exp(-x))), lambda x, p, q: p),
+    "the same by exp(x)": (-gc.log(1 - gc.exp(x) / (1 + gc.exp(x))), lambda x, p, q: p),
+    "logistic loss": (gc.log(1 + gc.exp(-3.0 * x)), None),
+    "swish": (x / (1 + gc.exp(-x)), lambda x, p, q: x * p * q + p),
+    "square": ((1 / (1 + gc.exp(-x))) ** 2, lambda x, p, q: 2 * p * p * q),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_a_slope_is_as_stable_as_what_it_is_of(name):
+    """exp(x) overflows at 710, and 1 - sigmoid(x) is 0 from 37 on: the derivatives are numbers."""
+    before, truth = SLOPES[name]
+    at = np.array([-1000.0, -50.0, -3.0, 0.0, 3.0, 40.0, 1000.0])
+    with np.errstate(all="ignore"):
+        low = np.exp(-np.abs(at))
+        p, q = np.where(at < 0, low, 1) / (1 + low), np.where(at < 0, 1, low) / (1 + low)
+        wanted = truth(at, p, q) if truth else -3 / (1 + np.exp(3.0 * at))
+    slope = gc.grad(gc.sum(before), x)
+    for outputs in ([slope], [slope, before], [slope, gc.sum(before)]):
+        result = run(Graph(outputs), True)[0].outputs[0]
+        np.testing.assert_allclose(gc.evaluate(result, {x: at}), wanted, rtol=1e-13, atol=1e-300)
 
 
 def softmax(z):

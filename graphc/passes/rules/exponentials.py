@@ -126,6 +126,36 @@ def _times_exponential(w: Node, x: Node, is_alone: Alone, depth: int) -> Node | 
     return None
 
 
+@rule("multiply", over=("exp",))
+def share_times_exponential(n: Node, is_alone: Alone) -> Node | None:
+    """u / (1 + e) * e = u * sigmoid(x) for e = exp(x), and so within a product or a quotient"""
+    for w, e in sides(n):
+        above = _times_one_plus(w, e, is_alone) if e.op is op.exp else None
+        if above is not None:
+            return f.multiply(above, f.sigmoid(e.inputs[0]))
+    return None
+
+
+def _times_one_plus(w: Node, e: Node, is_alone: Alone, depth: int = 4) -> Node | None:
+    """w * (1 + e) where 1 + e is among the divisors of w, or of each of its terms."""
+    if w.op is op.divide and _one_plus(w.inputs[1]) is e:
+        return w.inputs[0]
+    if w.op is op.reciprocal and _one_plus(w.inputs[0]) is e:
+        return like(w, 1)
+    if w.op is op.sigmoid and w.inputs[0] is f.negative(e.inputs[0]):
+        return like(w, 1)
+    if not depth or not is_alone(w):
+        return None
+    if w.op in (op.add, op.subtract):
+        terms = [_times_one_plus(v, e, is_alone, depth - 1) for v in w.inputs]
+        return None if None in terms else w.op(*terms)
+    for i in {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}.get(w.op, ()):
+        above = _times_one_plus(w.inputs[i], e, is_alone, depth - 1)
+        if above is not None:
+            return w.op(*(above if k == i else x for k, x in enumerate(w.inputs)))
+    return None
+
+
 @rule("add", "subtract", over=("divide", "multiply"), signs=True)
 def slope_of_share(n: Node) -> Node | None:
     """g / d - (g * t / d) / d = g / d * sigmoid(-x) for t = exp(x), d = 1 + t, and so for t - 1
@@ -230,6 +260,15 @@ def one_minus_sigmoid(n: Node, is_alone: Alone) -> Node | None:
         case Node(op.subtract, (one, Node(op.sigmoid, (x,)) as s)):
             if is_literal(one, 1) and is_alone(s):
                 return f.sigmoid(f.negative(x))
+    return None
+
+
+@rule("subtract", "add", over=("sigmoid",), signs=True)
+def sigmoid_minus_one(n: Node) -> Node | None:
+    """sigmoid(x) - 1 = -sigmoid(-x)"""
+    for s, one in sides(n) if n.op is op.add else (n.inputs,):
+        if s.op is op.sigmoid and is_literal(one, -1 if n.op is op.add else 1):
+            return f.negative(f.sigmoid(f.negative(s.inputs[0])))
     return None
 
 

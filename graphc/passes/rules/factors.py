@@ -31,10 +31,10 @@ def times_reciprocal(n: Node) -> Node | None:
 
 @rule("multiply", over=("divide",), hides=True)
 def quotient_times_divisor(n: Node) -> Node | None:
-    """(x / y) * y = x"""
+    """(x / y) * y = x, also where y is sigmoid(-z), written 1 - sigmoid(z)"""
     for v, y in sides(n):
         match v:
-            case Node(op.divide, (x, d)) if d is y:
+            case Node(op.divide, (x, d)) if d is y or _is_rest(d, y):
                 return x
     return None
 
