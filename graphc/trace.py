@@ -17,7 +17,7 @@ from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
 from .autodiff.batching import placeholder
 from .compile import Function, compile
-from .errors import ArgumentError
+from .errors import ArgumentError, Disconnected
 from .ir import FUNCTIONS, Node, operands, rebuild, topo
 from .ir.building import tracing
 from .ops.leaves import input as declare_input
@@ -225,6 +225,11 @@ class Jit:
                 flat.append(declare_input(name, (), weak))
             else:
                 array = np.asarray(value)
+                if array.dtype == object:
+                    raise ArgumentError(
+                        f"{name} is a {type(value).__name__}, which is no array: arguments are "
+                        "arrays and numbers, in tuples, named tuples, lists and dicts"
+                    )
                 flat.append(
                     declare_input(name, array.shape if shape is None else shape, array.dtype)
                 )
@@ -320,7 +325,10 @@ def jit(function: Plain, *, dims: Mapping[str, Any] | None = None, maxsize: int 
 
 
 def _derived(
-    function: Plain, argnums: int | tuple[int, ...], derive: Callable[[Any, Any], Any]
+    function: Plain,
+    argnums: int | tuple[int, ...],
+    derive: Callable[[Any, Any], Any],
+    has_zeros: bool = True,
 ) -> Jit:
     """A function of the same arguments that returns `derive(results, the chosen arguments)`."""
 
@@ -330,12 +338,13 @@ def _derived(
             raise ArgumentError(f"argnums= is {argnums}, and {len(args)} arguments were given")
         numbers = tuple(k % len(args) for k in numbers)
         meant: dict[Node, Node] = {}
+        names = _parameters(function, len(args), {})
 
-        def one(x: Any) -> Node:
+        def one(x: Any, path: str) -> Node:
             if not isinstance(x, Node) or not x.type.is_float:
                 raise ArgumentError(
-                    "derivatives are by floats, and an argument of "
-                    f"{_name(function)} is {x.type if isinstance(x, Node) else repr(x)}"
+                    f"derivatives are by floats, and {path}, an argument of "
+                    f"{_name(function)}, is {x.type if isinstance(x, Node) else repr(x)}"
                 )
             if x.op.name == "input":
                 return x
@@ -344,10 +353,18 @@ def _derived(
             meant[stand_in] = x
             return stand_in
 
-        given = [forms.map_leaves(one, a) if k in numbers else a for k, a in enumerate(args)]
+        def by(k: int, form: Any) -> Any:
+            parts = zip(forms.leaves(form), forms.paths(form, names[k]), strict=True)
+            return forms.fill(form, [one(x, path) for x, path in parts])
+
+        given = [by(k, a) if k in numbers else a for k, a in enumerate(args)]
         results = _results(function, function(*given, **kwargs))
         chosen = tuple(given[k] for k in numbers)
-        made = derive(results, chosen if isinstance(argnums, tuple) else chosen[0])
+        try:
+            made = derive(results, chosen if isinstance(argnums, tuple) else chosen[0])
+        except Disconnected as error:
+            error.sentence += '; disconnected="zero" gives zeros' * has_zeros
+            raise
         if not meant:
             return made
         new = rebuild(topo(forms.leaves(made)), replacements=meant)
@@ -357,16 +374,17 @@ def _derived(
 
 
 def _scalar(value: Any, function: Plain) -> Node:
-    if not isinstance(value, Node) or value.shape:
-        error = ArgumentError(
-            f"a gradient is taken of a scalar, and {_name(function)} returns "
-            f"{value.type if isinstance(value, Node) else 'several values'}: "
-            "sum it, or use jacobian_fn"
+    if isinstance(value, Node) and not value.shape:
+        return value
+    said = f"a gradient is taken of a scalar, and {_name(function)} returns "
+    if not isinstance(value, Node):
+        raise ArgumentError(
+            f"{said}several values: return the loss alone, and what else is wanted by a function "
+            "of its own, or take jacobian_fn of one of them"
         )
-        if isinstance(value, Node):
-            error.locate(operands([value]))
-        raise error
-    return value
+    error = ArgumentError(f"{said}{value.type}: sum it, or use jacobian_fn")
+    error.locate(operands([value]))
+    raise error
 
 
 def grad_fn(
@@ -426,7 +444,10 @@ def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
     array([[4., 2.],
            [2., 0.]])
     """
-    return _derived(function, argnums, lambda z, x: hessian(_scalar(z, function), x))
+    def derive(z: Any, x: Any) -> Any:
+        return hessian(_scalar(z, function), x)
+
+    return _derived(function, argnums, derive, has_zeros=False)
 
 
 def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:

@@ -4,6 +4,7 @@ refused."""
 import inspect
 import math
 import re
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -62,6 +63,11 @@ def test_sizes_can_be_left_open():
     assert [gc.dims("n d")] == calls
     with pytest.raises(gc.BindError, match="axis 0 of w has size 4"):
         g(A, C)
+
+
+@dataclass(eq=False)
+class Parameters:
+    w: object
 
 
 class Pair(NamedTuple):
@@ -670,7 +676,23 @@ def test_a_list_of_numbers_is_named_where_an_array_was_meant():
     ("call", "message"),
     [
         (lambda: gc.grad_fn(lambda x: x * 2)(B), "returns f64[3]: sum it, or use jacobian_fn"),
-        (lambda: gc.grad_fn(lambda n: n * 1.0)(3), "an argument of program is 3"),
+        (lambda: gc.grad_fn(lambda n: n * 1.0)(3), "n, an argument of program, is 3"),
+        (
+            lambda: gc.grad_fn(lambda p: p["a"] * 1.0)({"a": 1.0, "b": [None]}),
+            "p_b_0, an argument of program, is None",
+        ),
+        (
+            lambda: gc.jit(lambda p: p.w)(Parameters(B)),
+            "p is a Parameters, which is no array: arguments are arrays and numbers, in tuples",
+        ),
+        (
+            lambda: gc.value_and_grad(lambda x: (np.sum(x), x))(B),
+            "returns several values: return the loss alone",
+        ),
+        (
+            lambda: gc.grad_fn(lambda p: p[0] * 1.0)((1.0, 2.0)),
+            'does not depend on p_1; disconnected="zero" gives zeros',
+        ),
         (
             lambda: gc.grad_fn(lambda x: x, argnums=2)(1.0),
             "argnums= is 2, and 1 arguments were given",
