@@ -8,6 +8,9 @@ from typing import Any
 import graphc as gc
 from graphc.debug import Diagnosis
 from graphc.objective import Objective
+from graphc.ops.as_numpy.protocols import spelled
+from graphc.ops.as_numpy.table import TABLE
+from graphc.ops.as_numpy.ufuncs import UFUNCS
 from graphc.passes import Log
 from graphc.plan.plan import Plan
 from graphc.profile import Profile
@@ -45,6 +48,11 @@ HANDED_OUT = {
     }
 }  # fmt: skip
 
+COVERED = """
+NumPy's functions of tensors: {}. Also `.outer` of ufuncs, `.reduce` of `np.add`, `np.multiply`,
+`np.maximum`, `np.minimum`, `np.logical_and`, `np.logical_or` and `np.logaddexp`, and
+`.accumulate` of `np.add` and `np.multiply`. What is not here is refused by name."""
+
 VALUES = {
     "gc.OPS": "A dict: the records of all operations, by name. `gc.Op` tells what a record holds.",
     "gc.optim.Schedule": "A function from the step (0, 1, 2, ... as a node) to the rate (a node).",
@@ -63,7 +71,13 @@ def main() -> None:
                 print("\n".join(["", *entry(f"gc.optim.{name}", getattr(gc.optim, name))]))
         for name, cls in HANDED_OUT.get(part, {}).items():
             print("\n".join(["", *entry(name, cls)]))
+        if part == "Functions written with NumPy":
+            print(COVERED.format(", ".join(f"`np.{name}`" for name in covered())))
     operations(sorted(set(gc.__all__) - placed, key=str.lower))
+
+
+def covered() -> list[str]:
+    return sorted({*map(spelled, TABLE), *UFUNCS}, key=str.lower)
 
 
 def operations(names: list[str]) -> None:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import traceback
 from collections.abc import Sequence
+from importlib import metadata
 from typing import Any, NoReturn
 
 from ..errors import GraphcError
@@ -66,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="FILE is a Python file that builds nodes; FILE:NAME picks one of its variables. "
         "Exit codes: 0 fine, 1 a check failed, 2 wrong usage.",
     )
+    top.add_argument("--version", action="version", version=f"graphc {metadata.version('graphc')}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (add_options, run, summary) in COMMANDS.items():
         command = commands.add_parser(name, help=summary, description=_sentence(summary))

@@ -35,7 +35,7 @@ _REFUSED = {
 @spelling
 def array_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """`np.sum(node, axis=0)`: Node.__array_function__ comes here."""
-    name = f"np.{_spelled(function)}"
+    name = f"np.{spelled(function)}"
     if function not in TABLE:
         raise ArgumentError(f"{name} has no form for symbolic tensors{_nearest(name)}")
     return _called(TABLE[function], name, args, kwargs)
@@ -117,7 +117,8 @@ def _called(function: Function, name: str, args: Sequence[Any], kwargs: dict[str
     return result if dtype is None else e.astype(result, dtype)
 
 
-def _spelled(function: Any) -> str:
+def spelled(function: Any) -> str:
+    """What it is called within NumPy: `linalg.norm`."""
     module = getattr(function, "__module__", None) or ""
     inner = "".join(f"{part}." for part in module.split(".")[1:] if not part.startswith("_"))
     return f"{inner}{function.__name__}"
