@@ -50,3 +50,31 @@ def test_single_numbers_are_as_the_elements_of_arrays(dtype):
             with np.errstate(all="ignore"):
                 one, (element,) = function(dtype(x)), function(np.array([x], dtype))
             assert one.dtype == dtype and np.isclose(one, element, rtol=1e-6, atol=0)
+
+
+ARRAYS = {
+    "short rows": np.arange(6000.0).reshape(600, 10),
+    "stacks of short rows": np.arange(12000.0, dtype=np.float32).reshape(4, 300, 10) - 5000,
+    "long rows": np.arange(8000.0).reshape(2, 4000),
+    "few": np.arange(6.0).reshape(2, 3),
+    "turned": np.arange(6000.0).reshape(10, 600).T,
+    "a part of longer ones": np.arange(9000.0).reshape(600, 15)[:, 3:8],
+    "stretched": np.broadcast_to(np.arange(10.0), (600, 10)),
+    "backwards": np.arange(6000.0).reshape(600, 10)[::-1, ::-1],
+    "empty": np.ones((0, 10)),
+    "with infinity": np.where(np.arange(6000) % 17 == 3, np.inf, 1.0).reshape(600, 10),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_a_sum_by_a_product_is_the_sum(name, keepdims):
+    x = ARRAYS[name]
+    for axis in range(x.ndim):
+        exact = x.astype(np.float64).sum(axis=axis, keepdims=keepdims)
+        given = np.empty(exact.shape, x.dtype)
+        for out in (None, given):
+            found = runtime.summed(x, axis, keepdims, out)
+            assert found.shape == exact.shape and found.dtype == x.dtype
+            np.testing.assert_allclose(found, exact, rtol=1e-12 if x.dtype == "f8" else 1e-5)
+        np.testing.assert_array_equal(given, found)

@@ -68,12 +68,11 @@ def _reduction(name: str, fold: str, *, infer: Any = _reduced, bprop: Any, **opt
         name,
         infer=infer,
         numpy=_text(name),
-        into=_text(name, "out=out"),
         fold=fold,
         bprop=bprop,
         flops=_flops,
         family="reduce",
-        **{"examples": _EXAMPLES, **options},
+        **{"into": _text(name, "out=out"), "examples": _EXAMPLES, **options},
     )
 
 
@@ -85,10 +84,20 @@ def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     return _reduced(x, axis, keepdims).with_dtype(dtype)
 
 
+def _sum_into(n: Node) -> str:
+    """Along one of the last two axes, of which the last may be short: see the helper."""
+    (x,), axis, keepdims = n.inputs, n.attrs["axis"], n.attrs["keepdims"]
+    short = x.ndim > 1 and not (isinstance(x.shape[-1], int) and x.shape[-1] > 32)
+    if not short or not x.type.is_float or len(axis) != 1 or axis[0] < x.ndim - 2:
+        return str(_text("sum", "out=out")(n))
+    return f"summed(x0, {axis[0]}, {'keepdims=True, ' if keepdims else ''}out=out)"
+
+
 _sum = _reduction(
     "sum",
     "np.add",
     infer=_summed,
+    into=_sum_into,
     bprop=lambda n, i, g: _spread(g, n),
     guard=(0, lambda n, condition, _: _any(condition, **n.attrs)),
 )

@@ -242,6 +242,21 @@ def only_where(condition: Any, x: Any, out: Any = None) -> Any:
     return out
 
 
+def summed(x: Any, axis: int, keepdims: bool = False, out: Any = None) -> Any:
+    """x.sum(axis), by a product with ones where NumPy would add a few elements at a time."""
+    count, size = x.shape[-1], x.itemsize
+    is_short = count <= 32 and x.size >= 4096 and axis >= x.ndim - 2
+    if not is_short or x.strides[-1] != size or x.strides[-2] < count * size:
+        return x.sum(axis=axis, keepdims=keepdims, out=out)
+    index = (..., np.newaxis) if axis == x.ndim - 1 else (..., np.newaxis, slice(None))
+    into = out if out is None or keepdims else out[index]
+    if axis == x.ndim - 1:
+        made = np.matmul(x, np.ones((count, 1), x.dtype), out=into)
+        return made if keepdims else made[..., 0]
+    made = np.matmul(np.ones((1, x.shape[-2]), x.dtype), x, out=into)
+    return made if keepdims else made[..., 0, :]
+
+
 def sigmoid(x: Any, out: Any = None) -> Any:
     """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
     x = x if x.dtype.kind == "f" else x * 1.0

@@ -134,7 +134,7 @@ class _Function:
                 _release(ended, free)
             if v in self.totals:
                 total, fold = self.totals[v], v.op.fold
-                yield f"{name(v)} = {self._text(v)}"
+                yield f"{name(v)} = {self._new(v)}"
                 both = f"{total}, {name(v)}" + (f", out={total}" if v.ndim else "")
                 yield f"{total} = {name(v)} if {total} is None else {fold}({both})"
             elif v in self.whole:
@@ -171,6 +171,11 @@ class _Function:
         tile = _on_tile(v, self.region.rows)
         text = tile.op.text_into(tile, out)
         return None if text is None else self._filled(v, text)
+
+    def _new(self, v: Node) -> str:
+        """The text for a new array that is joined with others: as fast as one into memory."""
+        text = self._into(v, "None") if v.ndim else None
+        return self._text(v) if text is None else text.replace(", out=None", "")
 
     def _text(self, v: Node) -> str:
         tile = _on_tile(v, self.region.rows)
