@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 
 from ..ir import Node
-from .exactly import exactly
+from .exactly import exactly, work
 from .facts import Interval
 from .points import at_points, hard_points
 
@@ -60,13 +60,15 @@ def audit(
     at_roots: bool = True,
     times: float = TIMES,
     plus: float = PLUS,
+    most_work: float = math.inf,
 ) -> Verdict:
     """Whether one elementwise graph may stand for another, as functions of some inputs.
 
     With `may_extend` it may be a number where the other leaves the real domain (log(-1) * 0).
     `at_roots` looks where sums cancel too: there roundings decide, so a part of a program must be
     no worse, while of two whole programs either may be lucky. An error may be `times` as large as
-    before, and `plus` ulp more.
+    before, and `plus` ulp more. What is not settled within `most_work` operations of exact
+    arithmetic is refused.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("k",))
@@ -78,9 +80,12 @@ def audit(
     columns = hard_points([before, after] if at_roots else [], symbols, facts or {})
     was, now = at_points(before, symbols, columns), at_points(after, symbols, columns)
     seen = _Seen(before, symbols, mode, may_extend, times, plus)
+    last = work.done + most_work
     for k in _worst_first(was, now, mode, plus):
         point = tuple(float(column[k]) for column in columns)
         reason = seen.refusal(float(was[k]), float(now[k]), point)
+        if not reason and work.done > last:
+            reason = "too much work to settle"
         if reason:
             return Verdict(seen.before, seen.after, point, reason)
     return Verdict(seen.before, seen.after, *seen.too_much())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,15 @@ from ..ir import Node, Op, topo
 @functools.cache
 def _meaning(op: Op) -> Any:
     return sp.lambdify(op.meaning.variables, op.meaning.expr, modules="mpmath")
+
+
+class _Work(threading.local):
+    """Operations of exact arithmetic so far in this thread; those of many digits count more."""
+
+    done = 0.0
+
+
+work = _Work()
 
 
 def exactly(v: Node, symbols: Sequence[Node], point: Sequence[float]) -> Any:
@@ -36,8 +46,10 @@ def _with_digits(
     """The value with some digits, and how many it would take for every sum to be exact."""
     low = high = 0
     values: dict[Node, Any] = dict(zip(symbols, map(mpmath.mpf, point), strict=True))
+    order = topo([v])
+    work.done += len(order) * max(1.0, digits / 200)
     with mpmath.workdps(digits):
-        for u in topo([v]):
+        for u in order:
             if u.op.name == "constant":
                 item = u.attrs["value"].array.item()
                 values[u] = item if isinstance(item, bool) else mpmath.mpf(item)

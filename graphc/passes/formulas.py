@@ -186,15 +186,26 @@ def _rational_in_exp(e: Any) -> Any:
         t = sp.Dummy("t")
         of_t, rest = sp.S.One, sp.S.One
         for factor in sp.Mul.make_args(e):
-            plain = _plain(factor.xreplace({exponential: t}))
-            if plain.free_symbols == {t} and not _outermost(plain):
-                of_t *= plain
+            if factor.has(exponential) and _is_rational(factor, exponential):
+                of_t *= _plain(factor.xreplace({exponential: t}))
             else:
                 rest *= factor
         found = None if of_t == 1 else _known(of_t, t, exponential.args[0])
         if found is not None:
             return found * rest
     return None
+
+
+def _is_rational(e: Any, t: Any) -> bool:
+    """Whether a formula is a rational function of t and of nothing else.
+
+    Asked before sympy sees its sums: about roots of sums it thinks for long.
+    """
+    if e == t or e.is_Atom:
+        return bool(e == t or e.is_number)
+    if e.is_Pow:
+        return bool(e.exp.is_Integer) and _is_rational(e.base, t)
+    return (e.is_Mul or _name(e) == "add") and all(_is_rational(a, t) for a in e.args)
 
 
 def _without_expm1(e: Any) -> Any:
