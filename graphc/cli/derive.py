@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from ..check import check
 from ..draw import draw
+from ..errors import Disconnected
 from ..explain import Explanation, explain
 from ..expression import CONSTANTS, parse
 from ..ir import Graph, Node, topo
@@ -14,6 +16,7 @@ from .given import Usage, names, picked, values
 from .ways import DIGITS, Slopes, Ways, ways
 
 _EXAMPLE = 'graphc derive "exp(x*z) + x*z/log(x)" --wrt x,z --at x=2,z=3'
+_VERDICTS = {"kink": "", "outside": "the point is outside the domain: "}
 WAYS = ("reverse mode", "forward mode", f"sympy, {DIGITS} digits", "differences")
 
 
@@ -77,11 +80,24 @@ def _compare(y: Node, wrt: list[Node], at: dict[str, Any]) -> bool:
     rows = [_row(f"d{y.label}/d{x.name}", slopes) for x, slopes in pairs]
     voice.table(("", *WAYS, "differ by"), rows, numbers=True)
     voice.say()
+    for x in wrt:
+        _remark(y, x, at)
     wrong = [str(x.name) for x, s in pairs if not s.agree]
     _exactly(y, wrt, found)
     if wrong:
         voice.say(f"The ways differ by more than rounding: by {', '.join(wrong)}.")
     return not wrong
+
+
+def _remark(y: Node, x: Node, at: dict[str, Any]) -> None:
+    """What there is to know of the point: it is on a kink, or outside the domain."""
+    try:
+        (row,) = check(y, x, at=at).rows
+    except Disconnected:
+        return
+    if row.verdict in _VERDICTS:
+        voice.say(f"By {x.name}: {_VERDICTS[row.verdict]}{row.reason}.")
+        voice.say()
 
 
 def _row(name: str, s: Slopes) -> tuple[str, ...]:
