@@ -143,8 +143,11 @@ class Plan:
 
     @functools.cached_property
     def sizes(self) -> list[Dim]:
-        """How many elements the regions work on, without those that another certainly exceeds."""
-        steps = (step for step in self.steps if step.region)
+        """By how many elements it is decided whether to follow the plan: those that regions work
+        on, and those in kept memory, without those that another certainly exceeds.
+        """
+        kept = {v for v, slot in self.place.items() if slot is not None}
+        steps = (step for step in self.steps if step.region or not kept.isdisjoint(step.computed))
         types = dict.fromkeys(v.type for step in steps for v in step.computed if v.ndim)
         found = dict.fromkeys(t.size for t in types)
         return [
