@@ -237,6 +237,26 @@ def test_the_memo_keeps_no_graph_alive():
     assert [None] * 3 == [reference() for reference in references]
 
 
+def test_what_a_budget_suffices_for_does_not_depend_on_the_clock():
+    """Work is counted, and what is remembered from before is charged for: the same program."""
+    values = [gc.input(f"v{k}", ("k",)) for k in range(6)]
+    outputs = [gc.sinh(v * (k + 0.3)) / gc.cosh(v * (k + 0.3)) for k, v in enumerate(values)]
+    outputs += [(exp(v) - 1) / (exp(v) + 1) * (2.1 - v) for v in values]
+    outputs += [sqrt(v + k + 1.7) - sqrt(v + k + 0.7) for k, v in enumerate(values)]
+    found = []
+    for _ in range(2):
+        if not found:
+            _memo.clear()
+        story = Log(Graph(outputs))
+        budget = Budget(0.015)
+        first = simplify(story.steps[0].graph, story, budget)
+        again = simplify(first, story, budget)
+        found.append((again.outputs, budget.spent))
+        assert 1 == story.table.count("simplify stopped")
+    assert found[0] == found[1]
+    assert found[0][0] != run(Graph(outputs), True)[0].outputs
+
+
 def test_a_budget_that_is_spent_is_stated_in_the_report():
     """What was not searched stays as it is, and is not remembered as hopeless."""
     before = gc.sinh(x * 9.375) / gc.cosh(x * 9.375)

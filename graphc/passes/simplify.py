@@ -7,9 +7,8 @@ one is remembered for the process. sympy sees bounded formulas, under a lock, wi
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -20,6 +19,7 @@ from ..meaning import recipe
 from ..shapes import tensor
 from .audit import audit
 from .cost import weight
+from .exactly import work
 from .facts import ANYTHING, Interval, interval
 from .formulas import OPEN, applied, forms, written
 from .log import Log
@@ -30,7 +30,11 @@ from .rules import RULES
 # arithmetic): what becomes of a region must not depend on how busy the machine is.
 _MOST_NODES, _MOST_VALUES, _NEAR = 16, 5, 4
 # A formula is a tree: what is shared is written, and walked, once for each use.
-_LARGEST = 80
+_LARGEST = 40
+# The operations of exact arithmetic that its audits may take.
+_MOST_WORK = 2500
+# Seconds that one of them takes, and that sympy takes for each part of a formula: as measured.
+_OPERATION, _PART = 15e-6, 1e-3
 
 # A form must be as good wherever what surrounds the region magnifies its error: closer than what
 # is promised for a whole program.
@@ -64,6 +68,7 @@ class Found(NamedTuple):
     steps: Steps | None = None
     equation: str = ""
     refused: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 _NOTHING, _LATE = Found(), Found(equation="the budget was spent")
@@ -75,10 +80,21 @@ _MEMO_SIZE = 4096
 
 @dataclass
 class Budget:
-    """Seconds of a thread's own work on the regions of one compilation: far more than it takes."""
+    """Seconds for the regions of one compilation, far more than they take.
+
+    They are counted, not measured: what is searched must not depend on how busy the machine is,
+    nor on what others have found before. So what is remembered is charged for too, once.
+    """
 
     seconds: float = 2.0
     spent: float = 0.0
+    paid: set[Any] = field(default_factory=set)
+
+    def pay(self, key: Any, found: Found) -> None:
+        """Charge for a region when it is first met."""
+        if key not in self.paid:
+            self.paid.add(key)
+            self.spent += found.seconds
 
 
 def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
@@ -107,7 +123,9 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
             counts[node] = counts.get(node, 0) + counts[v]
     if rewrites:
         graph = Graph([becomes.get(v, v) for v in graph.outputs], graph.parameters)
-    notes = [f"simplify stopped: its budget of {budget.seconds:g} s was spent"] if is_late else []
+    note = f"simplify stopped: its budget of {budget.seconds:g} s was spent"
+    is_told = any(note in step.notes for step in log.steps)
+    notes = [note] if is_late and not is_told else []
     if rewrites or notes or all(step.name != "simplify" for step in log.steps):
         log.add("simplify", graph, rewrites, notes, refusals)
     return graph
@@ -169,20 +187,16 @@ def _searched(
     kept = _kept(cut, uses)
     facts = tuple(interval(x) for x in values)
     key = (_structure(cut), facts, kept)
-    found = _memo.get(key)
-    if found is None and budget.spent > budget.seconds:
-        found = _LATE
-    if found is None:
-        with _sympy:
-            found = _memo.get(key)
-            if found is None:
-                start = time.thread_time()
-                found = _search(cut, facts, kept, start + budget.seconds - budget.spent)
-                budget.spent += time.thread_time() - start
-            if found is not _LATE:
-                if len(_memo) >= _MEMO_SIZE:
-                    del _memo[next(iter(_memo))]
-                _memo[key] = found
+    if key not in budget.paid and budget.spent > budget.seconds:
+        return None, _LATE
+    with _sympy:
+        found = _memo.get(key)
+        if found is None:
+            found = _search(cut, facts, kept)
+            if len(_memo) >= _MEMO_SIZE:
+                del _memo[next(iter(_memo))]
+            _memo[key] = found
+    budget.pay(key, found)
     if found.steps is None:
         return None, found
     with building_for(root):
@@ -277,9 +291,7 @@ def _built(steps: Steps, values: Iterable[Node]) -> Node:
 
 # -- the search -------------------------------------------------------------------------------
 
-def _search(
-    cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...], deadline: float
-) -> Found:
+def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
     """The cheapest form that passes the audit, and a stable one before those that are not."""
     size: dict[Node, int] = {}
     for v in cut.nodes:
@@ -304,16 +316,20 @@ def _search(
     price, whole = _price(before, free), _price(before, ())
     best, rank, equation, refused = None, (True, price), "", []
     known = dict(zip(places, facts, strict=True))
+    start = work.done
     for form, candidate in forms(formula):
-        if time.thread_time() > deadline:
-            return _LATE
         built = _node(candidate, letters, places)
         if built is None or built is before or built.dtype != before.dtype:
             continue
         cost = _price(built, free)
         if cost > (form.worth * whole if form.worth > 1 else price) or (False, cost) >= rank:
             continue
-        verdict = audit(before, built, places, True, known, times=_TIMES, plus=_PLUS)
+        left = start + _MOST_WORK - work.done
+        if left <= 0:
+            break
+        verdict = audit(
+            before, built, places, True, known, times=_TIMES, plus=_PLUS, most_work=left
+        )
         text = f"{_text(before)} = {_text(built)} ({form.name}"
         is_stabler = verdict.before > _WRONG and verdict.after < _RIGHT
         if not verdict.holds:
@@ -322,7 +338,8 @@ def _search(
             best, rank = built, (not is_stabler, cost)
             equation = f"{text}; cost {price:.3g} -> {cost:.3g}; {verdict})"
     steps = None if best is None else _steps(best, places)
-    return Found(steps, equation, tuple(refused))
+    seconds = _OPERATION * (work.done - start) + _PART * size[cut.root]
+    return Found(steps, equation, tuple(refused), seconds)
 
 
 def _node(formula: Any, letters: tuple[Any, ...], places: tuple[Node, ...]) -> Node | None:
