@@ -57,12 +57,16 @@ def _concat_bprop(node: Node, i: int, g: Node) -> Node:
     return reshape(FUNCTIONS["astype"](part, node.inputs[i].dtype), node.inputs[i].shape)
 
 
+def _concat_text(n: Node, out: str = "") -> str:
+    parts = ", ".join(f"x{i}" for i in range(len(n.inputs)))
+    return f"np.concatenate(({parts},), {n.attrs['axis']}{out})"
+
+
 _concat = Op(
     "concat",
     infer=_concat_type,
-    numpy=lambda n: "np.concatenate(({},), {})".format(
-        ", ".join(f"x{i}" for i in range(len(n.inputs))), n.attrs["axis"]
-    ),
+    numpy=_concat_text,
+    into=lambda n: _concat_text(n, ", out=out"),
     bprop=_concat_bprop,
     flops=no_flops,
     family="layout",

@@ -151,12 +151,17 @@ at_index = Op(
     ),
 )
 
+
+def _place_text(n: Node, out: str = "") -> str:
+    index = _index_source(n.attrs["index"])
+    return f"place(x0, {shapes.source(n.shape)}, np.s_[{index}]{out})"
+
+
 place = Op(
     "place",
     infer=lambda x, shape, index: x.with_shape(shape),
-    numpy=lambda n: "place(x0, {}, np.s_[{}])".format(
-        shapes.source(n.shape), _index_source(n.attrs["index"])
-    ),
+    numpy=_place_text,
+    into=lambda n: _place_text(n, ", out=out"),
     bprop=lambda n, i, g: at_index(g, index=n.attrs["index"]),
     flops=no_flops,
     family="layout",

@@ -289,11 +289,14 @@ def softplus(x: Any, out: Any = None) -> Any:
     return np.add(np.maximum(x, 0), rest, out=rest if out is None else out)
 
 
-def place(x: Any, shape: tuple[int, ...], index: Any) -> Any:
+def place(x: Any, shape: tuple[int, ...], index: Any, out: Any = None) -> Any:
     """Zeros with x written at an index."""
-    result = np.zeros(shape, x.dtype)
-    result[index] = x
-    return result
+    if out is None:
+        out = np.zeros(shape, x.dtype)
+    else:
+        out.fill(0)
+    out[index] = x
+    return out
 
 
 def diagonal_matrix(x: Any) -> Any:
