@@ -39,6 +39,15 @@ def quotient_times_divisor(n: Node) -> Node | None:
     return None
 
 
+@rule("divide", over=("divide",), hides=True)
+def quotient_over_part(n: Node) -> Node | None:
+    """(x / t) / x = 1 / t"""
+    match n:
+        case Node(op.divide, (Node(op.divide, (x, t)), y)) if x is y and t.type.is_float:
+            return f.reciprocal(t)
+    return None
+
+
 @rule("multiply", over=("divide",), hides=True)
 def quotient_times_part(n: Node, is_alone: Alone) -> Node | None:
     """x / (y * z) * z = x / y"""

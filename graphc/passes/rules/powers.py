@@ -73,6 +73,33 @@ def extremum_of_one(n: Node) -> Node | None:
     return x if x is y else None
 
 
+@rule("maximum", "minimum", over=LITERAL, signs=True)
+def extremum_out_of_reach(n: Node) -> Node | None:
+    """max(x, c) = x for x >= c, min(x, c) = x for x <= c, by what is known of x"""
+    for x, c in sides(n):
+        if _is_beyond(x, c) if n.op is op.maximum else _is_beyond(x, c, -1):
+            return x
+    return None
+
+
+@rule("clip", over=LITERAL, signs=True)
+def clip_out_of_reach(n: Node) -> Node | None:
+    """clip(x, a, b) = min(x, b) for x >= a, and max(x, a) for x <= b"""
+    x, low, high = n.inputs
+    if _is_beyond(x, low):
+        return f.minimum(x, high)
+    return f.maximum(x, low) if _is_beyond(x, high, -1) and _is_beyond(high, low) else None
+
+
+def _is_beyond(x: Node, c: Node, sign: int = 1) -> bool:
+    """Whether x >= c, or with -1 whether x <= c, for a number c that a float holds."""
+    value = number(c)
+    if value is None or not abs(value) <= 2.0**53:
+        return False
+    low, high = interval(x)
+    return bool(low >= value if sign > 0 else high <= value)
+
+
 @rule("sqrt", over=("square",))
 def root_of_square(n: Node) -> Node | None:
     """sqrt(x^2) = |x|"""
