@@ -256,7 +256,7 @@ _floor_divide = elementwise(
 
 @spelling
 def floor_divide(x1: Any, x2: Any) -> Node:
-    """The largest integer that is not above the quotient: `x1 // x2`.
+    """The largest integer that is not above the quotient `x1 / x2` as it is rounded: `x1 // x2`.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.floor_divide(gc.constant([7, -7]), 2), {})
