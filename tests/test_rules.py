@@ -733,6 +733,12 @@ SHARED = [
         lambda first: gc.sum(gc.square(A - gc.reshape(first, (1, "n"))), axis=0) / M,
         True,
     ),
+    (
+        "stretched_alike",
+        [gc.exp(A - s), gc.sin(A - gc.reshape(s, (1, 1)))],
+        lambda first: gc.sin(A - s),
+        True,
+    ),
     ("grouped_alike", [A / s, gc.sum(A * (C / s), axis=1)], None, False),
     ("scaled_dot", [(-1 / M) * Z, gc.vdot(Z, G) / M], lambda first: -gc.vdot(first, G), False),
     (

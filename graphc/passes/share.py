@@ -103,6 +103,17 @@ def shaped_later(n: Node, there: There) -> Node | None:
     return f["reshape"](twin, n.shape) if twin in there else None
 
 
+@rule("add", "subtract", "multiply", "divide", over=("reshape",), strict=True)
+def stretched_alike(n: Node, there: There) -> Node | None:
+    """x - reshape(s) = x - s for a single number s where that is there"""
+    single = [x.op.name == "reshape" and not x.inputs[0].ndim for x in n.inputs]
+    if not any(single):
+        return None
+    operands = (x.inputs[0] if k else x for x, k in zip(n.inputs, single, strict=True))
+    twin = n.op(*operands, **n.attrs)
+    return twin if twin.type == n.type and twin in there else None
+
+
 @rule("multiply", "einsum", over=("divide",))
 def grouped_alike(n: Node, there: There) -> Node | None:
     """x * (y / z) = (x / z) * y where x / z is there, for a sum: a single element may be tiny"""
@@ -168,8 +179,8 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
 
 
 SHARING: tuple[Rule, ...] = (
-    commuted, reduced_alike, shaped_later, grouped_alike, scaled_dot, cross_entropy_alike,
-    exponential_of_negative,
+    commuted, reduced_alike, shaped_later, stretched_alike, grouped_alike, scaled_dot,
+    cross_entropy_alike, exponential_of_negative,
 )  # fmt: skip
 STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
 
