@@ -13,7 +13,7 @@ import pytest
 import graphc as gc
 from graphc import ir
 from graphc.autodiff.modes import forward
-from tests.timing import growth
+from tests.timing import growth, without_collector
 
 ROOT = Path(gc.__file__).parents[1]
 
@@ -139,15 +139,13 @@ def work(function):
         nonlocal count
         count += 1
 
-    collector.collect()
-    collector.disable()  # what others left behind is not this function's work
     outer = sys.getprofile()
-    sys.setprofile(counted)
-    try:
-        function()
-    finally:
-        sys.setprofile(outer)
-        collector.enable()
+    with without_collector():
+        sys.setprofile(counted)
+        try:
+            function()
+        finally:
+            sys.setprofile(outer)
     return count
 
 

@@ -8,6 +8,7 @@ that lives in the process; and of several rounds the least one counts.
 import gc as collector
 import resource
 import time
+from contextlib import contextmanager
 
 ROUNDS = 6
 
@@ -17,16 +18,23 @@ def _processor():
     return time.process_time() + children.ru_utime + children.ru_stime
 
 
-def seconds(work):
-    """The processor time of `work()`."""
+@contextmanager
+def without_collector():
+    """What others left behind is no work of what runs inside."""
     collector.collect()
     collector.disable()
     try:
+        yield
+    finally:
+        collector.enable()
+
+
+def seconds(work):
+    """The processor time of `work()`."""
+    with without_collector():
         start = _processor()
         work()
         return _processor() - start
-    finally:
-        collector.enable()
 
 
 def takes(work, limit):
