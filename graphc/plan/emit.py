@@ -6,6 +6,7 @@ tiles, in memory that is kept from call to call.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from .names import Identifiers
 from .plan import Plan, Step
 from .regions import base
 from .scalars import is_on_floats
+from .table import is_given
 from .texts import HELPERS, Texts
 from .tiles import Tiles
 from .together import together
@@ -57,7 +59,7 @@ def emit(
     """
     writer = Writer(graph, form, name, check_facts, plan, threads, [] if marked else None)
     source, marks = writer.source(), tuple(writer.marks or ())
-    return Program(source, writer.function, marks, writer.is_scalar())
+    return Program(source, writer.function, marks, writer.is_scalar)
 
 
 class Writer:
@@ -92,7 +94,7 @@ class Writer:
         parameters = ", ".join(self.texts.name(v) for v in self.graph.parameters)
         functions = []
         called, told = self.function, self._docstring()
-        if self.is_scalar():
+        if self.is_scalar:
             functions += [f"def {called}({parameters}):", *_indented([*told, *self._scalars()])]
             called, told = self.identifiers.take(f"{called}_numpy"), []
             functions += [f"    return {called}({parameters})", "", ""]
@@ -117,6 +119,7 @@ class Writer:
 
     # Numbers
 
+    @functools.cached_property
     def is_scalar(self) -> bool:
         """Whether all is single numbers that Python computes with as NumPy does."""
         if self.plan is None or self.check_facts or self.marks is not None:
@@ -180,7 +183,7 @@ class Writer:
         found: dict[Node, list[Node]] = {}
         seen = {*self.small.outputs, *self.small.parameters}
         for v in reversed(computed):
-            ended = [x for x in dict.fromkeys(v.inputs) if x not in seen and self._takes_memory(x)]
+            ended = [x for x in dict.fromkeys(v.inputs) if x not in seen and self._holds_memory(x)]
             seen.update(ended)
             if ended:
                 found[v] = ended
@@ -219,7 +222,7 @@ class Writer:
         for step in self.plan.steps:
             yield from self.comment(step.node)
             yield from tiles.call(step) if step.region else self._call(step)
-            ended = [v for v in step.ends if v not in self.plan.place and self._takes_memory(v)]
+            ended = [v for v in step.ends if v not in self.plan.place and self._holds_memory(v)]
             if ended:
                 yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(step)
@@ -228,7 +231,8 @@ class Writer:
         yield from self._result(self.graph)
 
     @staticmethod
-    def _takes_memory(v: Node) -> bool:
+    def _holds_memory(v: Node) -> bool:
+        """Whether an array lives as long as the name of v does: a view's is that it looks at."""
         return bool(v.ndim) and v.op.family != "leaf"
 
     def _call(self, step: Step) -> Iterator[str]:
@@ -349,7 +353,7 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 
 def _computed(graph: Graph) -> Iterator[Node]:
-    return (v for v in graph.nodes if v.op.name not in ("input", "constant"))
+    return (v for v in graph.nodes if not is_given(v))
 
 
 def _is_fresh(v: Node) -> bool:
@@ -359,7 +363,7 @@ def _is_fresh(v: Node) -> bool:
         if v.type.size != v.inputs[0].type.size or v.op.name == "broadcast_to":
             return False
         v = v.inputs[0]
-    return v.op.name not in ("input", "constant")
+    return not is_given(v)
 
 
 def _harmless(text: str) -> str:

@@ -10,9 +10,9 @@ from typing import NamedTuple
 from .. import shapes
 from ..ir import Graph, Node
 from ..shapes import Dim
-from .body import Body
+from .body import Body, takes_buffer
 from .regions import Region, base, regions
-from .table import Bar, lanes, table, takes_memory
+from .table import Bar, is_given, lanes, table, takes_memory
 
 
 class Step(NamedTuple):
@@ -175,11 +175,10 @@ def _may_overwrite(v: Node, x: Node, step: Step) -> bool:
 
 
 def _has_place(v: Node, step: Step) -> bool:
-    if not v.ndim or v.op.view or v.op.family == "leaf":
+    """Whether a step writes a value into memory that it is given."""
+    if not takes_memory(v):
         return False
-    if step.region:
-        return v not in step.region.folds
-    return v.op.text_into(v, "") is not None
+    return v not in step.region.folds if step.region else takes_buffer(v)
 
 
 def _steps(graph: Graph) -> list[Step]:
@@ -189,8 +188,7 @@ def _steps(graph: Graph) -> list[Step]:
     shown = {x for region in found for x in region.operands} | set(graph.outputs)
     steps = [Step((*r.results, *r.folds), r.operands, r, Body(r)) for r in found]
     for v in reversed(graph.nodes):
-        is_leaf = v.op.name == "input" or v.op.name == "constant"
-        if not is_leaf and (v not in inside or v.op.view and v in shown):
+        if not is_given(v) and (v not in inside or v.op.view and v in shown):
             shown.update(v.inputs)
             steps.append(Step((v,), v.inputs, None))
     return steps

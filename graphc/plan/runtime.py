@@ -248,13 +248,10 @@ def summed(x: Any, axis: int, keepdims: bool = False, out: Any = None) -> Any:
     is_short = count <= 32 and x.size >= 4096 and axis >= x.ndim - 2
     if not is_short or x.strides[-1] != size or x.strides[-2] < count * size:
         return x.sum(axis=axis, keepdims=keepdims, out=out)
-    index = (..., np.newaxis) if axis == x.ndim - 1 else (..., np.newaxis, slice(None))
-    into = out if out is None or keepdims else out[index]
     if axis == x.ndim - 1:
-        made = np.matmul(x, np.ones((count, 1), x.dtype), out=into)
-        return made if keepdims else made[..., 0]
-    made = np.matmul(np.ones((1, x.shape[-2]), x.dtype), x, out=into)
-    return made if keepdims else made[..., 0, :]
+        return np.matmul(x, np.ones((count, 1) if keepdims else count, x.dtype), out=out)
+    rows = x.shape[-2]
+    return np.matmul(np.ones((1, rows) if keepdims else rows, x.dtype), x, out=out)
 
 
 def sigmoid(x: Any, out: Any = None) -> Any:

@@ -152,6 +152,11 @@ def takes_memory(v: Node) -> bool:
     return bool(v.ndim) and not v.op.view and v.op.family != "leaf"
 
 
+def is_given(v: Node) -> bool:
+    """Whether a value is there before anything is computed."""
+    return v.op.name in ("input", "constant")
+
+
 def _memory(plan: Plan, v: Node) -> str:
     return "new array" if v in plan.place else "NumPy's array"
 
