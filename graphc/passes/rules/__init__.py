@@ -13,6 +13,7 @@ from . import (
     contractions,
     exponentials,
     factors,
+    kinks,
     labels,
     layout,
     outer,
@@ -23,8 +24,8 @@ from . import (
 )
 
 _ROOMS = (
-    layout, signs, powers, exponentials, factors, branches, outer, reductions, contractions,
-    softmax, labels,
+    layout, signs, powers, exponentials, factors, branches, kinks, outer, reductions,
+    contractions, softmax, labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(
