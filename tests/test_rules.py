@@ -265,6 +265,7 @@ G, D = gc.input("g", ("m", 5)), gc.input("D", (5,))
 E = gc.exp(Z)
 P = gc.softmax(Z)
 diag, V34 = gc.diagonal_matrix, gc.input("V34", (2, 3, 4, 5))
+N, W44 = gc.input("N", ("n", "n")), gc.input("W44", (2, 4, 4))
 mean = gc.mean(Z, axis=1, keepdims=True)
 TENSOR = [
     ("transpose_of_transpose", A.T.T, A, True),
@@ -345,6 +346,16 @@ TENSOR = [
     ("contraction_of_contraction", (A @ B).trace(), gc.einsum("ab,ba->", A, B), False),
     ("cheaper_chain", (S @ T) @ u, S @ (T @ u), False),
     ("sum_of_diagonal", gc.sum(gc.einsum("aa->a", S)), gc.einsum("aa->", S), False),
+    ("sum_of_rows", gc.sum(A @ B, axis=0), gc.sum(A, axis=0) @ B, False),
+    ("sum_of_rows", gc.sum(A @ B), gc.vdot(gc.sum(A, axis=0), gc.sum(B, axis=1)), False),
+    ("sum_of_rows", gc.sum(W5 @ W44, axis=1, keepdims=True), None, False),
+    ("sum_of_rows", gc.sum(gc.einsum("abc,adc->abd", W, W5), axis=2), None, False),
+    ("product_plus_scaled", A @ N + A * v, A @ (N + diag(v)), False),
+    ("product_plus_scaled", v * A - A @ N.T, None, False),
+    ("product_plus_scaled", S @ T - s * S, S @ (T - diag(gc.broadcast_to(s, ("m",)))), False),
+    ("product_plus_scaled", W5 @ W44 + W5 * W44[:, :1], None, False),
+    ("scaled_layout", -3.0 * (2.0 * A).T, (A * -6.0).T, False),
+    ("scaled_layout", 4.0 * (u * 0.5)[:, None], (u * 2.0)[:, None], False),
     ("log_of_total", gc.log(gc.sum(gc.exp(Z), axis=1)), gc.logsumexp(Z, axis=1), False),
     ("naive_softmax", gc.exp(Z) / gc.sum(gc.exp(Z), axis=1, keepdims=True), gc.softmax(Z), False),
     ("naive_softmax", gc.exp(v) / gc.sum(gc.exp(v)), gc.softmax(v), False),
@@ -701,6 +712,52 @@ def test_squares_of_outer_products_stay_in_range(dtype):
     assert not np.any(np.isfinite(now[np.isnan(was)]))
 
 
+# What is written, and that with every term made positive.
+JOINED = {
+    "product_plus_scaled": (lambda A, B, C, N, v: A @ N + A * v,) * 2,
+    "product_plus_scaled, less": (
+        lambda A, B, C, N, v: A * v - A @ N,
+        lambda A, B, C, N, v: A * v + A @ N,
+    ),
+    "sum_of_rows": (lambda A, B, C, N, v: gc.sum(A @ B, axis=0),) * 2,
+    "diagonal_alike": (lambda A, B, C, N, v: gc.sum(A * C, axis=0),) * 2,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", JOINED)
+def test_products_that_are_joined_stay_in_range(name, dtype):
+    """What is finite stays so, for factors whose squares are; a NaN becomes infinite at most."""
+    before = JOINED[name]
+    given_sizes = {"m": 3, "n": 2}
+    other = {v: gc.input(f"{v.label} of {dtype}", v.shape, dtype) for v in (A, B, C, N, v)}
+    before, bound = (way(*other.values()) for way in JOINED[name])
+    outputs = [before, other[A].T @ other[C]] if name == "diagonal_alike" else [before]
+    graph, log = run(Graph(outputs), True)
+    assert name.split(",")[0] in {r.name for step in log.steps for r in step.rewrites}
+    rng = np.random.default_rng(0)
+    largest = 1e150 if dtype == "float64" else 1e18
+    common = [0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, largest, -largest, 1 / largest, 5e-324]
+    rare = [*common, np.inf, -np.inf, np.nan]
+    finite, lost = 0, 0
+    for trial in range(200):
+        drawn = [
+            rng.choice(common if trial % 2 else rare, [given_sizes[str(d)] for d in v.shape])
+            for v in other.values()
+        ]
+        given = {v: a.astype(dtype) for v, a in zip(other.values(), drawn, strict=True)}
+        with np.errstate(all="ignore"):
+            needed = {v: given[v] for v in graph.parameters}
+            was, now = gc.evaluate([before, graph.outputs[0]], needed)
+            most = gc.evaluate(bound, {v: np.abs(a) for v, a in needed.items()})
+            difference = np.abs(now - was)
+        kept = np.isfinite(was)
+        finite, lost = finite + kept.sum(), lost + np.isnan(was).sum()
+        assert np.all(difference[kept] <= 8 * np.spacing(most[kept]))
+        assert not np.any(np.isfinite(now[np.isnan(was)]))
+    assert finite > 100 and lost > 50
+
+
 def test_single_precision_sums_row_by_row_as_a_matrix_product_does():
     """NumPy adds in pairs along the last axis only: there a dot product would be worse."""
     left, right = (gc.input(name, ("m", name), "float32") for name in "ab")
@@ -774,6 +831,13 @@ SHARED = [
         False,
     ),
     ("exponential_of_negative", [gc.exp(q), gc.exp(-q)], None, False),
+    ("diagonal_alike", [A.T @ C, gc.sum(C * A, axis=0)], None, False),
+    (
+        "diagonal_alike",
+        [gc.einsum("abc,abd->acd", W5, W5 + 1), gc.sum(W5 * (W5 + 1), axis=1, keepdims=True)],
+        None,
+        False,
+    ),
 ]
 
 
@@ -786,6 +850,7 @@ def test_what_is_there_is_used_again(name, before, after, is_strict):
     rng = np.random.default_rng(0)
     values[A], values[C] = rng.normal(size=(2, 5, 7))
     values[Z], values[G] = rng.normal(size=(2, 4, 5))
+    values[W5] = rng.normal(size=(2, 5, 4))
     for mode in (True, "strict") if is_strict else (True,):
         graph, log = run(Graph(before), mode)
         assert name in {r.name for step in log.steps for r in step.rewrites}

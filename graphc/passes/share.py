@@ -12,12 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
+from .. import shapes
 from ..ir import FUNCTIONS as f
 from ..ir import Graph, Node, Op, building_for, with_inputs
+from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, fitted, rule, uses
 from .rules.softmax import log_softmax_in_dot
-from .rules.vocabulary import letters
+from .rules.vocabulary import adds_up, letters
 
 _COMMUTATIVE = (
     "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
@@ -178,9 +180,43 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
     return f["reciprocal"](twin) if is_safe else None
 
 
+@rule("sum", over=("multiply",), signs=True)
+def diagonal_alike(n: Node, there: There) -> Node | None:
+    """sum(x * y, axis=0) = diagonal(x.T @ y) where that is there"""
+    (v,) = n.inputs
+    if v.op.name != "multiply" or v.inputs[0].type != v.inputs[1].type or v.dtype != n.dtype:
+        return None
+    axes = n.attrs["axis"]
+    terms = shapes.size(tuple(v.shape[k] for k in axes))
+    if not there.is_alone(v) or not adds_up(v, terms, axes):
+        return None
+    for product in there.graph.consumers(v.inputs[0]):
+        if product.op.name == "einsum" and set(product.inputs) == set(v.inputs):
+            kept = _on_diagonal(*letters(product), axes)
+            if kept is not None:
+                found: Node = f["reshape"](contract(kept, [product]), n.shape)
+                return found
+    return None
+
+
+def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | None:
+    """The subscripts that take sum(x * y, axes) from the contraction of x and y, if it is there."""
+    one, other = terms
+    if len(set(one)) < len(one) or len(set(other)) < len(other):
+        return None
+    for k, (c, d) in enumerate(zip(one, other, strict=True)):
+        is_summed = c == d and c not in out
+        is_kept = c in out and d in out and (c == d or c not in other and d not in one)
+        if not (is_summed if k in axes else is_kept):
+            return None
+    same = dict(zip(other, one, strict=True))
+    result = "".join(c for k, c in enumerate(one) if k not in axes)
+    return None if one == other else "".join(same.get(c, c) for c in out) + "->" + result
+
+
 SHARING: tuple[Rule, ...] = (
     commuted, reduced_alike, shaped_later, stretched_alike, grouped_alike, scaled_dot,
-    cross_entropy_alike, exponential_of_negative,
+    cross_entropy_alike, exponential_of_negative, diagonal_alike,
 )  # fmt: skip
 STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
 

@@ -11,6 +11,7 @@ from ..rewrite import Rule
 from . import (
     branches,
     contractions,
+    diagonals,
     exponentials,
     factors,
     kinks,
@@ -24,7 +25,7 @@ from . import (
 )
 
 _ROOMS = (
-    layout, signs, powers, exponentials, factors, branches, kinks, outer, reductions,
+    layout, signs, powers, exponentials, factors, branches, kinks, outer, reductions, diagonals,
     contractions, softmax, labels,
 )  # fmt: skip
 

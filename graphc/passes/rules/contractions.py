@@ -1,4 +1,4 @@
-"""Contractions: products of matrices in the cheaper order, and with eye and diagonals."""
+"""Contractions: products of matrices in the cheaper order, and sums of them."""
 
 from __future__ import annotations
 
@@ -77,92 +77,6 @@ def contraction_of_negative(n: Node) -> Node | None:
     return f.negative(plain) if count % 2 else plain
 
 
-@rule("einsum", over=("eye",), hides=True)
-def product_with_eye(n: Node) -> Node | None:
-    """eye @ A = A @ eye = A"""
-    terms, out = letters(n)
-    if len(terms) != 2 or not n.type.is_float:
-        return None
-    for i in (0, 1):
-        e, a = n.inputs[i], n.inputs[1 - i]
-        if e.op is not op.eye or e.attrs["k"] or e.shape[0] != e.shape[1] or len(set(terms[i])) < 2:
-            continue
-        for summed, kept in itertools.permutations(terms[i]):
-            other = terms[1 - i]
-            if summed in out or kept not in out or kept in other or other.count(summed) != 1:
-                continue
-            if a.dtype == n.dtype and len(set(other)) == len(other):
-                moved = other.replace(summed, kept)
-                return contract.contract(f"{moved}->{out}", [a])
-    return None
-
-
-@rule("einsum", over=("multiply",), hides=True)
-def product_with_diagonal(n: Node) -> Node | None:
-    """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
-    terms, out = letters(n)
-    if len(terms) != 2 or not n.type.is_float:
-        return None
-    for i in (0, 1):
-        v, a = n.inputs[i], n.inputs[1 - i]
-        term, other = terms[i], terms[1 - i]
-        d = _diagonal(v)
-        if d is None or len(set(term)) < 2 or len(set(other)) < len(other):
-            continue
-        for summed, kept in itertools.permutations(term):
-            if summed in out or kept not in out or kept in other or summed not in other:
-                continue
-            moved = contract.contract(f"{other.replace(summed, kept)}->{out}", [a])
-            place = out.index(kept)
-            shape = tuple(n.shape[k] if k == place else 1 for k in range(n.ndim))
-            return f.multiply(moved, f.reshape(d, shape))
-    return None
-
-
-@rule("einsum", over=("diagonal_matrix",), hides=True)
-def product_with_diagonal_matrix(n: Node) -> Node | None:
-    """diag(d) @ A = d[:, None] * A, A @ diag(d) = A * d, diag(d) @ diag(e) = diag(d * e)"""
-    terms, out = letters(n)
-    for i in (0, 1) if len(terms) == 2 and n.type.is_float else ():
-        v, a, (term, other) = n.inputs[i], n.inputs[1 - i], (terms[i], terms[1 - i])
-        if v.op is not op.diagonal_matrix or len(set(term)) < len(term):
-            continue
-        (d,), batch, ends = v.inputs, term[:-2], term[-2:]
-        if a.op is v.op and d.ndim == a.ndim - 1 == 1 and set(term) ^ set(other) == set(out):
-            return f.diagonal_matrix(f.multiply(d, a.inputs[0]))
-        for summed, kept in itertools.permutations(ends):
-            moved = other.replace(summed, kept)
-            if summed in out or len(set(moved)) < len(moved) or d.dtype != a.dtype:
-                continue
-            own = batch + kept
-            if set(own + moved) == set(out):
-                return f.multiply(_spread(a, moved, out), _spread(d, own, out))
-            return contract.contract(f"{own},{moved}->{out}", [d, a])
-    return None
-
-
-def _spread(x: Node, own: str, out: str) -> Node:
-    """x, whose axes have letters of their own, to stand beside what has all the letters."""
-    order = tuple(own.index(c) for c in out if c in own)
-    sizes = dict(zip(own, x.shape, strict=True))
-    spread: Node = f.reshape(f.permute_dims(x, order), tuple(sizes.get(c, 1) for c in out))
-    return spread
-
-
-def _diagonal(v: Node) -> Node | None:
-    """The d of eye * d, eye * d[:, None] or eye * s."""
-    if v.op is not op.multiply:
-        return None
-    for e, d in sides(v):
-        if e.op is not op.eye or e.attrs["k"] or e.shape != v.shape or e.shape[0] != e.shape[1]:
-            continue
-        if all(size == 1 for size in d.shape):
-            return f.broadcast_to(f.reshape(d, ()), e.shape[:1])
-        if d.shape in ((e.shape[0],), (1, e.shape[0]), (e.shape[0], 1)):
-            return f.reshape(d, e.shape[:1])
-    return None
-
-
 @rule("sum", over=("einsum",), signs=True)
 def sum_of_diagonal(n: Node, is_alone: Alone) -> Node | None:
     """sum(einsum(x, y)) = einsum(x, y) with fewer letters in the result"""
@@ -187,6 +101,42 @@ def _summed(v: Node, kept: str) -> Dim:
     operands = zip(terms, v.inputs, strict=True)
     sizes = {c: d for t, x in operands for c, d in zip(t, x.shape, strict=True)}
     return shapes.size(tuple(d for c, d in sizes.items() if c not in kept))
+
+
+@rule("sum", over=("einsum",), signs=True)
+def sum_of_rows(n: Node, is_alone: Alone) -> Node | None:
+    """sum(A @ B, axis=0) = sum(A, axis=0) @ B: what one factor alone has is summed there"""
+    match n:
+        case Node(op.sum, (Node(op.einsum, (a, b)) as v,), {"axis": axes}):
+            terms, out = letters(v)
+            own = [set(terms[k]) - set(terms[1 - k]) for k in (0, 1)]
+            summed = {out[k] for k in axes}
+            # A matrix times a vector is one look at the matrix already.
+            if not all(own) or not set(terms[0]) & set(terms[1]) - set(out) or not is_alone(v):
+                return None
+            if not summed <= own[0] | own[1] or not a.dtype == b.dtype == n.dtype:
+                return None
+            # In single precision what was added in pairs, along the last axis, still is.
+            last = out[-1] if n.dtype == np.float32 else ""
+            if last in summed and all(term[-1] != last for term in terms):
+                return None
+            # Of a stack of products each is left a matrix of one row: BLAS is called for matrices.
+            stays = bool(set(terms[0]) & set(terms[1]) & set(out))
+            parts = [_less(x, t, summed, stays) for x, t in zip((a, b), terms, strict=True)]
+            left = ["".join(c for c in t if stays or c not in summed) for t in (*terms, out)]
+            whole = contract.contract(f"{left[0]},{left[1]}->{left[2]}", parts)
+            new = sum(w.op.flops(w) for w in {whole, *parts} - {a, b})
+            # For a single row it is one more look at it, which is little.
+            if shapes.typical(new) < shapes.typical(n.op.flops(n) + v.op.flops(v)):
+                return f.reshape(whole, n.shape)
+    return None
+
+
+def _less(x: Node, term: str, summed: set[str], keepdims: bool) -> Node:
+    """The sum of a factor over some of its letters."""
+    axes = tuple(k for k, c in enumerate(term) if c in summed)
+    total: Node = f.sum(x, axis=axes, keepdims=keepdims) if axes else x
+    return total
 
 
 @rule("einsum", over=("einsum",), signs=True)

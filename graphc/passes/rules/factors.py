@@ -247,6 +247,19 @@ def _number_and_rest(v: Node) -> tuple[Fraction | None, Node]:
     return None, v
 
 
+@rule("multiply", over=("reshape", "permute_dims", "getitem"))
+def scaled_layout(n: Node, is_alone: Alone) -> Node | None:
+    """a * layout(b * x) = layout(a * (b * x)) for numbers a and b: there they meet"""
+    for a, v in sides(n):
+        if v.op not in (op.reshape, op.permute_dims, op.getitem) or not is_alone(v):
+            continue
+        (u,) = v.inputs
+        if u.op is op.multiply and is_alone(u) and u.type.size == v.type.size and u.ndim:
+            if _factor(a) is not None and _number_and_rest(u)[0] is not None:
+                return v.op(f.multiply(a, u), **v.attrs)
+    return None
+
+
 @rule("multiply", over=("multiply",))
 def number_on_the_small_side(n: Node, is_alone: Alone) -> Node | None:
     """s * (c * X) = (c * s) * X for an ordinary number c, and an s that is smaller than X"""

@@ -1,0 +1,146 @@
+"""Diagonals: products with eye and with diagonal matrices, and what is scaled beside a product."""
+
+from __future__ import annotations
+
+import itertools
+
+from ... import shapes
+from ...ir import Node
+from ...ops import contract
+from ..rewrite import rule
+from .vocabulary import Alone, f, letters, op, sides
+
+
+@rule("einsum", over=("eye",), hides=True)
+def product_with_eye(n: Node) -> Node | None:
+    """eye @ A = A @ eye = A"""
+    terms, out = letters(n)
+    if len(terms) != 2 or not n.type.is_float:
+        return None
+    for i in (0, 1):
+        e, a = n.inputs[i], n.inputs[1 - i]
+        if e.op is not op.eye or e.attrs["k"] or e.shape[0] != e.shape[1] or len(set(terms[i])) < 2:
+            continue
+        for summed, kept in itertools.permutations(terms[i]):
+            other = terms[1 - i]
+            if summed in out or kept not in out or kept in other or other.count(summed) != 1:
+                continue
+            if a.dtype == n.dtype and len(set(other)) == len(other):
+                moved = other.replace(summed, kept)
+                return contract.contract(f"{moved}->{out}", [a])
+    return None
+
+
+@rule("einsum", over=("multiply",), hides=True)
+def product_with_diagonal(n: Node) -> Node | None:
+    """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
+    terms, out = letters(n)
+    if len(terms) != 2 or not n.type.is_float:
+        return None
+    for i in (0, 1):
+        v, a = n.inputs[i], n.inputs[1 - i]
+        term, other = terms[i], terms[1 - i]
+        d = _diagonal(v)
+        if d is None or len(set(term)) < 2 or len(set(other)) < len(other):
+            continue
+        for summed, kept in itertools.permutations(term):
+            if summed in out or kept not in out or kept in other or summed not in other:
+                continue
+            moved = contract.contract(f"{other.replace(summed, kept)}->{out}", [a])
+            place = out.index(kept)
+            shape = tuple(n.shape[k] if k == place else 1 for k in range(n.ndim))
+            return f.multiply(moved, f.reshape(d, shape))
+    return None
+
+
+@rule("einsum", over=("diagonal_matrix",), hides=True)
+def product_with_diagonal_matrix(n: Node) -> Node | None:
+    """diag(d) @ A = d[:, None] * A, A @ diag(d) = A * d, diag(d) @ diag(e) = diag(d * e)"""
+    terms, out = letters(n)
+    for i in (0, 1) if len(terms) == 2 and n.type.is_float else ():
+        v, a, (term, other) = n.inputs[i], n.inputs[1 - i], (terms[i], terms[1 - i])
+        if v.op is not op.diagonal_matrix or len(set(term)) < len(term):
+            continue
+        (d,), batch, ends = v.inputs, term[:-2], term[-2:]
+        if a.op is v.op and d.ndim == a.ndim - 1 == 1 and set(term) ^ set(other) == set(out):
+            return f.diagonal_matrix(f.multiply(d, a.inputs[0]))
+        for summed, kept in itertools.permutations(ends):
+            moved = other.replace(summed, kept)
+            if summed in out or len(set(moved)) < len(moved) or d.dtype != a.dtype:
+                continue
+            own = batch + kept
+            if set(own + moved) == set(out):
+                return f.multiply(_spread(a, moved, out), _spread(d, own, out))
+            return contract.contract(f"{own},{moved}->{out}", [d, a])
+    return None
+
+
+def _spread(x: Node, own: str, out: str) -> Node:
+    """x, whose axes have letters of their own, to stand beside what has all the letters."""
+    order = tuple(own.index(c) for c in out if c in own)
+    sizes = dict(zip(own, x.shape, strict=True))
+    spread: Node = f.reshape(f.permute_dims(x, order), tuple(sizes.get(c, 1) for c in out))
+    return spread
+
+
+def _diagonal(v: Node) -> Node | None:
+    """The d of eye * d, eye * d[:, None] or eye * s."""
+    if v.op is not op.multiply:
+        return None
+    for e, d in sides(v):
+        if e.op is not op.eye or e.attrs["k"] or e.shape != v.shape or e.shape[0] != e.shape[1]:
+            continue
+        if all(size == 1 for size in d.shape):
+            return f.broadcast_to(f.reshape(d, ()), e.shape[:1])
+        if d.shape in ((e.shape[0],), (1, e.shape[0]), (e.shape[0], 1)):
+            return f.reshape(d, e.shape[:1])
+    return None
+
+
+@rule("add", "subtract", over=("einsum",), signs=True)
+def product_plus_scaled(n: Node, is_alone: Alone) -> Node | None:
+    """A @ B + A * v = A @ (B + diag(v)), and so with -, where A has more elements than B"""
+    if not n.type.is_float or not all(map(is_alone, n.inputs)):
+        return None
+    for v, scaled in sides(n):
+        if v.op is not op.einsum or len(v.inputs) != 2 or scaled.op is not op.multiply:
+            continue
+        if not v.shape == scaled.shape == n.shape:
+            continue
+        for a, s in sides(scaled):
+            found = _with_diagonal(v, a, s, n, is_first=v is n.inputs[0])
+            if found is not None:
+                return found
+    return None
+
+
+def _with_diagonal(v: Node, a: Node, s: Node, n: Node, is_first: bool) -> Node | None:
+    """einsum(a, b) + a * s as a product of a, which has the axes of the result."""
+    terms, out = letters(v)
+    for i in (0, 1):
+        b, term, other = v.inputs[1 - i], terms[i], terms[1 - i]
+        summed, new = set(term) - set(out), set(out) - set(term)
+        if v.inputs[i] is not a or len(summed) != 1 or len(new) != 1 or a.shape != n.shape:
+            continue
+        (c,), (d,) = summed, new
+        of_s = out[n.ndim - s.ndim :]
+        sizes = dict(zip(of_s, s.shape, strict=True))
+        has = {k for k, size in sizes.items() if size != 1}
+        if term.replace(c, d) != out or len(set(other)) < len(other) or not has <= set(other):
+            continue
+        if set(other) - set(term) != {d} or not a.dtype == b.dtype == s.dtype == n.dtype:
+            continue
+        if shapes.typical(b.type.size) > shapes.typical(a.type.size):
+            continue
+        batch = "".join(k for k in other if k not in (c, d))
+        own = "".join(k for k in of_s if k in has)
+        values = f.reshape(s, tuple(sizes[k] for k in own))
+        values = _spread(values, own, batch + d) if own else values
+        of_b = dict(zip(other, b.shape, strict=True))
+        values = f.broadcast_to(values, tuple(of_b[k] for k in batch + d))
+        ends = "".join(k for k in other if k in (c, d))  # either way: it is symmetric
+        order = tuple((batch + ends).index(k) for k in other)
+        diagonal = f.permute_dims(f.diagonal_matrix(values), order)
+        operands = [a, n.op(b, diagonal) if is_first else n.op(diagonal, b)]
+        return contract.contract(f"{term},{other}->{out}", operands)
+    return None
