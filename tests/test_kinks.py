@@ -26,6 +26,7 @@ KINKS = {
     "min(0, x)": (lambda x, y, a, b, c: least(0, x), 2, 0, 0),
     "max(x, 0)**2": (lambda x, y, a, b, c: most(x, 0) ** 2, 2, 0, 0),
     "y*max(x, 0)**2": (lambda x, y, a, b, c: y * most(x, 0) ** 2, 2, 0, 0),
+    "sin(y)*max(x, 0)": (lambda x, y, a, b, c: gc.sin(y) * most(x, 0), 2, 0, 0),
     "max(x, -x)": (lambda x, y, a, b, c: most(x, -x), 3, 0, 0),
     "max(relu(x), |x|)": (lambda x, y, a, b, c: most(relu(x), size(x)), 5, 2, 1),
     "max(max(x, a), b)": (lambda x, y, a, b, c: most(most(x, a), b), 4, 0, 0),
