@@ -423,6 +423,18 @@ TENSOR = [
         False,
     ),
     (
+        "choice_among_computed",
+        gc.take_along_axis(Z - u[:, None], labels[:, None]),
+        gc.take_along_axis(Z, labels[:, None]) - u[:, None],
+        True,
+    ),
+    (
+        "choice_among_computed",
+        gc.take_along_axis(gc.where(u[:, None] > 0, Z, -1.0) / D[0], labels[:, None]),
+        gc.where(u[:, None] > 0, gc.take_along_axis(Z, labels[:, None]), -1.0) / D[0],
+        True,
+    ),
+    (
         "plus_one_hot",
         Z + u[:, None] * gc.one_hot(known, 5),
         gc.scatter_add_along_axis(Z, known[:, None], u[:, None]),

@@ -12,6 +12,7 @@ from ...ops.chain import is_literal
 from ..facts import interval, labels_of, sums_to_one
 from ..rewrite import rule
 from .vocabulary import (
+    EXACT,
     Alone,
     beside,
     f,
@@ -21,6 +22,7 @@ from .vocabulary import (
     like,
     op,
     sides,
+    takes_fewer,
 )
 
 # Where adding up so many classes costs more than two comparisons of each label.
@@ -98,6 +100,24 @@ def dot_with_one_hot(n: Node) -> Node | None:
             chosen = f.take_along_axis(x, labels_of(y), axis=last)
             return f.reshape(chosen, n.shape) if out else f.sum(chosen)
     return None
+
+
+@rule("take_along_axis", over=EXACT, strict=True)
+def choice_among_computed(n: Node, is_alone: Alone) -> Node | None:
+    """take_along_axis(x - s, k) = take_along_axis(x, k) - s where s is constant along the axis
+
+    So it is with all arithmetic: what is chosen has the same bits, and the rest is not computed.
+    """
+    v, k = n.inputs
+    axis = n.attrs["axis"]
+    if v.op.name not in EXACT or not is_alone(v) or not takes_fewer(k.type.size, v.type.size):
+        return None
+    if any(d != e for i, (d, e) in enumerate(zip(v.shape, k.shape, strict=True)) if i != axis):
+        return None
+    whole = [x for x in v.inputs if x.ndim == v.ndim and x.shape[axis] != 1]
+    if len(whole) != 1 or whole[0].shape != v.shape:
+        return None
+    return v.op(*(n.op(x, k, **n.attrs) if x in whole else x for x in v.inputs), **v.attrs)
 
 
 @rule("add", "subtract", over=("multiply", "astype"), signs=True)
