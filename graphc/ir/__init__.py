@@ -7,6 +7,7 @@ same attributes are the same object, so common subexpressions are shared by cons
 from .building import building_for, standing_for
 from .declared import declaration, declare
 from .graph import Graph
+from .interning import interned
 from .lifting import lift
 from .node import Attrs, Node, listed, operands
 from .op import (
@@ -15,7 +16,6 @@ from .op import (
     Op,
     cuts_path,
     example,
-    interned,
     no_flops,
     size_of_result,
     spelling,

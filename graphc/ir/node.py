@@ -122,9 +122,21 @@ class Node:
         node.__class__ = Node  # type: ignore[assignment]
         return node
 
-    def _meet(self) -> None:
-        """Note that this node, which exists already, is asked for once more."""
-        _, where, part = building.state
+    def _on(self, inputs: tuple[Node, ...], type_: TensorType) -> Node:
+        """This node's operation on other inputs, and all else that is told of it."""
+        node = object.__new__(_Draft)
+        node.op, node.inputs, node.attrs, node.type = self.op, inputs, self.attrs, type_
+        node.where, node.part, node.origin = self.where, self.part, self.origin
+        node.adjoint_of, node.differentiated = self.adjoint_of, self.differentiated
+        node.given_name = self.given_name
+        node.__class__ = Node  # type: ignore[assignment]
+        return node
+
+    def _meet(self, rebuilt: Node | None = None) -> None:
+        """Note that this node, which exists already, is asked for once more: by the user, or as
+        what a node that is rebuilt becomes.
+        """
+        _, where, part = building.state if rebuilt is None else (None, rebuilt.where, rebuilt.part)
         is_users = where is None
         if is_users:
             frame, part = at_work()

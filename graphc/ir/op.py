@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import functools
 import re
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn, ParamSpec, TypeVar
-from weakref import WeakValueDictionary
 
 from ..errors import ArgumentError, GraphcError, NameClash
 from ..parts import is_spelled_by
 from ..shapes import Dim, Shape, TensorType
+from .interning import interned, key_of
 from .lifting import lift
 from .node import NO_ATTRS, Attrs, Node, operands
 from .tables import FUNCTIONS, OPS
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-# One table for the process. It holds nodes weakly: dropping a graph forgets it.
-interned: WeakValueDictionary[Any, Node] = WeakValueDictionary()
-_interning = threading.Lock()
 
 # The word `out` in a text, but for the argument of that name.
 _OUT = re.compile(r"\bout\b(?!=)")
@@ -137,19 +132,30 @@ class Op:
         nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
         return self._of(nodes, MappingProxyType(attrs) if attrs else NO_ATTRS)
 
-    def _of(self, nodes: tuple[Node, ...], attrs: Attrs, known: TensorType | None = None) -> Node:
-        """What a call makes of nodes; its type is inferred where it is not known."""
-        key = (self, nodes, tuple(sorted(attrs.items())) if attrs else ())
+    def _of(self, nodes: tuple[Node, ...], attrs: Attrs) -> Node:
+        """What a call makes of nodes."""
+        key = key_of(self, nodes, attrs)
         try:
-            found = interned.get(key)
+            found = interned.find(key)
         except TypeError as error:
             raise ArgumentError(f"{self.name} cannot take this: {error}") from None
         if found is not None:
             found._meet()
             return found
-        node = Node._new(self, nodes, attrs, known or self._inferred(nodes, attrs))
-        with _interning:
-            return interned.setdefault(key, node)
+        return interned.keep(key, Node._new(self, nodes, attrs, self._inferred(nodes, attrs)))
+
+    def _on(self, nodes: tuple[Node, ...], node: Node) -> Node:
+        """What stands for a node of this op on other inputs: with its line, its name, its part."""
+        key = key_of(self, nodes, node.attrs)
+        found = interned.find(key)
+        if found is not None:
+            found._meet(node)
+            return found
+        known: TensorType | None = node.type
+        for x, v in zip(nodes, node.inputs, strict=True):
+            if x.type is not v.type and x.type != v.type:
+                known = None
+        return interned.keep(key, node._on(nodes, known or self._inferred(nodes, node.attrs)))
 
     def _inferred(self, nodes: tuple[Node, ...], attrs: Attrs) -> TensorType:
         try:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 
-from ..shapes import TensorType
-from .building import building
 from .node import Node
 
 
@@ -66,19 +64,4 @@ def rebuild(
 
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     """A node's operation on other inputs, keeping its line and its name."""
-    known: TensorType | None = node.type
-    for x, v in zip(inputs, node.inputs, strict=True):
-        if x.type is not v.type and x.type != v.type:
-            known = None
-    outer = building.state
-    building.state = node, node.where, node.part
-    try:
-        new = node.op._of(inputs, node.attrs, known)
-    finally:
-        building.state = outer
-    if new.origin is node:  # it is new
-        object.__setattr__(new, "origin", node.origin)
-        for kept in ("adjoint_of", "differentiated", "given_name"):
-            if getattr(node, kept) is not None:
-                object.__setattr__(new, kept, getattr(node, kept))
-    return new
+    return node.op._on(inputs, node)
