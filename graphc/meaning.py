@@ -192,24 +192,21 @@ def _is_negated(e: Any) -> bool:
 
 def function_of(e: Any) -> str:
     """The op that an applied sympy function stands for."""
-    name = e.func.__name__ if isinstance(e, AppliedUndef) else _ops_by_function().get(e.func)
+    name = e.func.__name__ if isinstance(e, AppliedUndef) else _op_meaning(e.func, len(OPS))
     if name not in FUNCTIONS:
         raise NotDifferentiable(f"no operation of graphc means {e.func}")
     return name
 
 
-def _ops_by_function() -> dict[Any, str]:
-    return _scan_ops(len(OPS))
-
-
-@functools.lru_cache(maxsize=1)
-def _scan_ops(count: int) -> dict[Any, str]:
-    """sympy function -> the op whose whole meaning is that function of its arguments."""
-    found: dict[Any, str] = {}
-    for op in OPS.values():
-        if op.meaning is not None and op.meaning.expr.args == op.meaning.variables:
-            found.setdefault(op.meaning.expr.func, op.name)
-    return found
+@functools.lru_cache(maxsize=256)
+def _op_meaning(function: Any, count: int) -> str | None:
+    """The op, of so many, whose whole meaning is a sympy function of its arguments."""
+    # Most have its name: to look at the others makes sympy write down what all of them mean.
+    likely = sorted(OPS.values(), key=lambda op: op.name != function.__name__.lower())
+    meanings = ((op.name, op.meaning) for op in likely if op.meaning is not None)
+    return next(
+        (n for n, m in meanings if m.expr.func is function and m.expr.args == m.variables), None
+    )
 
 
 @functools.cache
