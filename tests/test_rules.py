@@ -843,6 +843,7 @@ SHARED = [
         False,
     ),
     ("exponential_of_negative", [gc.exp(q), gc.exp(-q)], None, False),
+    ("sigmoid_alike", [y / (1 + gc.exp(x)), y * gc.sigmoid(x)], None, False),
     ("diagonal_alike", [A.T @ C, gc.sum(C * A, axis=0)], None, False),
     (
         "diagonal_alike",

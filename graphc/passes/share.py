@@ -180,6 +180,23 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
     return f["reciprocal"](twin) if is_safe else None
 
 
+@rule("sigmoid")
+def sigmoid_alike(n: Node, there: There) -> Node | None:
+    """sigmoid(x) = min(e, M) / min(1 + e, M) where e = exp(x) and 1 + e are there, M the largest"""
+    e = f["exp"](n.inputs[0])
+    if e not in there:
+        return None
+    one = f["constant"](1.0, dtype=n.dtype)
+    total = next((t for t in (f["add"](one, e), f["add"](e, one)) if t in there), None)
+    if total is None:
+        return None
+    # What has overflowed is as good as equal: its share is 1. (Regions would make e / (1 + e) a
+    # sigmoid again.)
+    largest = f["constant"](float(np.finfo(n.dtype).max), dtype=n.dtype)
+    share: Node = f["divide"](f["minimum"](e, largest), f["minimum"](total, largest))
+    return share
+
+
 @rule("sum", over=("multiply",), signs=True)
 def diagonal_alike(n: Node, there: There) -> Node | None:
     """sum(x * y, axis=0) = diagonal(x.T @ y) where that is there"""
@@ -216,7 +233,8 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 SHARING: tuple[Rule, ...] = (
     commuted, reduced_alike, shaped_later, stretched_alike, grouped_alike, scaled_dot,
-    cross_entropy_alike, exponential_of_negative, diagonal_alike,
+    cross_entropy_alike, exponential_of_negative, sigmoid_alike,
+    diagonal_alike,
 )  # fmt: skip
 STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
 
