@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..ir import Graph
 from .cost import flops, peak_bytes
 from .rewrite import Refusal, Rewrite
+from .told import Telling
 
 
 class LogStep(NamedTuple):
@@ -35,7 +37,7 @@ class Log:
     pass        nodes  flops  peak bytes
     as written ...
     >>> print(f.log.story)
-    rules:
+    rules: 2 rewrites, 4 nodes -> 2
         ...
     >>> f.log.add("mine", f.graph)
     >>> f.log.steps[-1].name
@@ -72,18 +74,26 @@ class Log:
 
     @property
     def story(self) -> str:
-        """Each rewrite as an equation with the user's line, and each that was refused; equal ones
-        are counted.
+        """Each rewrite as an equation with the user's line, what became what there, and each that
+        was refused; equal ones are counted.
         """
         lines = []
-        for step in self.steps:
-            told: list[Rewrite | Refusal] = [*step.rewrites, *step.refusals]
-            if told:
-                lines.append(f"{step.name}:")
-            for (text, place), count in Counter((str(r), r.place) for r in told).items():
+        telling = Telling(self.steps[0].graph)
+        for before, step in pairwise(self.steps):
+            if step.rewrites or step.refusals:
+                lines.append(_heading(step, len(before.graph)))
+            lines += [f"    {line}" for line in telling.lines(step.rewrites)]
+            for (text, place), count in Counter((str(r), r.place) for r in step.refusals).items():
                 times = f"  ({count} times)" if count > 1 else ""
                 lines.append(f"    {text}{times}" + (f"   {place}" if place else ""))
         return "\n".join(lines)
 
     def __str__(self) -> str:
         return "\n\n".join(filter(None, [self.table, self.story]))
+
+
+def _heading(step: LogStep, nodes: int) -> str:
+    """The pass, how often it rewrote, and how many nodes it met and left."""
+    count = len(step.rewrites)
+    what = f"{count} rewrite{'s' * (count != 1)}, {nodes} nodes -> {len(step.graph)}"
+    return f"{step.name}: {what}"
