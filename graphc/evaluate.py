@@ -13,10 +13,11 @@ from . import forms, shapes
 from .errors import ArgumentError, BindError, MissingInput
 from .ir import Node, operands, topo
 from .plan import runtime
+from .plan.helpers import HELPERS
 
 NAMESPACE = {
     "np": np,
-    **{name: f for name, f in vars(runtime).items() if inspect.isfunction(f)},
+    **{name: f for name, f in HELPERS.items() if inspect.isfunction(f)},
 }
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import runtime
+from graphc.plan.helpers import HELPERS
 
 CONFUSABLE = ("ﬁ", "fi")  # NFKC, which Python applies to identifiers, makes one of the two
 
@@ -71,7 +71,7 @@ NAMES = {
     "10,000 characters": "n" * 10_000,
     "10,000 emoji": "🙂" * 10_000,
     "a coding line": "-*- coding: utf-7 -*-",
-    **{f"the helper {name}": name for name, f in vars(runtime).items() if hasattr(f, "__code__")},
+    **{f"the helper {name}": name for name in HELPERS if name != "BindError"},
     "the error": "BindError",
     "annotations": "annotations",
     "base64": "base64",

@@ -24,7 +24,7 @@ from ..ir import OPS, Example, Node, Op, cuts_path
 from ..ops.elementwise import astype
 from ..ops.leaves import input as new_input
 from ..ops.reduce import sum as total
-from ..plan import runtime
+from ..plan.helpers import HELPERS
 from .compare import check
 from .numeric import complex_step, continued
 
@@ -250,7 +250,7 @@ def every_dtype(op: Op) -> None:
 @law("its text parses, and uses operands, sizes, NumPy and the runtime's functions")
 def text_parses(op: Op, k: int) -> None:
     case = case_of(op, k)
-    allowed = {name for name, f in vars(runtime).items() if inspect.isfunction(f)}
+    allowed = {name for name, f in HELPERS.items() if inspect.isfunction(f)}
     allowed |= {"np", "min", "max", *(f"x{i}" for i in range(max(1, len(case.inputs))))}
     for text in (op.text(case.node), continued(case.node)):
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,28 @@ from .chain import guarded, is_literal, is_positive_zero, times, unchanged
 from .from_formula import broadcast, elementwise, examples, forward_rule, onto
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
+
+
+# Of fewer elements the calls cost more than the elements.
+_FEW = 1000
+
+
+def _is_large(node: Node) -> bool:
+    """Whether a value may have so many elements that each of them counts."""
+    size = node.type.size
+    return bool(node.ndim) and not (isinstance(size, int) and size < _FEW)
+
+
+def _fast(ufunc: np.ufunc, dtypes: str) -> Callable[[Node], str]:
+    """Into large arrays of some dtypes: the function that a program carries in place of NumPy's."""
+    name = ufunc.__name__
+    given = f"({', '.join(f'x{i}' for i in range(ufunc.nin))}, out=out)"
+
+    def into(node: Node) -> str:
+        has_one = node.dtype.char in dtypes and all(x.dtype == node.dtype for x in node.inputs)
+        return (f"fast_{name}" if has_one and _is_large(node) else f"np.{name}") + given
+
+    return into
 
 
 # -- arithmetic -------------------------------------------------------------------------------
@@ -95,9 +118,10 @@ def power(x1: Any, x2: Any) -> Node:
 
 # -- exponentials and their kin ---------------------------------------------------------------
 
+
 def _log1p(node: Node) -> str:
-    """NumPy's own is slow for float32."""
-    return "log1p_f32" if node.ndim and node.dtype == np.float32 else "np.log1p"
+    """NumPy's own is slow for float32, of few elements too."""
+    return "fast_log1p(x0)" if node.ndim and node.dtype == np.float32 else "np.log1p(x0)"
 
 
 _GROWTH = (
@@ -109,11 +133,14 @@ _LOGARITHM = (
     "gc.softplus where that is what is meant"
 )
 exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result], cure=_GROWTH)
-expm1 = elementwise("expm1", lambda x: sp.exp(x) - 1, d=lambda x: [sp.exp(x)], cure=_GROWTH)
+expm1 = elementwise(
+    "expm1", lambda x: sp.exp(x) - 1, into=_fast(np.expm1, "f"), d=lambda x: [sp.exp(x)],
+    cure=_GROWTH,
+)  # fmt: skip
 log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0), cure=_LOGARITHM)
 log1p = elementwise(
     "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0), scalar="math.log1p(x0)",
-    numpy=lambda v: f"{_log1p(v)}(x0)", into=lambda v: f"{_log1p(v)}(x0, out=out)",
+    numpy=_log1p, into=_fast(np.log1p, "fd"),
     cure="keep its argument above -1, as by gc.maximum(x, -1 + 1e-12)",
 )  # fmt: skip
 log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0), cure=_LOGARITHM)
@@ -129,7 +156,7 @@ softplus = elementwise(
     d=lambda x: [sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
 )  # fmt: skip
 logaddexp = elementwise(
-    "logaddexp", lambda x, y: sp.log(sp.exp(x) + sp.exp(y)),
+    "logaddexp", lambda x, y: sp.log(sp.exp(x) + sp.exp(y)), into=_fast(np.logaddexp, "fd"),
     d=lambda x, y: [sigmoid_(x - y), sigmoid_(y - x)],
     complex_step="np.log(np.exp(x0) + np.exp(x1))",
 )  # fmt: skip
@@ -139,7 +166,10 @@ logaddexp = elementwise(
 _WITHIN = "keep its argument between -1 and 1, and inside where it is differentiated, by gc.clip"
 sin = elementwise("sin", lambda x: sp.sin(x))
 cos = elementwise("cos", lambda x: sp.cos(x))
-tan = elementwise("tan", lambda x: sp.tan(x), d=lambda result: [1 + result**2], between=(-1.0, 1.0))
+tan = elementwise(
+    "tan", lambda x: sp.tan(x), into=_fast(np.tan, "f"), d=lambda result: [1 + result**2],
+    between=(-1.0, 1.0),
+)  # fmt: skip
 asin = elementwise(
     "asin", lambda x: sp.asin(x), numpy="np.arcsin(x0)", like=np.arcsin, between=(-0.9, 0.9),
     cure=_WITHIN,
@@ -151,6 +181,7 @@ acos = elementwise(
 atan = elementwise("atan", lambda x: sp.atan(x), numpy="np.arctan(x0)", like=np.arctan)
 atan2 = elementwise(
     "atan2", lambda x, y: sp.atan2(x, y), numpy="np.arctan2(x0, x1)", like=np.arctan2,
+    into=_fast(np.arctan2, "fd"),
     # Divided by the length twice: its square would overflow or vanish.
     d=lambda x, y: [
         divide_(divide_(y, hypot_(x, y)), hypot_(x, y)),
@@ -159,20 +190,29 @@ atan2 = elementwise(
     between=(0.5, 2.0),
     complex_step="np.arctan(x0 / x1) + np.where(x1.real < 0, np.copysign(np.pi, x0.real), 0)",
 )  # fmt: skip
-sinh = elementwise("sinh", lambda x: sp.sinh(x), d=lambda x: [sp.cosh(x)], cure=_GROWTH)
-cosh = elementwise("cosh", lambda x: sp.cosh(x), d=lambda x: [sp.sinh(x)], cure=_GROWTH)
+sinh = elementwise(
+    "sinh", lambda x: sp.sinh(x), into=_fast(np.sinh, "fd"), d=lambda x: [sp.cosh(x)], cure=_GROWTH
+)
+cosh = elementwise(
+    "cosh", lambda x: sp.cosh(x), into=_fast(np.cosh, "fd"), d=lambda x: [sp.sinh(x)], cure=_GROWTH
+)
 tanh = elementwise("tanh", lambda x: sp.tanh(x), d=lambda result: [1 - result**2])
-asinh = elementwise("asinh", lambda x: sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh)
+asinh = elementwise(
+    "asinh", lambda x: sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh,
+    into=_fast(np.arcsinh, "fd"),
+)  # fmt: skip
 acosh = elementwise(
-    "acosh", lambda x: sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh, between=(1.5, 4.0),
+    "acosh", lambda x: sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh,
+    into=_fast(np.arccosh, "fd"), between=(1.5, 4.0),
     cure="keep its argument at 1 or above by gc.maximum(x, 1), above where it is differentiated",
 )  # fmt: skip
 atanh = elementwise(
-    "atanh", lambda x: sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh, between=(-0.9, 0.9),
+    "atanh", lambda x: sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh,
+    into=_fast(np.arctanh, "fd"), between=(-0.9, 0.9),
     cure=_WITHIN + ", since it is infinite at both ends",
 )  # fmt: skip
 hypot = elementwise(
-    "hypot", lambda x, y: sp.sqrt(x**2 + y**2),
+    "hypot", lambda x, y: sp.sqrt(x**2 + y**2), into=_fast(np.hypot, "fd"),
     d=lambda x, y, result: [
         sp.Piecewise((a / result, sp.Ne(result, 0)), (0, True)) for a in (x, y)
     ],
@@ -349,11 +389,15 @@ def _where_bprop(node: Node, i: int, g: Node) -> Node:
 
 
 def _where_into(node: Node) -> str | None:
-    """Where the other branch is 0 the bits decide: no element has to be asked by itself."""
-    _, x, other = node.inputs
-    if not node.ndim or x.type != node.type or not node.type.is_float:
+    """By bits, where no element is asked by itself; 0 has none."""
+    _, x, y = node.inputs
+    if not _is_large(node) or node.dtype == bool or {x.dtype, y.dtype} != {node.dtype} or x is y:
         return None
-    return "only_where(x0, x1, out=out)" if is_positive_zero(other) else None
+    if is_positive_zero(y):
+        return "only_where(x0, x1, out=out)"
+    if is_positive_zero(x):
+        return "only_where(~x0, x2, out=out)"
+    return "fast_where(x0, x1, x2, out=out)"
 
 
 _where = Op(

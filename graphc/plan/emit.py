@@ -16,12 +16,13 @@ from ..errors import Where
 from ..ir import Graph, Node
 from . import runtime, texts
 from .bindings import bindings
+from .helpers import HELPERS
 from .names import Identifiers
 from .plan import Plan, Step
 from .regions import base
 from .scalars import is_on_floats
 from .table import is_given
-from .texts import HELPERS, Texts
+from .texts import Texts
 from .tiles import Tiles
 from .together import together
 

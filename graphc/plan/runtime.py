@@ -233,15 +233,6 @@ def index_along(indices: Any, axis: int) -> Any:
     return tuple(index)
 
 
-def only_where(condition: Any, x: Any, out: Any = None) -> Any:
-    """np.where(condition, x, 0), without branches: the bits of x, or none of them."""
-    bits = np.dtype(f"i{x.dtype.itemsize}")
-    if out is None:
-        out = np.empty(np.broadcast_shapes(condition.shape, x.shape), x.dtype)
-    np.bitwise_and(x.view(bits), -condition.view(np.int8), out=out.view(bits))
-    return out
-
-
 def summed(x: Any, axis: int, keepdims: bool = False, out: Any = None) -> Any:
     """x.sum(axis), by a product with ones where NumPy would add a few elements at a time."""
     count, size = x.shape[-1], x.itemsize
@@ -252,38 +243,6 @@ def summed(x: Any, axis: int, keepdims: bool = False, out: Any = None) -> Any:
         return np.matmul(x, np.ones((count, 1) if keepdims else count, x.dtype), out=out)
     rows = x.shape[-2]
     return np.matmul(np.ones((1, rows) if keepdims else rows, x.dtype), x, out=out)
-
-
-def sigmoid(x: Any, out: Any = None) -> Any:
-    """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
-    x = x if x.dtype.kind == "f" else x * 1.0
-    is_above = x >= 0
-    e = np.exp(np.negative(np.abs(x, out=out), out=out), out=out)
-    share = np.maximum(e, is_above)  # e is at most 1
-    return np.divide(share, np.add(e, 1, out=out), out=out)
-
-
-def log1p_f32(x: Any, out: Any = None) -> Any:
-    """np.log1p for float32 arrays, by functions that NumPy has made fast: a third of its time.
-
-    The log of 1 + x as it is rounded, and what the rounding took away, beside it.
-    """
-    above = np.add(x, 1)
-    rest = np.subtract(above, 1)
-    np.divide(np.subtract(x, rest, out=rest), above, out=rest)
-    np.fmin(rest, 1, out=rest)  # it is tiny, or NaN where 1 + x is 0 or inf
-    np.add(np.log(above, out=above), rest, out=above)
-    return np.copysign(above, x, out=out)  # -0 stays
-
-
-def softplus(x: Any, out: Any = None) -> Any:
-    """log(1 + exp(x)) without overflow, by functions that NumPy has made fast."""
-    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
-    if not x.ndim:
-        return np.logaddexp(0, x)
-    rest = np.abs(x)
-    np.log1p(np.exp(np.negative(rest, out=rest), out=rest), out=rest)
-    return np.add(np.maximum(x, 0), rest, out=rest if out is None else out)
 
 
 def place(x: Any, shape: tuple[int, ...], index: Any, out: Any = None) -> Any:

@@ -15,14 +15,9 @@ from ..errors import ShapeError
 from ..ir import Node
 from ..ops.leaves import literal
 from ..shapes import Dim, Shape
-from . import runtime
+from .helpers import HELPERS
 from .names import Identifiers
 
-HELPERS = {
-    name: value
-    for name, value in vars(runtime).items()
-    if getattr(value, "__module__", None) == runtime.__name__
-}
 _WORD = re.compile(r"[^\W\d]\w*")
 _OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
 
@@ -138,7 +133,7 @@ def _helpers(text: str) -> frozenset[str]:
 
 
 def closure(names: Iterable[str]) -> list[str]:
-    """Some helpers and all those that they use, in the order of the runtime."""
+    """Some helpers and all those that they use, in their order."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:

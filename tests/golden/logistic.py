@@ -315,14 +315,22 @@ def sigmoid(x: Any, out: Any = None) -> Any:
     return np.divide(share, np.add(e, 1, out=out), out=out)
 
 
+def log1p_exp(x: Any) -> Any:
+    """log(1 + exp(x)) for x <= 0, in the memory of x; 1 + exp(x) is at most 2."""
+    e = np.exp(x, out=x)
+    above = np.add(e, 1)
+    rest = np.subtract(e, np.subtract(above, 1), out=e)
+    return np.add(np.log(above, out=above), rest, out=rest)
+
+
 def softplus(x: Any, out: Any = None) -> Any:
-    """log(1 + exp(x)) without overflow, by functions that NumPy has made fast."""
+    """log(1 + exp(x)) without overflow."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
     if not x.ndim:
         return np.logaddexp(0, x)
     rest = np.abs(x)
-    np.log1p(np.exp(np.negative(rest, out=rest), out=rest), out=rest)
-    return np.add(np.maximum(x, 0), rest, out=rest if out is None else out)
+    rest = log1p_exp(np.negative(rest, out=rest))
+    return np.add(np.maximum(x, 0, out=out), rest, out=rest if out is None else out)
 
 
 TILE_BYTES = 2097152

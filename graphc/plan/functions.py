@@ -1,0 +1,188 @@
+"""Elementwise functions for large arrays, out of those that NumPy computes many elements at a time.
+
+NumPy's own ask each element which way to go, and on data without a pattern the processor guesses
+wrong. These take every element the same way. They broadcast, may write over an operand, and keep
+NumPy's NaN, infinities and signs of zero. As the runtime, they know nothing of graphc.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def unless_over(out: Any, x: Any) -> Any:
+    """Memory to write into, unless x, which is read again, lies there."""
+    return None if out is not None and np.may_share_memory(out, x) else out
+
+
+def in_one_dtype(x: Any, y: Any) -> list[Any]:
+    """Two operands as arrays of the dtype that they have together."""
+    dtype = np.result_type(x, y)
+    return [np.asarray(v, dtype) for v in (x, y)]
+
+
+def only_where(condition: Any, x: Any, out: Any = None) -> Any:
+    """np.where(condition, x, 0): the bits of x, times 1 or 0."""
+    x = np.asarray(x)
+    if out is None:
+        out = np.empty(np.broadcast_shapes(condition.shape, x.shape), x.dtype)
+    bits = f"i{x.itemsize}"
+    np.multiply(x.view(bits), condition, out=out.view(bits))
+    return out
+
+
+def fast_where(condition: Any, x: Any, y: Any, out: Any = None) -> Any:
+    """np.where(condition, x, y): y, and where the condition holds the bits in which x differs."""
+    x, y = in_one_dtype(x, y)
+    if out is None:
+        out = np.empty(np.broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
+    elif np.may_share_memory(out, y):
+        condition, x, y = ~condition, y, x
+    x, y, into = (v.view(f"i{out.itemsize}") for v in (x, y, out))
+    np.multiply(np.bitwise_xor(x, y, out=into), condition, out=into)
+    np.bitwise_xor(into, y, out=into)
+    return out
+
+
+def sigmoid(x: Any, out: Any = None) -> Any:
+    """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
+    x = x if x.dtype.kind == "f" else x * 1.0
+    is_above = x >= 0
+    e = np.exp(np.negative(np.abs(x, out=out), out=out), out=out)
+    share = np.maximum(e, is_above)  # e is at most 1
+    return np.divide(share, np.add(e, 1, out=out), out=out)
+
+
+def fast_log1p(x: Any, out: Any = None) -> Any:
+    """np.log1p: the log of 1 + x as it is rounded, and what the rounding took away, beside it."""
+    above = np.add(x, 1)
+    rest = np.subtract(above, 1, out=unless_over(out, x))
+    np.divide(np.subtract(x, rest, out=rest), above, out=rest)
+    np.fmin(rest, 1, out=rest)  # it is tiny, or NaN where 1 + x is 0 or inf
+    np.negative(np.log(above, out=above), out=above)
+    return np.negative(np.subtract(above, rest, out=above), out=out)  # twice negative: -0 stays
+
+
+def log1p_exp(x: Any) -> Any:
+    """log(1 + exp(x)) for x <= 0, in the memory of x; 1 + exp(x) is at most 2."""
+    e = np.exp(x, out=x)
+    above = np.add(e, 1)
+    rest = np.subtract(e, np.subtract(above, 1), out=e)
+    return np.add(np.log(above, out=above), rest, out=rest)
+
+
+def softplus(x: Any, out: Any = None) -> Any:
+    """log(1 + exp(x)) without overflow."""
+    x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
+    if not x.ndim:
+        return np.logaddexp(0, x)
+    rest = np.abs(x)
+    rest = log1p_exp(np.negative(rest, out=rest))
+    return np.add(np.maximum(x, 0, out=out), rest, out=rest if out is None else out)
+
+
+def fast_logaddexp(x: Any, y: Any, out: Any = None) -> Any:
+    """np.logaddexp: the larger one, and the softplus of minus how far apart they are."""
+    apart = np.subtract(x, y)
+    out = np.maximum(x, y, out=out)
+    rest = log1p_exp(np.negative(np.abs(apart, out=apart), out=apart))
+    np.fmin(rest, 1, out=rest)  # it is at most log(2), or NaN between equal infinities
+    return np.add(out, rest, out=out)
+
+
+def fast_expm1(x: Any, out: Any = None) -> Any:
+    """np.expm1, as tanh(x / 2) * (exp(x) + 1)."""
+    above = np.exp(x)
+    np.add(above, 1, out=above)
+    half = np.multiply(x, 0.5, out=out)
+    return np.multiply(np.tanh(half, out=half), above, out=half)
+
+
+def fast_sinh(x: Any, out: Any = None) -> Any:
+    """np.sinh, as tanh(x / 2) * (cosh(x) + 1)."""
+    rare = np.abs(x) > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
+    large = x[rare]
+    grown = np.exp(np.abs(x))
+    more = np.add(grown, np.divide(1, grown))
+    np.add(np.multiply(more, 0.5, out=more), 1, out=more)
+    half = np.multiply(x, 0.5, out=out)
+    found = np.multiply(np.tanh(half, out=half), more, out=half)
+    found[rare] = np.sinh(large)
+    return found
+
+
+def fast_cosh(x: Any, out: Any = None) -> Any:
+    """np.cosh: half of exp(s) + exp(-s) of the size s."""
+    size = np.abs(x)
+    rare = size > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
+    large = size[rare]
+    grown = np.multiply(np.exp(size, out=size), 0.5, out=size)
+    found = np.add(grown, np.divide(0.25, grown), out=grown if out is None else out)
+    found[rare] = np.cosh(large)
+    return found
+
+
+def fast_tan(x: Any, out: Any = None) -> Any:
+    """np.tan, as the sine by the cosine."""
+    below = np.cos(x)
+    return np.divide(np.sin(x, out=out), below, out=below if out is None else out)
+
+
+def fast_hypot(x: Any, y: Any, out: Any = None) -> Any:
+    """np.hypot: the root of 1 + the square of the smaller by the larger, times the larger."""
+    x, y = map(np.abs, in_one_dtype(x, y))
+    larger = np.fmax(x, y)
+    length = np.minimum(x, y, out=out)
+    is_larger = np.isinf(larger) | (length == 0)
+    np.square(np.divide(length, larger, out=length), out=length)
+    np.sqrt(np.add(length, 1, out=length), out=length)
+    np.multiply(length, larger, out=length)
+    np.copyto(length, larger, where=is_larger)
+    return length
+
+
+def fast_arctan2(y: Any, x: Any, out: Any = None) -> Any:
+    """np.arctan2: the arctan of the quotient, and half a turn where x is negative."""
+    y, x = in_one_dtype(y, x)
+    turn = np.multiply(np.copysign(y.dtype.type(np.pi), y), np.signbit(x))
+    angle = np.divide(y, x)
+    rare = np.isnan(angle)  # 0 / 0, inf / inf and NaN
+    y, x = (np.broadcast_to(v, rare.shape)[rare] for v in (y, x))
+    angle = np.add(np.arctan(angle, out=angle), turn, out=angle if out is None else out)
+    angle[rare] = np.arctan2(y, x)
+    return angle
+
+
+def fast_arcsinh(x: Any, out: Any = None) -> Any:
+    """np.arcsinh: log1p(s + s**2 / (1 + sqrt(1 + s**2))) of the size s, with the sign of x."""
+    size = np.abs(x)
+    rare = size > np.sqrt(np.finfo(size.dtype).max) / 2  # its square might overflow
+    large = size[rare]
+    square = np.square(size)
+    root = np.sqrt(np.add(square, 1))
+    np.divide(square, np.add(root, 1, out=root), out=square)
+    size = fast_log1p(np.add(size, square, out=size), out=square)
+    size[rare] = np.arcsinh(large)
+    return np.copysign(size, x, out=out)
+
+
+def fast_arccosh(x: Any, out: Any = None) -> Any:
+    """np.arccosh: log1p(t + sqrt(t) * sqrt(t + 2)) with t = x - 1."""
+    rare = x > np.finfo(x.dtype).max / 4  # the sum might overflow
+    large = x[rare]
+    above = np.subtract(x, 1)
+    root = np.add(above, 2)
+    np.multiply(np.sqrt(root, out=root), np.sqrt(above), out=root)
+    found = fast_log1p(np.add(above, root, out=root), out=out)
+    found[rare] = np.arccosh(large)
+    return found
+
+
+def fast_arctanh(x: Any, out: Any = None) -> Any:
+    """np.arctanh: half of log1p(2 * s / (1 - s)) of the size s, with the sign of x."""
+    size = np.abs(x)
+    rest = np.subtract(1, size)
+    size = fast_log1p(np.divide(np.add(size, size, out=size), rest, out=rest), out=size)
+    return np.copysign(np.multiply(size, 0.5, out=size), x, out=out)
