@@ -20,13 +20,14 @@ from . import (
     outer,
     powers,
     reductions,
+    shares,
     signs,
     softmax,
 )
 
 _ROOMS = (
     layout, signs, powers, exponentials, factors, branches, kinks, outer, reductions, diagonals,
-    contractions, softmax, labels,
+    contractions, softmax, shares, labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(
