@@ -21,6 +21,7 @@ from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
 from .plan.plan import Plan
+from .plan.planes import planes
 from .plan.recompute import Saving, sparing
 from .plan.table import peak
 from .profile import Marked, Profile, profiled
@@ -70,6 +71,7 @@ def compile(
     if inputs is None:
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
+    graph = planes(graph)
     plan, saving = None, None
     if memory == "low":
         saving = sparing(graph)

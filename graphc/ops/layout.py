@@ -240,6 +240,24 @@ diagonal_matrix: Op = Op(
 
 # -- order ------------------------------------------------------------------------------------
 
+contiguous: Op = Op(
+    "contiguous",
+    infer=lambda x: x,
+    numpy="np.asarray(x0, order='C')",
+    bprop=lambda n, i, g: g,
+    flops=no_flops,
+    view=True,
+    family="layout",
+    batch=lambda n, inputs, batched, lead: contiguous(*inputs),
+    examples=(example([3]), example([2, 3]), example(["n", "d"])),
+    doc="""x itself, row by row in memory: results of NumPy are laid out as operands are.
+
+    >>> import graphc as gc
+    >>> gc.OPS["contiguous"](gc.input("x", ("n", 3)).T).type
+    f64[3, n]
+    """,
+)
+
 again = Op(
     "again",
     infer=lambda x, after: x,

@@ -13,8 +13,11 @@ from typing import NamedTuple
 
 from ..ir import Graph, Node
 from ..shapes import Dim, typical
-from .rows import Cut, cut, first_cut
+from .rows import Cut, axis_of, cut, first_cut, first_long
 from .table import takes_memory
+
+# What a tile takes from the ends of rows costs NumPy as much as this share of it in memory.
+_OF_ROWS = 1 / 16
 
 # So many axes are tried beside the first, those first along which most might stay in the cache.
 _MOST_TRIED = 3
@@ -45,7 +48,7 @@ def regions(graph: Graph) -> list[Region]:
         for rows in best.promising():
             along = {v: found for v in graph.nodes if (found := cut(v, rows)) is not None}
             other = _Parts(graph, best.cuts | along)
-            best = min(best, other, key=_Parts.kept_bytes)
+            best = min(best, other, key=_Parts.cost)
     return [_region(part, best.cuts, best.demanded) for part in best.parts]
 
 
@@ -58,9 +61,17 @@ class _Parts:
         self.part_of = {v: k for k, part in enumerate(self.parts) for v in part}
         self.demanded = _demanded(graph, cuts, self.part_of)
 
-    def kept_bytes(self) -> int:
-        """How many bytes exist as a whole."""
-        return sum(typical(v.type.nbytes) for v in self.demanded if takes_memory(v))
+    def cost(self) -> float:
+        """How many bytes exist as a whole; of what is cut within its rows, a share counts too."""
+        kept = sum(typical(v.type.nbytes) for v in self.demanded if takes_memory(v))
+        return kept + _OF_ROWS * sum(map(self._within_rows, self.part_of))
+
+    def _within_rows(self, v: Node) -> int:
+        """The bytes of a value of which a tile holds a part of each of many rows."""
+        rows = self.cuts[v].rows
+        if not takes_memory(v) or rows not in v.shape or axis_of(v.shape, rows) < v.ndim - 1:
+            return 0
+        return typical(v.type.nbytes) if first_long(v.shape) != rows else 0
 
     def promising(self) -> list[Dim]:
         """Sizes of axes along which values that are whole now could stay in the cache."""

@@ -13,6 +13,9 @@ from ..ops.contract import letters_of
 from ..ops.slices import source_axes
 from ..shapes import Dim, Shape
 
+# An axis of at most so many elements, if there are others, is not the one along which rows lie.
+SHORT = 4
+
 
 class Cut(NamedTuple):
     """An operation cut into rows: those of its result or, where it `folds` them, of its input."""
@@ -44,16 +47,22 @@ def cut(v: Node, rows: Dim) -> Cut | None:
 
 
 def first_cut(v: Node) -> Cut | None:
-    """The cut along the first axis of a node or, where it folds, of what it reads.
+    """The cut along the first long axis of a node or, where it folds, of what it reads.
 
     Of a stack of products each piece makes the calls that the whole would, so no bit depends on it.
     """
     is_sum = v.op.family == "reduce" or v.op.family == "contract" and not _is_outer(v)
     shapes = [x.shape for x in v.inputs] if is_sum else [v.shape]
-    if not all(shapes) or len({shape[0] for shape in shapes}) != 1:
+    if not all(shapes) or len(rows := {first_long(shape) for shape in shapes}) != 1:
         return None
-    found = cut(v, shapes[0][0])
+    found = cut(v, rows.pop())
     return None if found and found.folds and is_stack(v) else found
+
+
+def first_long(shape: Shape) -> Dim:
+    """The size of the first long axis."""
+    long = (d for d in shape if not (isinstance(d, int) and 1 < d <= SHORT))
+    return next(long, shape[0])
 
 
 def is_stack(v: Node) -> bool:
@@ -62,7 +71,7 @@ def is_stack(v: Node) -> bool:
         return False
     (a, b), out = letters_of(v)
     is_once = len({*a}) == len(a) and len({*b}) == len(b)
-    return is_once and any(c in a and c in b for c in out) and not _is_by_element([a, b])
+    return is_once and any(c in a and c in b for c in out) and not is_by_element([a, b])
 
 
 def _kept(v: Node, rows: Dim, sources: list[int | None]) -> Cut | None:
@@ -106,7 +115,7 @@ def _reduce(v: Node, rows: Dim) -> Cut | None:
     return Cut(rows, (True,)) if axis_of(v.shape, rows) == axis - before else None
 
 
-def _is_by_element(terms: list[str]) -> bool:
+def is_by_element(terms: list[str]) -> bool:
     """Whether nothing is repeated for the letters of another operand, as in a matrix product."""
     return not any({*a} - {*b} and {*b} - {*a} for a in terms for b in terms)
 
@@ -132,7 +141,7 @@ def _contract(v: Node, rows: Dim) -> Cut | None:
     if any(t.count(letter) > 1 for t in terms):
         return None
     if not is_stack(v) and not _is_outer(v):
-        if not _is_by_element(terms) or any(letter not in t for t in terms) or folds and out:
+        if not is_by_element(terms) or any(letter not in t for t in terms) or folds and out:
             return None
     return Cut(rows, tuple(letter in t for t in terms), folds)
 
