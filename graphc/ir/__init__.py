@@ -7,7 +7,7 @@ same attributes are the same object, so common subexpressions are shared by cons
 from .building import building_for, standing_for
 from .declared import declaration, declare
 from .graph import Graph
-from .interning import interned
+from .interning import interned, key_of
 from .lifting import lift
 from .node import Attrs, Node, listed, operands
 from .op import (
@@ -38,6 +38,7 @@ __all__ = [
     "declare",
     "example",
     "interned",
+    "key_of",
     "lift",
     "listed",
     "no_flops",

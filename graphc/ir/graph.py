@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..errors import ArgumentError, InvalidGraph, MissingInput, NameClash, ShapeError
@@ -93,6 +94,19 @@ class Graph:
     def consumers(self, v: Node) -> tuple[Node, ...]:
         """The book's get_consumers: the nodes of this graph that v is an input of."""
         return tuple(self._consumers[v])
+
+    @functools.cached_property
+    def uses(self) -> dict[Node, int]:
+        """How many consumers each node has; to be an output is one more.
+
+        >>> import graphc as gc
+        >>> x = gc.input("x", ())
+        >>> gc.Graph([gc.sin(x) * gc.cos(x)]).uses[x]
+        2
+        """
+        found = Counter(chain.from_iterable([set(v.inputs) for v in self.nodes]))
+        found.update(self.outputs)
+        return dict(found)
 
     def ancestors(self, v: Node) -> set[Node]:
         """What v is computed from, itself included."""

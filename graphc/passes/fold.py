@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 def fold(graph: Graph, log: Log) -> Graph:
     """Replace operations on constants by constants, where that makes nothing larger."""
-    folded = graph.rewritten(folded_node)
-    log.add("fold", folded)
-    return folded
+    constants = {v for v in graph.nodes if v.op.name == "constant"}
+    on_constants = [v for v in graph.nodes if v.inputs and constants.issuperset(v.inputs)]
+    if any(folded_node(v) is not v for v in on_constants):
+        graph = graph.rewritten(folded_node)
+    log.add("fold", graph)
+    return graph
 
 
 def folded_node(v: Node) -> Node:

@@ -8,9 +8,10 @@ from .log import Log
 
 def prune(graph: Graph, log: Log) -> Graph:
     """Keep what the outputs need; what only stopped gradients has done its work."""
-    pruned = graph.rewritten(_without_stops)
-    log.add("prune", pruned)
-    return pruned
+    if any(v.op.name == "stop_gradient" for v in graph.nodes):
+        graph = graph.rewritten(_without_stops)
+    log.add("prune", graph)
+    return graph
 
 
 def _without_stops(v: Node) -> Node:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 from ..errors import InvalidGraph
-from ..ir import FUNCTIONS, Graph, Node, building_for, with_inputs
+from ..ir import FUNCTIONS, Graph, Node, building_for, topo, with_inputs
 from .fold import folded_node
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
@@ -24,7 +23,8 @@ _FAR = 3
 class Rule:
     """An equation between nodes, read from left to right: the docstring states it.
 
-    `heads` are the ops it looks at, and `over` those of which one input at least must be.
+    `heads` are the ops it looks at, `over` those of which one input at least must be, and `among`
+    those of which there must be one somewhere below.
     A strict rule gives the same bits. One that `hides` may give a
     number where an input that is NaN or inf made the left side NaN; one that changes `signs` may
     give 0 for -0.
@@ -33,6 +33,7 @@ class Rule:
     rewrite: Callable[..., Node | None]
     heads: tuple[str, ...]
     over: frozenset[str]
+    among: frozenset[str]
     is_strict: bool
     hides: bool
     signs: bool
@@ -42,7 +43,7 @@ class Rule:
     def name(self) -> str:
         return self.rewrite.__name__
 
-    @property
+    @functools.cached_property
     def equation(self) -> str:
         """The first line of the docstring."""
         return (self.rewrite.__doc__ or "").strip().splitlines()[0]
@@ -60,6 +61,7 @@ class Rule:
 def rule(
     *heads: str,
     over: Iterable[str] = (),
+    among: Iterable[str] = (),
     strict: bool = False,
     hides: bool = False,
     signs: bool = False,
@@ -72,7 +74,8 @@ def rule(
 
     def made(rewrite: Callable[..., Node | None]) -> Rule:
         asks = len(inspect.signature(rewrite).parameters) > 1
-        return Rule(rewrite, heads, frozenset(over), strict, hides, signs or hides, asks)
+        below = frozenset(over), frozenset(among)
+        return Rule(rewrite, heads, *below, strict, hides, signs or hides, asks)
 
     return made
 
@@ -113,14 +116,20 @@ class Chosen(dict[tuple[str, ...], tuple[Rule, ...]]):
     """The rules for an op over some others, found once for each combination."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
-        self.rules = tuple(rules)
+        self.by_head: dict[str, list[Rule]] = {}
+        for one in rules:
+            for head in one.heads:
+                self.by_head.setdefault(head, []).append(one)
 
     def __missing__(self, names: tuple[str, ...]) -> tuple[Rule, ...]:
         head, *inputs = names
-        self[names] = found = tuple(
-            r for r in self.rules if head in r.heads and (not r.over or r.over & set(inputs))
-        )
+        rules = self.by_head.get(head, ())
+        self[names] = found = tuple([r for r in rules if not r.over or r.over & set(inputs)])
         return found
+
+
+# Once for the process: there are few combinations, and each takes a look at all rules.
+chosen_of = functools.lru_cache(maxsize=16)(Chosen)
 
 
 def rewritten(
@@ -133,7 +142,7 @@ def rewritten(
 
     What is `settled` by the same rules is known, and noted, from one call to another.
     """
-    chosen = Chosen(rules)
+    chosen = chosen_of(tuple(rules))
     fired: list[Rewrite] = []
     settled = Settled() if settled is None else settled
     for _ in range(rounds):
@@ -189,13 +198,6 @@ def _is_nonzero(v: Node) -> bool:
     return v.op.name == "constant" and not v.ndim and bool(v.attrs["value"].array != 0)
 
 
-def uses(graph: Graph) -> dict[Node, int]:
-    """How many consumers each node has; to be an output is one more."""
-    found = Counter(chain.from_iterable([set(v.inputs) for v in graph.nodes]))
-    found.update(graph.outputs)
-    return dict(found)
-
-
 class View(NamedTuple):
     """All that holds a rule back at a node, beside what the node is computed from."""
 
@@ -239,26 +241,26 @@ class _Round:
         settled: Settled,
     ) -> None:
         self.graph, self.chosen, self.fired, self.settled = graph, chosen, fired, settled
-        self.uses = uses(graph)
         self.met: dict[Node, int] = {}  # uses of what the walk has come to
-        shared = {v for v, count in self.uses.items() if count > 1 and v.op.family != "leaf"}
+        self.present = {v.op.name for v in graph.nodes}  # and what rules have built since
+        shared = {v for v, count in graph.uses.items() if count > 1 and v.op.family != "leaf"}
         self.view = View(observed(graph), sign_is_seen(graph), shared)
         self.waiting = settled.waiting(graph, self.view)
 
     def result(self) -> Graph:
         becomes: dict[Node, Node] = {}
-        changed = becomes.keys()
+        changed, waiting, met, uses = becomes.keys(), self.waiting, self.met, self.graph.uses
         with building_for(self.graph.outputs[0]) as belonging_to:
             for old in self.graph.nodes:
-                node = old
-                if not changed.isdisjoint(old.inputs):
-                    node = with_inputs(old, tuple([becomes.get(x, x) for x in old.inputs]))
-                if node is not old or old in self.waiting:
+                node, inputs = old, old.inputs
+                if not changed.isdisjoint(inputs):
+                    node = with_inputs(old, tuple([becomes.get(x, x) for x in inputs]))
+                if node is not old or old in waiting:
                     belonging_to(node)
                     node = self._simplest(node, old)
                     if node is not old:
                         becomes[old] = node
-                self.met[node] = self.met.get(node, 0) + self.uses[old]
+                met[node] = met.get(node, 0) + uses[old]
         self._settle(becomes)
         if not becomes:
             return self.graph
@@ -274,6 +276,10 @@ class _Round:
             kept.update([new for old, new in becomes.items() if old in kept])
         self.settled.view = self.view
 
+    def _note(self, found: Node) -> None:
+        """There are now the ops of what a rule has built on what the walk has come to."""
+        self.present.update([v.op.name for v in topo([found], beyond=self.met)])
+
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
         return v.op.family != "leaf" and self.met.get(v, 0) <= 1
@@ -285,10 +291,13 @@ class _Round:
             for one in self.chosen[node.op.name, *[x.op.name for x in node.inputs]]:
                 if (observed and one.hides) or (signs and one.signs):
                     continue
+                if one.among and one.among.isdisjoint(self.present):
+                    continue
                 found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
                 found = None if found is None else fitted(found, node)
                 if found is not None and found is not node:
                     adopt(found, node)
+                    self._note(found)
                     self.fired.append(Rewrite(one.name, one.equation, node, found))
                     node = found
                     break

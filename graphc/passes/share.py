@@ -6,18 +6,18 @@ only where their right side is there anyhow: so they look at the graph, as no ot
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from .. import shapes
 from ..ir import FUNCTIONS as f
-from ..ir import Graph, Node, Op, building_for, with_inputs
+from ..ir import Graph, Node, Op, building_for, interned, key_of, with_inputs
 from ..ops.contract import contract
 from .facts import interval
-from .rewrite import Rewrite, Rule, adopt, fitted, rule, uses
+from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, rule
 from .rules.softmax import log_softmax_in_dot
 from .rules.vocabulary import adds_up, letters
 
@@ -39,13 +39,21 @@ class There:
         return {v: k for k, v in enumerate(self.graph.nodes)}
 
     @cached_property
-    def uses(self) -> dict[Node, int]:
-        return uses(self.graph)
+    def swapped(self) -> set[Node]:
+        """The nodes whose operands the graph holds the other way round, too."""
+        first: dict[Any, Node] = {}
+        found: set[Node] = set()
+        for v in self.graph.nodes:
+            if v.op.name in _COMMUTATIVE:
+                twin = first.setdefault((v.op, frozenset(v.inputs)), v)
+                if twin is not v:
+                    found.update((twin, v))
+        return found
 
-    @cached_property
-    def pairs(self) -> Counter[tuple[Op, frozenset[Node]]]:
-        swappable = (v for v in self.graph.nodes if v.op.name in _COMMUTATIVE)
-        return Counter([(v.op, frozenset(v.inputs)) for v in swappable])
+    def find(self, op: Op, *inputs: Node, **attrs: Any) -> Node | None:
+        """What an op makes of some nodes, if the graph holds it."""
+        found = interned.find(key_of(op, inputs, attrs))
+        return found if found in self.position else None
 
     def __contains__(self, v: Node) -> bool:
         return v in self.position
@@ -57,19 +65,18 @@ class There:
 
     def is_alone(self, v: Node) -> bool:
         """Whether v goes when this node no longer needs it."""
-        return self.uses.get(v, 0) <= 1
+        return self.graph.uses.get(v, 0) <= 1
 
     def is_summed(self) -> bool:
         """Whether this node is there to be summed and for nothing else."""
-        if self.uses.get(self.here) != 1:
+        if self.graph.uses.get(self.here) != 1:
             return False
         return any(v.op.name == "sum" for v in self.graph.consumers(self.here))
-
 
     def is_added_to(self, v: Node) -> bool:
         """Whether this node is there to be added to v, or subtracted, and for nothing else."""
         users = set(self.graph.consumers(self.here))
-        if self.uses.get(self.here) != len(users):
+        if self.graph.uses.get(self.here) != len(users):
             return False
         return all(u.op.name in ("add", "subtract") and v in u.inputs for u in users)
 
@@ -77,10 +84,9 @@ class There:
 @rule(*_COMMUTATIVE, strict=True)
 def commuted(n: Node, there: There) -> Node | None:
     """y * x = x * y where that is there"""
-    x, y = n.inputs
-    if there.pairs[n.op, frozenset((x, y))] < 2:
+    if n not in there.swapped:
         return None
-    twin = n.op(y, x, **n.attrs)
+    twin = n.op(*n.inputs[::-1], **n.attrs)
     return twin if there.has_before(twin) else None
 
 
@@ -89,8 +95,8 @@ def reduced_alike(n: Node, there: There) -> Node | None:
     """sum(x, keepdims=True) = reshape(sum(x)) where that is there"""
     if not n.attrs["keepdims"]:
         return None
-    twin = n.op(n.inputs[0], axis=n.attrs["axis"], keepdims=False)
-    return f["reshape"](twin, n.shape) if twin in there else None
+    twin = there.find(n.op, n.inputs[0], axis=n.attrs["axis"], keepdims=False)
+    return None if twin is None else f["reshape"](twin, n.shape)
 
 
 @rule("add", "subtract", "multiply", "divide", "sqrt", "square", over=("reshape",), strict=True)
@@ -101,8 +107,9 @@ def shaped_later(n: Node, there: There) -> Node | None:
     shaped = [x for x in n.inputs if x.op.name == "reshape"]
     if len(shaped) != 1 or shaped[0].shape != n.shape:
         return None
-    twin = n.op(*(x.inputs[0] if x is shaped[0] else x for x in n.inputs), **n.attrs)
-    return f["reshape"](twin, n.shape) if twin in there else None
+    operands = (x.inputs[0] if x is shaped[0] else x for x in n.inputs)
+    twin = there.find(n.op, *operands, **n.attrs)
+    return None if twin is None else f["reshape"](twin, n.shape)
 
 
 @rule("add", "subtract", "multiply", "divide", over=("reshape",), strict=True)
@@ -112,8 +119,8 @@ def stretched_alike(n: Node, there: There) -> Node | None:
     if not any(single):
         return None
     operands = (x.inputs[0] if k else x for x, k in zip(n.inputs, single, strict=True))
-    twin = n.op(*operands, **n.attrs)
-    return twin if twin.type == n.type and twin in there else None
+    twin = there.find(n.op, *operands, **n.attrs)
+    return twin if twin is not None and twin.type == n.type else None
 
 
 @rule("multiply", "einsum", over=("divide",))
@@ -130,8 +137,8 @@ def grouped_alike(n: Node, there: There) -> Node | None:
     for x, v in (n.inputs, n.inputs[::-1]):
         if v.op.name == "divide" and there.is_alone(v) and v.shape == x.shape:
             y, z = v.inputs
-            twin = v.op(x, z)
-            if twin in there and twin.shape == y.shape == x.shape:
+            twin = there.find(v.op, x, z)
+            if twin is not None and twin.shape == y.shape == x.shape:
                 return n.op(twin, y, **n.attrs)
     return None
 
@@ -171,8 +178,8 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
     (v,) = n.inputs
     if v.op.name != "negative":
         return None
-    twin = n.op(v.inputs[0])
-    if twin not in there:
+    twin = there.find(n.op, v.inputs[0])
+    if twin is None:
         return None
     largest = 700 if n.dtype == np.float64 else 85
     # Or it is added to exp(x): then so small a number does not matter.
@@ -248,22 +255,15 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
     >>> graph.count()["multiply"]
     1
     """
-    by_head: dict[str, list[Rule]] = {}
-    for one in rules:
-        for head in one.heads:
-            by_head.setdefault(head, []).append(one)
+    chosen = chosen_of(tuple(rules))
     there = There(graph)
     becomes: dict[Node, Node] = {}
     fired: list[Rewrite] = []
     with building_for(graph.outputs[0]) as belonging_to:
         for node in graph.nodes:
-            candidates = by_head.get(node.op.name)
-            if candidates is None:
+            if node.op.name not in chosen.by_head:
                 continue
-            names = [x.op.name for x in node.inputs]
-            for one in candidates:
-                if one.over and one.over.isdisjoint(names):
-                    continue
+            for one in chosen[node.op.name, *[x.op.name for x in node.inputs]]:
                 belonging_to(node)
                 there.here = node
                 found = one.rewrite(node, there)

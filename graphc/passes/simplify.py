@@ -23,7 +23,7 @@ from .exactly import work
 from .facts import ANYTHING, Interval, interval
 from .formulas import OPEN, applied, forms, written
 from .log import Log
-from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen, uses
+from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
 from .rules import RULES
 
 # Bounds of a region. They are counts (also of forms, and of points that are compared with exact
@@ -32,7 +32,7 @@ _MOST_NODES, _MOST_VALUES, _NEAR = 16, 5, 4
 # A formula is a tree: what is shared is written, and walked, once for each use.
 _LARGEST = 40
 # The operations of exact arithmetic that its audits may take.
-_MOST_WORK = 2500
+_MOST_WORK = 1600
 # Seconds that one of them takes, and that sympy takes for each part of a formula: as measured.
 _OPERATION, _PART = 15e-6, 1e-3
 
@@ -105,7 +105,7 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     is_late = False
     becomes: dict[Node, Node] = {}
     roots = _roots(graph)
-    counts = uses(graph) if roots else {}
+    counts = dict(graph.uses) if roots else {}
     for v in graph.nodes if roots else ():
         node = v
         if not becomes.keys().isdisjoint(v.inputs):
@@ -148,8 +148,7 @@ def _roots(graph: Graph) -> set[Node]:
             near.append(v)
     if not near:
         return set()
-    counts = uses(graph)
-    ends = {v for v in near if v not in carried or counts[v] > 1}
+    ends = {v for v in near if v not in carried or graph.uses[v] > 1}
     return ends - observed(graph) - sign_is_seen(graph) if ends else ends
 
 

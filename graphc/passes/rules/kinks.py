@@ -29,15 +29,17 @@ from .pieces import (
 )
 from .vocabulary import Alone, f, like, number, op, sides
 
+_TESTS = ("sign", *(o.name for o in COMPARISONS))
+
 
 @rule("where", "add", "subtract", "multiply", over=("where", "sign", *(o.name for o in LOGIC)),
-      strict=True)
+      among=_TESTS, strict=True)
 def same_pieces(n: Node, is_alone: Alone) -> Node | None:
     """where(x > y, 1, where(x == y, 1/2, 0)) = where(x == y, 1/2, x > y), and what is alike"""
     return _simpler(n, is_alone, is_strict=True)
 
 
-@rule("where", "add", "subtract", "multiply", hides=True,
+@rule("where", "add", "subtract", "multiply", hides=True, among=_TESTS,
       over=("where", "sign", "multiply", "maximum", "minimum",
             *(o.name for o in (*LOGIC, *COMPARISONS))))
 def fewer_choices(n: Node, is_alone: Alone) -> Node | None:
@@ -45,7 +47,8 @@ def fewer_choices(n: Node, is_alone: Alone) -> Node | None:
     return _simpler(n, is_alone, is_strict=False)
 
 
-@rule("multiply", over=("where", "add", "multiply", "divide", "square"), strict=True)
+@rule("multiply", over=("where", "add", "multiply", "divide", "square"),
+      among=_TESTS, strict=True)
 def choice_that_is_made(n: Node) -> Node | None:
     """(y * relu(x)) * where(x > 0, 1, 0) = y * relu(x): what is chosen is 0 elsewhere anyhow"""
     for u, choice in sides(n):

@@ -37,13 +37,21 @@ def outer_product(x: Node) -> OuterProduct | None:
     """x as an outer product; None if it is none, or has no element."""
     if x.op is not op.einsum or len(x.inputs) != 2 or 0 in x.shape:
         return None
-    (u, v), out = letters(x)
+    found = _outer_letters(x.attrs["subscripts"])
+    if found is None or not x.type.is_float or any(y.dtype != x.dtype for y in x.inputs):
+        return None
+    return OuterProduct(*x.inputs, *found)
+
+
+@functools.lru_cache(maxsize=1024)
+def _outer_letters(subscripts: str) -> tuple[str, str, str] | None:
+    """The letters of both factors and of the product; None where that is no outer product."""
+    left, out = subscripts.split("->")
+    u, v = left.split(",")
     is_plain = len(set(u)) == len(u) and len(set(v)) == len(v) and set(out) == set(u + v)
     if not is_plain or set(u) <= set(v) or set(v) <= set(u):
         return None
-    if not x.type.is_float or any(y.dtype != x.dtype for y in x.inputs):
-        return None
-    return OuterProduct(*x.inputs, u, v, out)
+    return u, v, out
 
 
 @rule("sum", over=("square",))
