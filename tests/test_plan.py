@@ -295,8 +295,24 @@ def test_cross_entropy_and_its_gradient_are_one_region():
     done = {v.op.name for v in step.computed}
     assert {"take_along_axis", "scatter_add_along_axis", "exp"} <= done
     assert n not in shapes.symbols(f.plan.slots)
+    # All that is as large as X is computed where the gradient will lie, and so is the last step.
+    written = [v for v in step.computed if v.shape == X.shape]
+    assert [v.op.name for v in written] == ["subtract", "exp", "multiply", "scatter_add_along_axis"]
+    assert set(step.body.early) == set(written[:-1])
     values = arguments(f, SIZES)
     assert_close(gc.evaluate(f.graph.outputs, values), f(**values))
+
+
+def test_what_is_added_to_is_not_written_over_where_it_is_added():
+    """Updates that are a view of what they are added to are read after the first one was added."""
+    y = gc.exp(gc.input("three", (n, 3)))
+    swapped = gc.constant([[2, 1]]) + 0 * k[:, None]
+    f = compiled(gc.scatter_add_along_axis(y, swapped, y[:, 1:]))
+    (step,) = (s for s in f.plan.steps if s.region)
+    assert {"exp", "scatter_add_along_axis"} <= {v.op.name for v in step.computed}
+    assert y not in step.body.early
+    values = arguments(f, SIZES)
+    assert_close(gc.evaluate(f.graph.outputs, values), [f(**values)])
 
 
 def test_tiles_run_along_the_axis_that_leaves_least_in_memory():

@@ -92,6 +92,8 @@ class Op:
     into: str | Callable[[Node], str | None] | None = None
     """NumPy text that writes the result into the array `out` (None: a new one), where there is one.
     An elementwise op's may be one of its operands."""
+    adds_to: bool = False
+    """`into` adds something to operand 0, whose memory `out` may be."""
     scalar: str | None = None
     """Python text on floats, by `math`; it may raise where NumPy answers with inf or NaN."""
     fold: str = ""

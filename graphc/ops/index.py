@@ -156,6 +156,7 @@ _scatter_add_along_axis: Op = Op(
     infer=_scatter_along_type,
     numpy=lambda n: f"scatter_add_along_axis(x0, x1, x2, {n.attrs['axis']})",
     into=lambda n: f"scatter_add_along_axis(x0, x1, x2, {n.attrs['axis']}, out=out)",
+    adds_to=True,
     bprop=_undone_by(_take_along_axis),
     flops=lambda n: n.inputs[2].type.size,
     guard=(2, where_any(lambda n, ones: _counted(n, ones))),

@@ -63,10 +63,10 @@ class Body:
         taken = {*self.region.results, *self.region.folds}
         for result in self.region.results:
             v: Node | None = result if result not in self.over else None
-            while v is not None and v.op.family == "elementwise":
+            while v is not None:
                 before = (
                     x
-                    for x, _ in self.operands[v]
+                    for x in self._may_lie_under(v)
                     if x in at and x not in taken and self.last_reader.get(x) == at[v]
                     if takes_buffer(x) and self.kind(x) == self.kind(result)
                 )
@@ -75,6 +75,13 @@ class Body:
                     taken.add(v)
                     found[v] = result
         return found
+
+    def _may_lie_under(self, v: Node) -> list[Node]:
+        """The operands in whose memory v may be computed, were they of no more use."""
+        operands = [x for x, _ in self.operands[v]]
+        if v.op.adds_to and operands[0] not in {_base(x, set(self.nodes)) for x in operands[1:]}:
+            return operands[:1]
+        return operands if v.op.family == "elementwise" else []
 
     @functools.cached_property
     def _first_writer(self) -> dict[Node, int]:

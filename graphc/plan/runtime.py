@@ -275,7 +275,8 @@ def scatter_add_along_axis(
 ) -> Any:
     """x with updates added at each position's own indices along an axis."""
     out = np.empty(x.shape, np.result_type(x, updates)) if out is None else out
-    np.copyto(out, x)
+    if out is not x:
+        np.copyto(out, x)
     np.add.at(out, index_along(indices, axis), updates)
     return out
 
