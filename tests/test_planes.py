@@ -80,7 +80,12 @@ def of_many():
     return [gc.sum(gc.abs(A[:, None, :] - B[None, :, :]), axis=2)]
 
 
-LEFT = [returned, long_already, of_blocks, of_many]
+def of_few():
+    A = gc.input("C_of_planes", (5, 3))
+    return [gc.sum(gc.abs(A[:, None, :] - A[None, :, :]), axis=2)]
+
+
+LEFT = [returned, long_already, of_blocks, of_many, of_few]
 every = pytest.mark.parametrize("graph", [*TURNED, *LEFT], ids=lambda g: g.__name__)
 
 

@@ -19,6 +19,9 @@ from .rows import SHORT, is_by_element
 # What is turned before anything is computed from it has at most this share of the elements.
 _SHARE = 4
 
+# So few elements take less time than it takes to turn anything.
+_FEW = 200
+
 
 def planes(graph: Graph) -> Graph:
     """The graph with short last axes first in what is made of smaller arrays, and reduced again.
@@ -60,7 +63,10 @@ def _may_turn(v: Node) -> bool:
 def _gains(graph: Graph, group: list[Node]) -> bool:
     """Whether all that is read is small, and what is made of the values can read them turned."""
     inside, outputs = set(group), set(graph.outputs)
-    most = shapes.typical(group[0].type.size) // _SHARE
+    size = group[0].type.size
+    if isinstance(size, int) and size <= _FEW:
+        return False
+    most = shapes.typical(size) // _SHARE
     read = {x for v in group for x in v.inputs if x not in inside and x.ndim and x.shape[-1] != 1}
     if any(shapes.typical(x.type.size) > most for x in read) or not outputs.isdisjoint(group):
         return False
