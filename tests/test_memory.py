@@ -14,8 +14,8 @@ from test_plan import (
     arguments,
     assert_close,
     assert_same_bits,
+    kept_arrays,
     mixture,
-    workspaces,
 )
 
 import graphc as gc
@@ -156,7 +156,7 @@ def test_the_battery_of_the_plan(graph, all_is_large, monkeypatch):
     values = arguments(f, SIZES | {"k": 5, "n": 50})
     want = f(**values)
     assert_close(gc.evaluate(graph(), values), want)
-    kept = [array for work in workspaces(f) for array in work]
+    kept = kept_arrays(f)
     again = f(**values)
     for k, a in enumerate(map(np.asarray, again)):
         for b in (*want, *again[k + 1 :], *values.values(), *kept):
@@ -272,6 +272,17 @@ def test_later_calls_take_no_more_than_results_and_tiles(graph, all_is_large, mo
         beyond.append(peaks(f, values)[1] - results)
     small, large = beyond
     assert large < 1.5 * small + (1 << 13)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_later_call_makes_its_results_and_nothing_else(threads):
+    """The buffers of tiles are those of the call before, however many rows there are."""
+    x, y = gc.input("x", (n,)), gc.input("y", (n,))
+    loss = gc.sum(gc.tanh(x * y) * gc.exp(-(x**2)) + gc.cos(x - y))
+    f = gc.compile([loss, *gc.grad(loss, [x, y])], threads=threads)
+    for rows in (20_000, 300_000, 100_000):
+        values = arguments(f, {"n": rows})
+        assert peaks(f, values)[1] - 2 * 8 * rows < 10_000
 
 
 def test_nothing_is_computed_again_where_it_does_not_pay():

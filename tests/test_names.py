@@ -101,7 +101,7 @@ def alone(function, tmp_path):
 # What a program may import: NumPy, and of the standard library what its helpers need.
 MODULES = {
     "numpy", "typing", "collections.abc", "__future__",
-    "base64", "functools", "math", "os", "threading",
+    "_thread", "base64", "functools", "math", "os",
 }  # fmt: skip
 
 

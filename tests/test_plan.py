@@ -4,7 +4,10 @@ Here every array counts as large and a tile is a few rows, so that small graphs 
 as large ones.
 """
 
+import _thread
+import itertools
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -194,13 +197,12 @@ def test_the_number_of_threads_changes_no_bit(graph):
 
 @each
 def test_kept_memory_holds_nothing_that_matters(graph):
-    """Whatever an earlier call left in the workspace, the answer is the same."""
+    """Whatever an earlier call left in the workspace and in buffers, the answer is the same."""
     f = compiled(graph())
     values = arguments(f, SIZES)
     want = f(**values)
-    for kept in workspaces(f):
-        for array in kept:
-            array.view(np.uint8)[...] = 255  # NaN, or -1
+    for array in kept_arrays(f):
+        array.view(np.uint8)[...] = 255  # NaN, or -1
     assert_same_bits(want, f(**values))
 
 
@@ -210,10 +212,9 @@ def test_results_belong_to_the_caller(graph):
     f = compiled(graph())
     values = arguments(f, SIZES)
     first, again = leaves(f(**values)), leaves(f(**values))
-    kept = [array for work in workspaces(f) for array in work]
     arrays = [*first, *again]
     for k, a in enumerate(arrays):
-        for b in (*arrays[k + 1 :], *values.values(), *kept):
+        for b in (*arrays[k + 1 :], *values.values(), *kept_arrays(f)):
             assert not np.shares_memory(a, b)
         assert a.flags.writeable or not a.ndim
 
@@ -346,6 +347,22 @@ def workspaces(f):
     return [work for works in namespace(f).get("spare", {}).values() for work in works]
 
 
+def kept_arrays(f):
+    """All the memory that a function keeps: workspaces, and what buffers of tiles lie in."""
+    return [*itertools.chain(*workspaces(f)), *namespace(f).get("spare_memory", [])]
+
+
+@each
+def test_calls_of_other_sizes_disturb_none(graph):
+    """Buffers lie in what an earlier call left, whether it was larger or smaller."""
+    f, alone = (compiled(graph(), threads=1) for _ in range(2))
+    for rows in (50, 7, 1, 203, 7):
+        values = arguments(f, SIZES | {"n": rows})
+        namespace(alone).get("spare_memory", []).clear()
+        assert_same_bits(alone(**values), f(**values))
+        assert len(namespace(f).get("spare_memory", [])) <= 1
+
+
 def test_memory_is_kept_for_few_sizes():
     """Calls of many sizes do not gather memory without end."""
     f = compiled(deep())
@@ -375,21 +392,47 @@ def test_an_interrupted_call_leaves_the_function_as_it_was(error, threads):
     want = f(**values)
     known = namespace(f)
     region = next(name for name in known if name.endswith("_rows"))
-    original, calls = known[region], []
+    original, calls, ended = known[region], [], []
 
     def interrupted(*args):
         calls.append(args)
-        if len(calls) == 3:
-            raise error
-        return original(*args)
+        try:
+            if len(calls) == 3:
+                raise error
+            return original(*args)
+        finally:
+            ended.append(args)
 
     known[region] = interrupted
-    before = threading.active_count()
     with pytest.raises(error):
         f(**values)
-    assert before == threading.active_count()
+    assert len(ended) == len(calls)
     known[region] = original
     assert_same_bits(want, f(**values))
+
+
+def no_thread(work, args):
+    raise RuntimeError("can't start new thread")
+
+
+@each
+@pytest.mark.parametrize("start", ["never", "late"])
+def test_threads_that_do_not_start_are_not_missed(graph, start):
+    """The system may have none to give, or let one run when all is done: it does nothing then."""
+    f = compiled(graph(), threads=3)
+    values = arguments(f, SIZES | {"n": 203})
+    want, late = f(**values), []
+    namespace(f)["_thread"] = SimpleNamespace(
+        allocate_lock=_thread.allocate_lock,
+        start_new_thread=no_thread if start == "never" else lambda work, args: late.append(work),
+    )
+    found = f(**values)
+    assert_same_bits(want, found)
+    for array in leaves(found):
+        array.setflags(write=False)
+    for work in late:
+        work()
+    assert_same_bits(want, found)
 
 
 def test_eight_threads_call_one_planned_function():

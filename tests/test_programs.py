@@ -106,7 +106,7 @@ def chain(depth):
     return v
 
 
-LIBRARY = {"numpy", "base64", "functools", "math", "os", "threading"}
+LIBRARY = {"numpy", "base64", "functools", "math", "os", "_thread"}
 
 
 @pytest.mark.parametrize("name", GRAPHS)

@@ -339,13 +339,13 @@ class Writer:
         constants = self.texts.constants
         if "in_tiles" in self.texts.helpers:
             limits = (f"{name} = {getattr(runtime, name)}" for name in _LIMITS)
-            constants = [*limits, *constants]
+            constants = ["spare_memory = []", *limits, *constants]
         return [*tail, "", "", *constants] if constants else tail
 
 
-_MODULES = ("base64", "functools", "math", "os", "threading", "np")
+_MODULES = ("_thread", "base64", "functools", "math", "os", "np")
 _LIMITS = ("TILE_BYTES", "THREAD_WORK")
-_RESERVED = ("Any", "annotations", *_LIMITS)
+_RESERVED = ("Any", "annotations", "spare_memory", *_LIMITS)
 MARK = "mark"
 
 

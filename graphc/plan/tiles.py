@@ -1,12 +1,12 @@
-"""The text of a region: a function that computes some rows, one tile after the other.
+"""The text of a region: a function that computes the rows of one tile.
 
-Every step writes into a buffer that the next tile uses again.
+Steps write into buffers: pieces of a memory that the next tile uses again, and the next call.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import shapes
@@ -27,7 +27,7 @@ class Tiles:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        words = ("start", "stop", "tile", "first", "last", "rows", "scratch")
+        words = ("first", "last", "rows", "memory")
         self.words = tuple(map(writer.identifiers.take, words))
         self.written: dict[Any, _Function] = {}
 
@@ -45,10 +45,10 @@ class Tiles:
             function.name,
             writer.texts.size(region.rows),
             function.row_bytes,
-            function.row_work,
+            function.buffer_bytes,
             function.total_bytes,
+            function.row_work,
             str(writer.threads),
-            str(len(function.buffers)),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
             *(writer.texts.name(v) for v in (*region.operands, *region.results)),
             *function.sizes,
@@ -76,46 +76,51 @@ class _Function:
     def __init__(self, body: Body, writer: Writer, words: tuple[str, ...]) -> None:
         self.body, self.writer = body, writer
         self.region = region = body.region
-        self.start, self.stop, self.tile, self.first, self.last, self.rows, self.scratch = words
+        self.first, self.last, self.rows, self.memory = words
         take = writer.identifiers.take
         self.name = take(f"{writer.function}_rows")
         by_row = [v for v in region.operands if v in region.by_row]
         # All rows of what is cut; the rows of one tile have the name of the value.
         self.whole = {v: take(f"all_{writer.texts.name(v)}") for v in (*by_row, *region.results)}
-        self.totals = {v: take(f"total_{writer.texts.name(v)}") for v in region.folds}
-        self.buffers: list[str] = []
-        self.kinds: list[Kind] = []
+        self.buffers: dict[Kind, list[str]] = {}
         self.sizes: list[str] = []
-        self.source = "\n".join(self._lines(list(self._steps())))
-        widths = [*map(body.kind, (*by_row, *region.results)), *self.kinds]
-        row_bytes = sum(shapes.size(row) * dtype.itemsize for _, row, dtype in widths)
+        steps = list(self._steps())
+        taken, buffer_bytes = self._taken()
+        self.source = "\n".join(self._lines([*taken, *steps]))
+        row_bytes = sum(_row_bytes(body.kind(v)) for v in (*by_row, *region.results))
         row_work = sum(_row_work(v, region.rows) for v in body.nodes)
         total_bytes = sum(v.type.nbytes for v in region.folds if v.ndim)
-        self.row_bytes, self.row_work, self.total_bytes = (
-            writer.texts.size(shapes.as_dim(d)) for d in (row_bytes, row_work, total_bytes)
+        self.row_bytes, self.buffer_bytes, self.total_bytes, self.row_work = (
+            writer.texts.size(shapes.as_dim(d))
+            for d in (row_bytes + buffer_bytes, buffer_bytes, total_bytes, row_work)
         )
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
         results = [self.whole[v] for v in self.region.results]
-        parameters = [self.start, self.stop, self.tile, self.scratch, *named, *results, *self.sizes]
-        buffers = ", ".join(self.buffers) + ("," if len(self.buffers) == 1 else "")
+        parameters = [self.first, self.last, self.memory, *named, *results, *self.sizes]
         yield f"def {self.name}({', '.join(parameters)}):"
-        if buffers:
-            yield f"    {buffers} = {self.scratch}"
-        if self.totals:
-            yield f"    {' = '.join(self.totals.values())} = None"
-        yield f"    for {self.first} in range({self.start}, max({self.stop}, 1), {self.tile}):"
-        yield f"        {self.last} = min({self.first} + {self.tile}, {self.stop})"
-        if buffers or any(self.rows in line for line in steps):
-            yield f"        {self.rows} = {self.last} - {self.first}"
-        if buffers:
-            yield f"        if {self.rows} < {self.tile}:"
-            yield f"            {' = '.join(self.buffers)} = None"
-        yield from ("        " + line for line in steps)
-        if buffers:
-            yield f"    {self.scratch}[:] = {buffers}"
-        yield f"    return ({''.join(f'{name}, ' for name in self.totals.values()).rstrip()})"
+        if any(self.rows in line for line in steps):
+            yield f"    {self.rows} = {self.last} - {self.first}"
+        yield from ("    " + line for line in steps)
+        folds = ", ".join(map(self.writer.texts.name, self.region.folds))
+        if folds:
+            yield f"    return {folds}" if len(self.region.folds) > 1 else f"    return ({folds},)"
+
+    def _taken(self) -> tuple[list[str], Dim]:
+        """The lines that cut the memory into buffers, and how many bytes of it a row takes."""
+        lines: list[str] = []
+        start: Dim = 0
+        # Widest numbers first: so all of them lie as their types need it.
+        for sort, names in sorted(self.buffers.items(), key=lambda item: -item[0][2].itemsize):
+            axis, row, dtype = sort
+            shape = self._sized(shapes.source((*row[:axis], _rows(), *row[axis:])))
+            for name in names:
+                offset = f", {self._sized(shapes.source(_rows() * start))}" if lines else ""
+                place = f"{shape}, np.{dtype.name}, {self.memory}{offset}"
+                lines.append(f"{name} = np.ndarray({place})")
+                start += _row_bytes(sort)
+        return lines, start
 
     def _steps(self) -> Iterator[str]:
         """The lines for one tile."""
@@ -132,11 +137,8 @@ class _Function:
             ended = [held.pop(x) for x in ends if x in held]
             if v.op.family == "elementwise":  # it may write over an operand that it is last to read
                 _release(ended, free)
-            if v in self.totals:
-                total, fold = self.totals[v], v.op.fold
+            if v in self.region.folds:
                 yield f"{name(v)} = {self._new(v)}"
-                both = f"{total}, {name(v)}" + (f", out={total}" if v.ndim else "")
-                yield f"{total} = {name(v)} if {total} is None else {fold}({both})"
             elif v in self.whole:
                 yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
             elif not takes_buffer(v):
@@ -147,15 +149,15 @@ class _Function:
                 sort = self.body.kind(v)
                 buffer = free[sort].pop() if free.get(sort) else self._new_buffer(sort)
                 held[v] = sort, buffer
-                yield f"{name(v)} = {buffer} = {self._into(v, buffer)}"
+                yield f"{name(v)} = {self._into(v, buffer)}"
             if v.op.family != "elementwise":
                 _release(ended, free)
         self.writer.place = ""
 
     def _new_buffer(self, sort: Kind) -> str:
-        self.kinds.append(sort)
-        self.buffers.append(self.writer.identifiers.take(f"b{len(self.buffers) + 1}"))
-        return self.buffers[-1]
+        buffer = self.writer.identifiers.take(f"b{sum(map(len, self.buffers.values())) + 1}")
+        self.buffers.setdefault(sort, []).append(buffer)
+        return buffer
 
     # Texts
 
@@ -182,24 +184,34 @@ class _Function:
         return self._filled(v, tile.op.text(tile))
 
     def _filled(self, v: Node, text: str) -> str:
-        """The text of a node on a tile, with the tile's rows in its shapes."""
+        """The text of a node on a tile."""
+        return self._sized(text, self._given(v))
+
+    def _sized(self, text: str, operands: Sequence[str] = ()) -> str:
+        """A text with the tile's rows in its shapes."""
         names = self.writer.texts.dim_names
         for symbol, given in names.items():
             if f"dim_{symbol}" in text and given not in self.sizes:
                 self.sizes.append(given)
         names[_rows().name] = self.rows
         try:
-            return self.writer.texts.filled(text, self._given(v))
+            return self.writer.texts.filled(text, operands)
         finally:
             del names[_rows().name]
 
 
+def _row_bytes(sort: Kind) -> Dim:
+    _, row, dtype = sort
+    return shapes.size(row) * dtype.itemsize
+
+
 def _row_work(v: Node, rows: Dim) -> Dim:
-    """How many multiplications one row of a step is worth."""
+    """The bytes of one row of a step, times what it costs beside a multiplication."""
     if v.op.view:
         return 0
     widest = max((one_row(x.shape, rows) for x in (v, *v.inputs) if rows in x.shape), key=len)
-    return max(1, round(weight(v))) * shapes.size(widest)
+    itemsize = max(x.dtype.itemsize for x in (v, *v.inputs) if x.ndim)
+    return max(1, round(weight(v))) * shapes.size(widest) * itemsize
 
 
 def _release(ended: list[tuple[Kind, str]], free: dict[Kind, list[str]]) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -36,19 +36,16 @@ def affine(X, W, b):
     t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
     t2 = t1
-    in_tiles(affine_rows, n, 56, 3, 0, None, 0, (), t1, b, t2)
+    in_tiles(affine_rows, n, 56, 0, 0, 24, None, (), t1, b, t2)
     return t2
 
 
-def affine_rows(start, stop, tile, scratch, all_t1, all_b, all_t2):
-    for first in range(start, max(stop, 1), tile):
-        last = min(first + tile, stop)
-        t1 = all_t1[first:last]
-        b = all_b[first:last]
-        t2 = all_t2[first:last]
-        # golden_programs.py:17   return X @ W + b
-        np.add(t1, b, out=t2)
-    return ()
+def affine_rows(first, last, memory, all_t1, all_b, all_t2):
+    t1 = all_t1[first:last]
+    b = all_b[first:last]
+    t2 = all_t2[first:last]
+    # golden_programs.py:17   return X @ W + b
+    np.add(t1, b, out=t2)
 
 
 class BindError(TypeError, ValueError):
@@ -118,69 +115,86 @@ def in_tiles(
     region: Callable[..., Any],
     rows: int,
     row_bytes: int,
-    row_work: int,
+    buffer_bytes: int,
     total_bytes: int,
+    row_work: int,
     threads: int | None,
-    buffers: int,
     folds: tuple[Any, ...],
     *arrays: Any,
-) -> list[Any]:
+) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
-    is_worth_it = rows * row_work > THREAD_WORK
-    if rows * row_bytes <= 2 * TILE_BYTES and not is_worth_it:
-        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
-    # Large enough that threads seldom wait for each other, and where it can be several for each.
-    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
-    tile = max(1, tile_bytes // max(1, row_bytes))
-    if rows <= tile:
-        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
-    chunk = -(-rows // (tile * 16)) * tile
-    starts = range(0, rows, chunk)
+    is_long = rows * row_work > THREAD_WORK
+    if rows * row_bytes > 2 * TILE_BYTES or is_long:
+        # An even number, and not small: threads wait for each other where their steps are short.
+        count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
+        count = min(count, rows * row_bytes // max(TILE_BYTES // 8, 4 * total_bytes))
+        tile = -(-rows // max(1, count))
+        if rows > tile:
+            wanted = threads or available_threads() if is_long else 1
+            return tile_by_tile(region, rows, tile, tile * buffer_bytes, wanted, folds, arrays)
+    memory = tile_memory(rows * buffer_bytes)
+    made = region(0, rows, memory, *arrays)
+    spare_memory.append(memory)
+    return made
+
+
+def tile_by_tile(
+    region: Callable[..., Any],
+    rows: int,
+    tile: int,
+    bytes_needed: int,
+    threads: int,
+    folds: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+) -> Any:
+    """Run a region on one tile after the other; each thread begins the first that is left."""
     parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
     totals: Any = None
     joined = 0
-    lock = threading.Lock()
+    lock = _thread.allocate_lock()
     errors: list[BaseException] = []
-    waiting = iter(range(len(starts)))
+    helpers: list[Any] = []  # a lock for each, which it holds as long as it works
+    waiting = iter(range(0, rows, tile))
 
-    @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
         nonlocal totals, joined
-        scratch = [None] * buffers
-        try:
-            for k in waiting:
-                stop = min(starts[k] + chunk, rows)
-                made = region(starts[k], stop, tile, scratch, *arrays)
-                with lock:
-                    parts[k] = made
-                    while joined in parts:
-                        totals = joined_totals(folds, totals, parts.pop(joined))
-                        joined += 1
-        except BaseException as error:
-            errors.append(error)
-            list(waiting)  # nobody begins another one
+        memory = tile_memory(bytes_needed)
+        for first in waiting:
+            made = region(first, min(first + tile, rows), memory, *arrays)
+            with lock:
+                parts[first] = made
+                while joined in parts:
+                    totals = joined_totals(folds, totals, parts.pop(joined))
+                    joined += tile
+        spare_memory.append(memory)
 
-    wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
-    helpers: list[threading.Thread] = []
-    try:
-        for _ in range(wanted):
-            helper = threading.Thread(target=work, daemon=True)
+    def assist() -> None:
+        busy = _thread.allocate_lock()
+        with busy, np.errstate(all="ignore"):  # each thread has settings of its own
+            helpers.append(busy)
             try:
-                helper.start()
+                work()
+            except BaseException as error:
+                errors.append(error)
+                list(waiting)
+
+    try:
+        for _ in range(min(threads, -(-rows // tile)) - 1):
+            try:
+                _thread.start_new_thread(assist, ())
             except RuntimeError:
                 break  # the system has no more threads to give
-            helpers.append(helper)
         work()
     finally:
-        list(waiting)
-        for helper in helpers:
-            helper.join()
+        list(waiting)  # nobody begins another one: who has not yet begun at all has nothing to do
+        for busy in helpers:
+            busy.acquire()
     if errors:
         raise errors[0]
-    return list(totals)
+    return totals
 
 
 def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
@@ -189,6 +203,16 @@ def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
         return part
     pairs = zip(folds, totals, part, strict=True)
     return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
+
+
+def tile_memory(bytes_needed: int) -> Any:
+    """Memory for the buffers of one tile: what an earlier one left, if it is large enough."""
+    try:
+        memory = spare_memory.pop()
+    except IndexError:
+        memory = None
+    is_enough = memory is not None and len(memory) >= bytes_needed
+    return memory if is_enough else np.empty(bytes_needed, np.uint8)
 
 
 def available_threads() -> int:
@@ -201,5 +225,6 @@ def matrix_product(x: Any, y: Any, out: Any) -> Any:
     return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
 
 
+spare_memory = []
 TILE_BYTES = 2097152
-THREAD_WORK = 4194304
+THREAD_WORK = 16777216

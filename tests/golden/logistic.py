@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -60,19 +60,19 @@ def logistic(X, y, w):
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t6, = in_tiles(logistic_rows, d, 8, 1, 0, None, 0, (np.add,), w)
+    t6, = in_tiles(logistic_rows, d, 8, 0, 0, 8, None, (np.add,), w)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 32, 71, 0, None, 1, (np.add,), y, t1, t9, t10)
+    t4, = in_tiles(logistic_rows_1, n, 32, 8, 0, 568, None, (np.add,), y, t1, t9, t10)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     t11 = np.empty((d,), np.float64)
     t10.dot(X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = t11
-    in_tiles(logistic_rows_2, d, 32, 2, 0, None, 1, (), w, t11, grad)
+    in_tiles(logistic_rows_2, d, 32, 8, 0, 16, None, (), w, t11, grad)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -90,60 +90,43 @@ def workspace(n, d):
     )
 
 
-def logistic_rows(start, stop, tile, scratch, all_w):
-    total_t6 = None
-    for first in range(start, max(stop, 1), tile):
-        last = min(first + tile, stop)
-        w = all_w[first:last]
-        # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-        t6 = w.dot(w)
-        total_t6 = t6 if total_t6 is None else np.add(total_t6, t6)
-    return (total_t6,)
+def logistic_rows(first, last, memory, all_w):
+    w = all_w[first:last]
+    # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+    t6 = w.dot(w)
+    return (t6,)
 
 
-def logistic_rows_1(start, stop, tile, scratch, all_y, all_t1, t9, all_t10):
-    b1, = scratch
-    total_t4 = None
-    for first in range(start, max(stop, 1), tile):
-        last = min(first + tile, stop)
-        rows = last - first
-        if rows < tile:
-            b1 = None
-        y = all_y[first:last]
-        t1 = all_t1[first:last]
-        t10 = all_t10[first:last]
-        # golden_programs.py:25   margin = y * (X @ w)
-        margin = np.multiply(y, t1, out=t10)
-        # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
-        t2 = np.negative(margin, out=t10)
-        t3 = b1 = softplus(t2, out=b1)
-        t4 = t3.sum()
-        total_t4 = t4 if total_t4 is None else np.add(total_t4, t4)
-        # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
-        t8 = sigmoid(t2, out=t10)
-        grad_margin = np.divide(t8, t9, out=t10)
-        # gradient of golden_programs.py:25   margin = y * (X @ w)
-        np.multiply(grad_margin, y, out=t10)
-    scratch[:] = b1,
-    return (total_t4,)
+def logistic_rows_1(first, last, memory, all_y, all_t1, t9, all_t10):
+    rows = last - first
+    b1 = np.ndarray((rows,), np.float64, memory)
+    y = all_y[first:last]
+    t1 = all_t1[first:last]
+    t10 = all_t10[first:last]
+    # golden_programs.py:25   margin = y * (X @ w)
+    margin = np.multiply(y, t1, out=t10)
+    # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+    t2 = np.negative(margin, out=t10)
+    t3 = softplus(t2, out=b1)
+    t4 = t3.sum()
+    # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
+    t8 = sigmoid(t2, out=t10)
+    grad_margin = np.divide(t8, t9, out=t10)
+    # gradient of golden_programs.py:25   margin = y * (X @ w)
+    np.multiply(grad_margin, y, out=t10)
+    return (t4,)
 
 
-def logistic_rows_2(start, stop, tile, scratch, all_w_1, all_t11, all_grad):
-    b1_1, = scratch
-    for first in range(start, max(stop, 1), tile):
-        last = min(first + tile, stop)
-        rows = last - first
-        if rows < tile:
-            b1_1 = None
-        w = all_w_1[first:last]
-        t11 = all_t11[first:last]
-        grad = all_grad[first:last]
-        # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-        t12 = b1_1 = np.multiply(w, 0.02, out=b1_1)
-        # gradient of golden_programs.py:24   w = gc.input("w", (d,))
-        np.add(t11, t12, out=grad)
-    scratch[:] = b1_1,
-    return ()
+def logistic_rows_2(first, last, memory, all_w_1, all_t11, all_grad):
+    rows = last - first
+    b1_1 = np.ndarray((rows,), np.float64, memory)
+    w = all_w_1[first:last]
+    t11 = all_t11[first:last]
+    grad = all_grad[first:last]
+    # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
+    t12 = np.multiply(w, 0.02, out=b1_1)
+    # gradient of golden_programs.py:24   w = gc.input("w", (d,))
+    np.add(t11, t12, out=grad)
 
 
 class BindError(TypeError, ValueError):
@@ -213,69 +196,86 @@ def in_tiles(
     region: Callable[..., Any],
     rows: int,
     row_bytes: int,
-    row_work: int,
+    buffer_bytes: int,
     total_bytes: int,
+    row_work: int,
     threads: int | None,
-    buffers: int,
     folds: tuple[Any, ...],
     *arrays: Any,
-) -> list[Any]:
+) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
-    is_worth_it = rows * row_work > THREAD_WORK
-    if rows * row_bytes <= 2 * TILE_BYTES and not is_worth_it:
-        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
-    # Large enough that threads seldom wait for each other, and where it can be several for each.
-    tile_bytes = max(TILE_BYTES // 8, min(TILE_BYTES, rows * row_bytes // 8), 4 * total_bytes)
-    tile = max(1, tile_bytes // max(1, row_bytes))
-    if rows <= tile:
-        return list(region(0, rows, max(1, rows), [None] * buffers, *arrays))
-    chunk = -(-rows // (tile * 16)) * tile
-    starts = range(0, rows, chunk)
+    is_long = rows * row_work > THREAD_WORK
+    if rows * row_bytes > 2 * TILE_BYTES or is_long:
+        # An even number, and not small: threads wait for each other where their steps are short.
+        count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
+        count = min(count, rows * row_bytes // max(TILE_BYTES // 8, 4 * total_bytes))
+        tile = -(-rows // max(1, count))
+        if rows > tile:
+            wanted = threads or available_threads() if is_long else 1
+            return tile_by_tile(region, rows, tile, tile * buffer_bytes, wanted, folds, arrays)
+    memory = tile_memory(rows * buffer_bytes)
+    made = region(0, rows, memory, *arrays)
+    spare_memory.append(memory)
+    return made
+
+
+def tile_by_tile(
+    region: Callable[..., Any],
+    rows: int,
+    tile: int,
+    bytes_needed: int,
+    threads: int,
+    folds: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+) -> Any:
+    """Run a region on one tile after the other; each thread begins the first that is left."""
     parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
     totals: Any = None
     joined = 0
-    lock = threading.Lock()
+    lock = _thread.allocate_lock()
     errors: list[BaseException] = []
-    waiting = iter(range(len(starts)))
+    helpers: list[Any] = []  # a lock for each, which it holds as long as it works
+    waiting = iter(range(0, rows, tile))
 
-    @np.errstate(all="ignore")  # each thread has settings of its own
     def work() -> None:
         nonlocal totals, joined
-        scratch = [None] * buffers
-        try:
-            for k in waiting:
-                stop = min(starts[k] + chunk, rows)
-                made = region(starts[k], stop, tile, scratch, *arrays)
-                with lock:
-                    parts[k] = made
-                    while joined in parts:
-                        totals = joined_totals(folds, totals, parts.pop(joined))
-                        joined += 1
-        except BaseException as error:
-            errors.append(error)
-            list(waiting)  # nobody begins another one
+        memory = tile_memory(bytes_needed)
+        for first in waiting:
+            made = region(first, min(first + tile, rows), memory, *arrays)
+            with lock:
+                parts[first] = made
+                while joined in parts:
+                    totals = joined_totals(folds, totals, parts.pop(joined))
+                    joined += tile
+        spare_memory.append(memory)
 
-    wanted = min(threads or available_threads(), len(starts)) - 1 if is_worth_it else 0
-    helpers: list[threading.Thread] = []
-    try:
-        for _ in range(wanted):
-            helper = threading.Thread(target=work, daemon=True)
+    def assist() -> None:
+        busy = _thread.allocate_lock()
+        with busy, np.errstate(all="ignore"):  # each thread has settings of its own
+            helpers.append(busy)
             try:
-                helper.start()
+                work()
+            except BaseException as error:
+                errors.append(error)
+                list(waiting)
+
+    try:
+        for _ in range(min(threads, -(-rows // tile)) - 1):
+            try:
+                _thread.start_new_thread(assist, ())
             except RuntimeError:
                 break  # the system has no more threads to give
-            helpers.append(helper)
         work()
     finally:
-        list(waiting)
-        for helper in helpers:
-            helper.join()
+        list(waiting)  # nobody begins another one: who has not yet begun at all has nothing to do
+        for busy in helpers:
+            busy.acquire()
     if errors:
         raise errors[0]
-    return list(totals)
+    return totals
 
 
 def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
@@ -284,6 +284,16 @@ def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
         return part
     pairs = zip(folds, totals, part, strict=True)
     return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
+
+
+def tile_memory(bytes_needed: int) -> Any:
+    """Memory for the buffers of one tile: what an earlier one left, if it is large enough."""
+    try:
+        memory = spare_memory.pop()
+    except IndexError:
+        memory = None
+    is_enough = memory is not None and len(memory) >= bytes_needed
+    return memory if is_enough else np.empty(bytes_needed, np.uint8)
 
 
 def available_threads() -> int:
@@ -333,6 +343,7 @@ def softplus(x: Any, out: Any = None) -> Any:
     return np.add(np.maximum(x, 0, out=out), rest, out=rest if out is None else out)
 
 
+spare_memory = []
 TILE_BYTES = 2097152
-THREAD_WORK = 4194304
+THREAD_WORK = 16777216
 spare = {}
