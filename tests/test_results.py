@@ -102,3 +102,19 @@ def test_what_is_read_later_is_not_written_over():
     assert 1 == len(gc.compile(two_alike()).plan.over)
     assert not gc.compile(through_a_view()).plan.over
     assert not gc.compile(product_that_is_returned()).plan.over
+
+
+PLACES = (
+    np.s_[1:], np.s_[:-1], np.s_[2:5], np.s_[3:3], np.s_[5:2], np.s_[-4:-1], np.s_[::2],
+    np.s_[:, 1:], np.s_[4],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("index", PLACES, ids=str)
+def test_what_is_placed_has_zeros_around_it(index):
+    """Also in memory that held something else."""
+    wanted = np.zeros((6, 3))
+    x = np.arange(1.0, 1 + wanted[index].size).reshape(wanted[index].shape)
+    wanted[index] = x
+    for out in (None, np.full((6, 3), np.nan)):
+        np.testing.assert_array_equal(runtime.place(x, (6, 3), index, out), wanted)
