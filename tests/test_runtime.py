@@ -6,6 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
+import graphc as gc
 from graphc.plan import functions, runtime
 
 LONG = np.longdouble
@@ -90,6 +91,20 @@ def assert_as_good(function, own, ulps, *operands):
 def test_a_function_is_as_good_as_the_one_that_it_stands_for(name, dtype):
     function, own, ulps = ONE[name]
     assert_as_good(function, own, ulps[dtype == np.float32], numbers(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("exponent", [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 2, 3, 5, 6])
+@np.errstate(all="ignore")
+def test_a_power_by_products_is_the_power(exponent, dtype):
+    def function(x, out=None):
+        return functions.fast_power(x, exponent, out)
+
+    def own(x):
+        # NumPy takes the root for 1/2, which -inf does not have and -0 keeps.
+        return np.power(x, np.full_like(x, exponent))
+
+    assert_as_good(function, own, 4, numbers(dtype))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -224,3 +239,39 @@ def test_a_sum_by_a_product_is_the_sum(name, keepdims):
             assert found.shape == exact.shape and found.dtype == x.dtype
             np.testing.assert_allclose(found, exact, rtol=1e-12 if x.dtype == "f8" else 1e-5)
         np.testing.assert_array_equal(given, found)
+
+
+# Each of these is written by a function of its own into large arrays, in the dtypes that it names.
+WRITTEN = {
+    "log1p": (lambda x, y: gc.log1p(gc.square(x)), "float64 float32"),
+    "expm1": (lambda x, y: gc.expm1(x), "float32"),
+    "logaddexp": (lambda x, y: gc.logaddexp(x, y), "float64 float32"),
+    "logaddexp of 0": (lambda x, y: gc.logaddexp(2.0, y) + gc.logaddexp(x, 1.0), "float64 float32"),
+    "hypot": (lambda x, y: gc.hypot(x, 3.0) * gc.hypot(2.0, y), "float64 float32"),
+    "arctan2": (lambda x, y: gc.atan2(x, 3.0) * gc.atan2(2.0, y), "float64 float32"),
+    "where": (lambda x, y: gc.where(x > y, x, 1.5), "float64 float32"),
+    "power": (lambda x, y: gc.exp(x) ** 2.5 + y**5, "float64 float32"),
+    "tan": (lambda x, y: gc.tan(x), "float32"),
+    "sinh": (lambda x, y: gc.sinh(x) * gc.cosh(y), "float64 float32"),
+    "arcsinh": (lambda x, y: gc.asinh(x), "float64 float32"),
+    "arccosh": (lambda x, y: gc.acosh(gc.exp(gc.abs(x))), "float64 float32"),
+    "arctanh": (lambda x, y: gc.atanh(gc.tanh(x)), "float64 float32"),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", WRITTEN)
+def test_large_arrays_are_written_so_and_few_elements_by_numpy(name, dtype):
+    formula, dtypes = WRITTEN[name]
+    helper = f"fast_{name.split()[0]}("
+    x, y = gc.input("x", ("n",), dtype), gc.input("y", ("n",), dtype)
+    f = gc.compile(formula(x, y), inputs=[x, y])
+    assert (helper in f.source) == (dtype in dtypes)
+    for n in (10, 20_000):
+        values = np.random.default_rng(0).normal(size=(2, n)).astype(dtype)
+        wanted = gc.evaluate(formula(x, y), {x: values[0], y: values[1]})
+        eps = np.finfo(dtype).eps
+        np.testing.assert_allclose(f(*values), wanted, rtol=40 * eps, atol=40 * eps)
+    few = gc.input("few", (3, 4), dtype)
+    if name != "log1p":
+        assert helper not in gc.compile(formula(few, few)).source

@@ -92,9 +92,22 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
     return onto(times(g, built), node.inputs[i])
 
 
+# Exponents whose powers are few products, near enough to the exact ones.
+_FEW_PRODUCTS = (-2.5, -1.5, -0.5, 1.5, 2.5, 3.5, 5, 6)
+
+
+def _power_into(node: Node) -> str:
+    base, exponent = node.inputs
+    if base.type == node.type and node.type.is_float and _is_large(node):
+        for number in _FEW_PRODUCTS:
+            if is_literal(exponent, number):
+                return f"fast_power(x0, {number}, out=out)"
+    return "np.power(x0, x1, out=out)"
+
+
 _power = elementwise(
-    "power", lambda x, y: x**y, numpy="x0 ** x1", scalar="math.pow(x0, x1)", bprop=_power_bprop,
-    between=(0.5, 2.0),
+    "power", lambda x, y: x**y, numpy="x0 ** x1", into=_power_into,
+    scalar="math.pow(x0, x1)", bprop=_power_bprop, between=(0.5, 2.0),
     cure="take the power of gc.maximum(x, 1e-12): numbers below 0 have no fractional powers, and 0 "
     "no negative ones, nor finite slopes of powers below 1; large powers are exp(y * log(x))",
 )  # fmt: skip

@@ -186,3 +186,26 @@ def fast_arctanh(x: Any, out: Any = None) -> Any:
     rest = np.subtract(1, size)
     size = fast_log1p(np.divide(np.add(size, size, out=size), rest, out=rest), out=size)
     return np.copysign(np.multiply(size, 0.5, out=size), x, out=out)
+
+
+def fast_power(x: Any, exponent: float, out: Any = None) -> Any:
+    """np.power for 2, 3, ... and for odd multiples of 1/2, by products and a root."""
+    whole, has_root = int(abs(exponent)), exponent % 1 > 0
+    base = np.add(x, 0.0) if has_root else np.positive(x)  # -0 has the powers of 0
+    if has_root:
+        is_least = base == -np.inf  # it has no root, and the powers of inf
+        power = np.sqrt(base, out=out)
+    else:
+        power, whole = np.multiply(base, 1, out=out), whole - 1
+    if exponent < 0:
+        np.divide(1, power, out=power)
+        np.divide(1, base, out=base)
+    while whole:
+        if whole % 2:
+            np.multiply(power, base, out=power)
+        whole //= 2
+        if whole:
+            np.square(base, out=base)
+    if has_root:
+        np.copyto(power, 0.0 if exponent < 0 else np.inf, where=is_least)
+    return power
