@@ -298,6 +298,16 @@ def test_simplifying_an_expression_twice_changes_nothing(first):
         assert once is simplified(once), seed
 
 
+def test_a_search_is_bounded():
+    """In what it is charged for, which is counted; measured, the worst of 200 took 45 ms."""
+    _memo.clear()
+    for seed in range(120):
+        simplified(expression(seed, [x, y]))
+    charged = sorted(found.seconds for found in _memo.values())
+    assert len(charged) > 50
+    assert charged[-1] <= 0.075 and charged[len(charged) // 2] <= 0.02
+
+
 @pytest.mark.parametrize("seed", [459, 1993, 2171, 2365, 2479, 2912, 3439])
 def test_what_refuted_a_region_once_refutes_none_now(seed):
     """Reordered sums, overflow beside the largest number, an infinity that became NaN."""

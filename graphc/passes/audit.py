@@ -13,7 +13,7 @@ import mpmath
 import numpy as np
 
 from ..ir import Node
-from .exactly import exactly, work
+from .exactly import FEWEST, exactly, exactly_from, work
 from .facts import Interval
 from .points import at_points, hard_points
 
@@ -164,10 +164,10 @@ class _Seen:
         if in_doubt := self._doubt():
             return in_doubt
         # At one point the roundings may cancel by luck: what is typical shows nearby.
-        nearby = _errors_nearby(self.node, self.symbols, point, self.eps)
-        error = max([error, *(e for e in nearby if math.isfinite(e))])
-        if new <= self.times * error + self.plus:
-            return ""
+        for nearby in _errors_nearby(self.node, self.symbols, point, self.eps):
+            error = max(error, nearby if math.isfinite(nearby) else 0.0)
+            if new <= self.times * error + self.plus:
+                return ""
         return f"{new:.3g} ulp wrong, and {error:.3g} before"
 
     def too_much(self) -> tuple[tuple[float, ...] | None, str]:
@@ -211,20 +211,21 @@ def _errors_nearby(
 ) -> Iterator[float]:
     """The errors in ulp at points a few roundings away; inf where the value is not finite."""
     rng = np.random.default_rng(0)
-    largest = float(eps.max)
-    for _ in range(_NEIGHBOURS):
-        near = [x * (1 + 64 * float(eps.eps) * rng.uniform(-1, 1)) for x in point]
-        # Beside the largest number lies infinity, where no sum is finite: that excuses nothing.
-        near = [
-            min(max(c, -largest), largest) if math.isfinite(x) else x
-            for c, x in zip(near, point, strict=True)
+    largest, digits = float(eps.max), FEWEST
+    moved = 1 + 64 * float(eps.eps) * rng.uniform(-1, 1, (_NEIGHBOURS, len(point)))
+    # Beside the largest number lies infinity, where no sum is finite: that excuses nothing.
+    with np.errstate(over="ignore"):
+        columns = [
+            np.clip(x * by, -largest, largest) if math.isfinite(x) else x * by
+            for x, by in zip(point, moved.T, strict=True)
         ]
-        columns = [np.array([c], x.dtype) for c, x in zip(near, symbols, strict=True)]
-        exact = exactly(v, symbols, [float(c[0]) for c in columns])
-        value = float(at_points(v, symbols, columns)[0])
+        columns = [c.astype(x.dtype) for c, x in zip(columns, symbols, strict=True)]
+    for k, value in enumerate(map(float, at_points(v, symbols, columns))):
         if not math.isfinite(value):
             yield math.inf
         else:
+            near = [float(column[k]) for column in columns]
+            exact, digits = exactly_from(v, symbols, near, digits)
             yield 0.0 if exact is None else _ulps(exact, value, eps)
 
 

@@ -30,14 +30,22 @@ work = _Work()
 
 def exactly(v: Node, symbols: Sequence[Node], point: Sequence[float]) -> Any:
     """The value in exact arithmetic; NaN where it is undefined, None outside the real domain."""
-    value, digits = _with_digits(v, symbols, point, _FEWEST)
-    if digits > _FEWEST:
-        value, _ = _with_digits(v, symbols, point, min(digits, _MOST))
-    return value
+    return exactly_from(v, symbols, point, FEWEST)[0]
+
+
+def exactly_from(
+    v: Node, symbols: Sequence[Node], point: Sequence[float], digits: int
+) -> tuple[Any, int]:
+    """The same where so many digits will do, and the digits that it took: as many do nearby."""
+    value, needed = _with_digits(v, symbols, point, digits)
+    if digits < needed and digits < _MOST:
+        digits = min(needed, _MOST)
+        value, _ = _with_digits(v, symbols, point, digits)
+    return value, digits
 
 
 # 1 + 5e-324 must not be 1; what is smaller yet makes no difference to a float.
-_FEWEST, _MOST, _CANCELLED = 60, 700, 10**5
+FEWEST, _MOST, _CANCELLED = 60, 700, 10**5
 
 
 def _with_digits(

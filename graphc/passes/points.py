@@ -44,11 +44,9 @@ def hard_points(
     """
     known = tuple(facts.get(x, ANYTHING) for x in symbols)
     columns = list(points(tuple(x.dtype.name for x in symbols), known))
-    for v in topo(nodes):
-        if v.op.name in ("add", "subtract") and v.type.is_float:
-            near = _cancellations(v, symbols, columns, known)
-            columns = [np.concatenate(pair) for pair in zip(columns, near, strict=True)]
-    return columns
+    sums = [v for v in topo(nodes) if v.op.name in ("add", "subtract") and v.type.is_float]
+    near = _cancellations(sums, symbols, columns, known) if sums else columns[:0]
+    return [np.concatenate(pair) for pair in zip(columns, near, strict=True)] if near else columns
 
 
 @functools.lru_cache(maxsize=256)
@@ -88,29 +86,38 @@ _ROOTS, _HALVINGS, _BESIDE = 3, 48, (1e-13, -1e-10, 1e-6, -1e-3)
 
 
 def _cancellations(
-    v: Node, symbols: Sequence[Node], columns: Sequence[Any], known: Sequence[Interval]
+    sums: Sequence[Node], symbols: Sequence[Node], columns: Sequence[Any], known: Sequence[Interval]
 ) -> list[Any]:
-    """Points where a sum is nearly zero: from random ones along each symbol, by halving."""
+    """Points where sums are nearly zero: from random ones along each symbol, by halving.
+
+    All of them are halved together: what takes time is to walk the nodes, not the points.
+    """
     starts = [column[:_ROOTS] for column in columns]
-    lows: list[list[Any]] = []
-    highs: list[list[Any]] = []
+    lows: list[list[Any]] = [[] for _ in sums]
+    highs: list[list[Any]] = [[] for _ in sums]
     for j, column in enumerate(columns):
         ladder = np.unique(column[np.isfinite(column)])
         base = [np.repeat(start, len(ladder)) for start in starts]
         base[j] = np.tile(ladder, _ROOTS)
-        signs = np.sign(at_points(v, symbols, base)).reshape(_ROOTS, -1)
-        rows, places = np.nonzero(signs[:, :-1] * signs[:, 1:] < 0)
-        # One change of sign for each start.
-        for row, k in dict(zip(rows, places, strict=True)).items():
-            for ends, value in ((lows, ladder[k]), (highs, ladder[k + 1])):
-                ends.append([value if i == j else s[row] for i, s in enumerate(starts)])
-    if not lows:
+        for k, value in enumerate(_each_at(sums, symbols, base)):
+            signs = np.sign(value).reshape(_ROOTS, -1)
+            rows, places = np.nonzero(signs[:, :-1] * signs[:, 1:] < 0)
+            # One change of sign for each start.
+            for row, place in dict(zip(rows, places, strict=True)).items():
+                for ends, end in ((lows, ladder[place]), (highs, ladder[place + 1])):
+                    ends[k].append([end if i == j else s[row] for i, s in enumerate(starts)])
+    of = np.repeat(np.arange(len(sums)), [len(ends) for ends in lows])
+    if not len(of):
         return [column[:0] for column in columns]
-    low, high = np.array(lows).T, np.array(highs).T
-    sign = np.sign(at_points(v, symbols, list(low)))
+
+    def sign_at(points: Any) -> Any:
+        return np.sign(np.stack(_each_at(sums, symbols, list(points)))[of, np.arange(len(of))])
+
+    low, high = (np.array([end for ends in part for end in ends]).T for part in (lows, highs))
+    sign = sign_at(low)
     for _ in range(_HALVINGS):
         middle = _between(low, high)
-        is_below = np.sign(at_points(v, symbols, list(middle))) == sign
+        is_below = sign_at(middle) == sign
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     with np.errstate(over="ignore"):
         found = np.concatenate([low, high, *(low * (1 + step) for step in _BESIDE)], axis=1)
@@ -130,7 +137,12 @@ def _between(low: Any, high: Any) -> Any:
 
 def at_points(v: Node, symbols: Sequence[Node], columns: Sequence[Any]) -> Any:
     """The values of a node where some symbols are columns of numbers."""
+    return _each_at([v], symbols, columns)[0]
+
+
+def _each_at(nodes: Sequence[Node], symbols: Sequence[Node], columns: Sequence[Any]) -> list[Any]:
+    """The values of some nodes at the same points."""
     values = dict(zip(symbols, columns, strict=True))
     with np.errstate(all="ignore"):
-        interpret(topo([v]), values, {"dim_k": len(columns[0]) if columns else 0})
-    return np.broadcast_to(values[v], columns[0].shape)
+        interpret(topo(nodes), values, {"dim_k": len(columns[0]) if columns else 0})
+    return [np.broadcast_to(values[v], columns[0].shape) for v in nodes]

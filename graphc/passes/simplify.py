@@ -32,7 +32,7 @@ _MOST_NODES, _MOST_VALUES, _NEAR = 16, 5, 4
 # A formula is a tree: what is shared is written, and walked, once for each use.
 _LARGEST = 40
 # The operations of exact arithmetic that its audits may take.
-_MOST_WORK = 1600
+_MOST_WORK = 2000
 # Seconds that one of them takes, and that sympy takes for each part of a formula: as measured.
 _OPERATION, _PART = 15e-6, 1e-3
 
