@@ -281,10 +281,6 @@ def place(x: Any, shape: tuple[int, ...], index: Any, out: Any = None) -> Any:
         start, stop, _ = index.indices(len(out))
         out[:start] = 0
         out[max(start, stop) :] = 0
-    elif type(index) is slice and index.step is None:  # zeros where x does not come
-        start, stop, _ = index.indices(len(out))
-        out[:start] = 0
-        out[max(start, stop) :] = 0
     else:
         out.fill(0)
     out[index] = x
