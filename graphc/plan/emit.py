@@ -19,15 +19,16 @@ from .bindings import bindings
 from .helpers import HELPERS
 from .names import Identifiers
 from .plan import Plan, Step
-from .regions import base
+from .regions import Region, base
 from .scalars import is_on_floats
 from .table import is_given
 from .texts import Texts
 from .tiles import Tiles
 from .together import together
 
-# Below this many elements tiles and threads gain nothing.
-SMALL = 1 << 14
+# Up to this many elements tiles gain nothing; nor do they where the values of one region would
+# together take no more than so many bytes, which new memory is had for quickly.
+SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
 
 # From this many values on, small ones are let go when nobody reads them any more: all of them would
 # not stay in the cache.
@@ -146,17 +147,26 @@ class Writer:
     def _faces(self) -> Iterator[str]:
         """Line by line where all is small; else by the plan."""
         large = self.plan.sizes if self.plan else []
-        if any(isinstance(d, int) and d > SMALL for d in large):
+        if any(isinstance(d, int) and d > self.small_size for d in large):
             yield from self._planned()
         elif all(isinstance(d, int) for d in large):
             yield from self._plain()
         else:
             sizes = [self.texts.size(d) for d in large if not isinstance(d, int)]
             largest = f"max({', '.join(sizes)})" if len(sizes) > 1 else sizes[0]
-            yield f"if {largest} <= {SMALL}:"
+            yield f"if {largest} <= {self.small_size}:"
             yield from _indented(self._plain())
             self.place = ""
             yield from self._planned()
+
+    @functools.cached_property
+    def small_size(self) -> int:
+        """Up to how many elements the program goes line by line."""
+        if len(self.graph.nodes) >= MANY:  # as it goes line by line it lets values go
+            return SMALL
+        regions = [step.region for step in self.plan.steps if step.region] if self.plan else []
+        most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
+        return min(SMALL, max(LEAST_SMALL, most))
 
     def _plain(self) -> Iterator[str]:
         yield from self._mark(None)
@@ -176,7 +186,7 @@ class Writer:
         assert self.plan is not None
         size = v.type.size
         if isinstance(size, int):
-            return size <= SMALL
+            return size <= self.small_size
         return any(shapes.covers(d, size) for d in self.plan.sizes if not isinstance(d, int))
 
     def _ends(self, computed: list[Node]) -> dict[Node, list[Node]]:
@@ -355,6 +365,13 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _computed(graph: Graph) -> Iterator[Node]:
     return (v for v in graph.nodes if not is_given(v))
+
+
+def _bytes_by_element(region: Region) -> int:
+    """How many bytes a region computes for each of its elements."""
+    sizes = {v: shapes.typical(v.type.size) for v in region.nodes if not v.op.view}
+    most = max(sizes.values(), default=0)
+    return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
 
 
 def _is_fresh(v: Node) -> bool:
