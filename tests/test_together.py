@@ -69,9 +69,16 @@ def gates():
     return [c, loss, gc.grad(loss, A)]
 
 
+def with_functions():
+    """Their functions are needed on the way: those are not there together, their slopes are."""
+    h = loop(lambda h, t: gc.tanh(h @ W + 0.1 * h**2), X[0])
+    loss = gc.sum(gc.log1p(h**2))
+    return [loss, gc.grad(loss, W)]
+
+
 CASES = (
     recurrent, with_decay, of_vectors, of_transposed, with_partial_sums, of_a_product_that_waits,
-    gates,
+    gates, with_functions,
 )  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 
@@ -106,6 +113,14 @@ def test_a_loop_has_one_product_for_the_gradient_of_its_matrix(case, products, s
     assert found["einsum"] <= products < graph.count()["einsum"]
     assert found["sum"] <= sums
     assert graph.count()["add"] - found["add"] >= STEPS - 1
+
+
+@pytest.mark.parametrize(("case", "squares"), [(recurrent, 3), (of_vectors, 2)])
+def test_slopes_of_all_steps_are_computed_at_once(case, squares):
+    """The states are put together for the gradient of the matrix anyhow; the last is not."""
+    graph = gc.compile(case()).graph
+    assert graph.count()["square"] >= STEPS
+    assert together(graph, lambda v: True).count()["square"] <= squares
 
 
 def test_like_functions_of_neighbouring_slices_are_one():

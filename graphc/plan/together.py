@@ -208,7 +208,8 @@ def _sliced(x: Node, axis: int, start: int, stop: int) -> Node:
 
 class _Sums:
     """x0 @ y0 + x1 @ y1 + ... = (x0, x1, ...) @ (y0, y1, ...): the gradient of what a loop uses in
-    each step. And y0 + y1 + ... = sum((y0, y1, ...)) where these are put together anyhow."""
+    each step. And y0 + y1 + ... = sum((y0, y1, ...)), and like functions of them are one, where
+    these are put together anyhow."""
 
     def __init__(self, graph: Graph, is_small: Callable[[Node], bool]) -> None:
         self.graph, self.is_small = graph, is_small
@@ -239,6 +240,36 @@ class _Sums:
                     for v in others:
                         first = FUNCTIONS["add"](first, v)
                 found[root] = first
+        for (axis, values), whole in self.joined.items():
+            if not axis:
+                found |= self._functions(values, whole)
+        return found
+
+    def _functions(self, values: tuple[Node, ...], whole: Node) -> dict[Node, Node]:
+        """f(y0), f(y1), ... = z[0], z[1], ... for z = f(y), where y0, y1, ... are put together
+        anyhow and are there before the first of these: so are the slopes of a loop's steps."""
+        found: dict[Node, Node] = {}
+        with building_for(values[0]):
+            stack = FUNCTIONS["reshape"](whole, (len(values), *values[0].shape))
+        waiting = [(stack, {v: k for k, v in enumerate(values)})]
+        there = max(self.position[v] for v in values)
+        while waiting:
+            stack, row = waiting.pop()
+            groups: dict[Any, dict[Node, int]] = {}
+            for x, k in row.items():
+                for v in self.graph.consumers(x):
+                    if self.position[v] > there and _is_function(v, x):
+                        others = tuple(None if y is x else y for y in v.inputs)
+                        groups.setdefault((v.op, v.type, *v.attrs.items(), others), {})[v] = k
+            for (*_, others), like in groups.items():
+                if len(like) >= _TERMS:
+                    first = next(iter(like))
+                    with building_for(first):
+                        z = first.op(*(stack if y is None else y for y in others), **first.attrs)
+                    for v, k in like.items():
+                        with building_for(v):
+                            found[v] = FUNCTIONS["getitem"](z, k)
+                    waiting.append((z, like))
         return found
 
     def _sums(self) -> Iterator[tuple[Node, list[Node]]]:
@@ -301,6 +332,12 @@ class _Sums:
         if found is None:
             found = self.joined[axis, values] = _whole(axis, values)
         return found
+
+
+def _is_function(v: Node, x: Node) -> bool:
+    """Whether v is computed element by element from x and numbers alone."""
+    is_known = all(y is x or y.op.name == "constant" and not y.ndim for y in v.inputs)
+    return v.op.family == "elementwise" and v.shape == x.shape and is_known
 
 
 def _added_up(terms: list[Node], axis: int | None, values: tuple[Node, ...]) -> set[Node]:
