@@ -6,6 +6,7 @@ import pytest
 import graphc as gc
 from graphc.ir import Graph
 from graphc.passes import run
+from graphc.passes.rules import kinks
 
 x, a, b = (gc.input(name, ("k",)) for name in "xab")
 c, y = gc.input("c", ()), gc.input("y", ("k",))
@@ -166,3 +167,30 @@ def test_a_relu_network_is_walked_past():
     _, log = run(Graph(gc.grad(gc.sum(h), weights)), True)
     names = {r.name for step in log.steps for r in step.rewrites}
     assert names.isdisjoint({"same_pieces", "fewer_choices", "choice_that_is_made"})
+
+
+def test_equal_layers_are_searched_once(monkeypatch):
+    """What was found is remembered by its structure, without the nodes that it was found on."""
+    searched, cheapest = [], kinks._cheapest
+    monkeypatch.setattr(kinks, "_memo", {})
+
+    def noting(n, *rest):
+        searched.append(n)
+        return cheapest(n, *rest)
+
+    monkeypatch.setattr(kinks, "_cheapest", noting)
+
+    def searches(depth):
+        searched.clear()
+        h, weights = gc.input("X", ("n", 8)), []
+        for k in range(depth):
+            weights.append(gc.input(f"W{k}", (8, 8)))
+            h = least(relu(h @ weights[-1]), 6)
+        graph, _ = run(Graph(gc.grad(gc.sum(h), weights)), True)
+        assert graph.count()["where"] <= 2 * depth
+        return len(searched)
+
+    few = searches(3)
+    assert few > 0 and searches(24) <= few
+    kept = [step for found in kinks._memo.values() if found for step in found[0]]
+    assert kept and not any(isinstance(part, gc.Node) for step in kept for part in step)

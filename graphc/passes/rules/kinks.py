@@ -54,8 +54,8 @@ def choice_that_is_made(n: Node) -> Node | None:
     for u, choice in sides(n):
         if u.shape != n.shape or choice.op not in (op.where, op.add) or not n.type.is_float:
             continue
-        nodes = [v for v in near(choice) if v is not u]
         factors = [v for v in _factors(u) if v.op in BENT and is_open(v)]
+        nodes = [v for v in near(choice) if v is not u] if factors else []
         for line in lines(n, [*nodes, *factors]) if factors else ():
             reading = Reading(line, [*nodes, *factors], is_strict=False, may_hide=False)
             if any(_is_made(b, choice, reading) for b in factors):
@@ -87,11 +87,30 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
     if not n.type.is_float or not is_open(n):
         return None
     nodes = near(n)
-    border = {x for v in nodes for x in v.inputs}.difference(nodes)
+    if not any(v.op in COMPARISONS or v.op is op.sign for v in nodes):
+        return None
+    goes = _goes(n, nodes, is_alone)
+    inside = set(nodes)
+    border = list(dict.fromkeys(x for v in nodes for x in v.inputs if x not in inside))
+    key = _structure(n, nodes, border, goes), is_strict
+    values = [*nodes, *border]
+    if key not in _memo:
+        if len(_memo) >= _MEMO_SIZE:
+            del _memo[next(iter(_memo))]
+        best = _cheapest(n, nodes, border, goes, is_strict)
+        _memo[key] = None if best is None else _steps(best, values)
+    steps = _memo[key]
+    return None if steps is None else _built(steps, values)
+
+
+def _cheapest(
+    n: Node, nodes: list[Node], outside: list[Node], goes: set[Node], is_strict: bool
+) -> Node | None:
+    """The search: along each line that conditions name, until one helps."""
+    border = set(outside)
     for line in itertools.islice(lines(n, nodes), _MOST_LINES):
         whole = Reading(line, nodes, is_strict)
         pieces = [whole.value(n, cell) for cell in line.cells]
-        goes = _goes(n, nodes, is_alone)
         price = sum(_price(v) for v in goes)
         kept = border.union(v for v in nodes if v not in goes)
         beyond = border.union(line.values)
@@ -104,6 +123,42 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
         if best is not None:
             return best
     return None
+
+
+# What was found, by structure: equal layers are searched once. The oldest make place for new.
+_memo: dict[Any, Any] = {}
+_MEMO_SIZE = 4096
+
+
+def _structure(n: Node, nodes: list[Node], border: list[Node], goes: set[Node]) -> Any:
+    """Nodes up to the names of what they are computed from, and which of them go with n."""
+    at = {v: k for k, v in enumerate((*nodes, *border))}
+    inner = [
+        (v.op, v.dtype, v in goes, tuple(v.attrs.items()), *[at[x] for x in v.inputs])
+        for v in nodes
+    ]
+    outer = [(x.dtype, x.shape == n.shape, x.op.family == "leaf", repr(number(x))) for x in border]
+    return tuple(inner), tuple(outer), n.ndim == 0
+
+
+def _steps(v: Node, values: list[Node]) -> Any:
+    """A node written down as operations on some values, in order, and the place of the last."""
+    places = {u: k for k, u in enumerate(values)}
+    inner = topo([v], beyond=places) if v not in places else []
+    for u in inner:
+        places[u] = len(places)
+    return tuple(
+        (u.op, tuple(places[x] for x in u.inputs), dict(u.attrs)) for u in inner
+    ), places[v]
+
+
+def _built(steps: Any, values: list[Node]) -> Node:
+    operations, last = steps
+    found = list(values)
+    for operation, places, attrs in operations:
+        found.append(operation(*(found[k] for k in places), **attrs))
+    made: Node = found[last]
+    return made
 
 
 _MOST_LINES = 3
@@ -285,10 +340,10 @@ def _is_as_good(new: Any, old: Any) -> bool:
 
 def _goes(n: Node, nodes: list[Node], is_alone: Alone) -> set[Node]:
     """What goes with n: what nothing else needs."""
-    gone = {n}
+    gone, inside = {n}, set(nodes)
     for v in nodes:
         if v in gone:
-            gone.update(x for x in v.inputs if x in nodes and is_alone(x))
+            gone.update(x for x in v.inputs if x in inside and is_alone(x))
     return gone
 
 

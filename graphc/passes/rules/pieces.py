@@ -55,8 +55,9 @@ def near(n: Node) -> list[Node]:
     found: dict[Node, None] = {n: None}
     for v in _growing(found):
         for x in v.inputs:
-            if len(found) < _MOST_NODES and x.shape == n.shape and is_open(x):
-                found.setdefault(x)
+            if x.op in OPEN and x not in found and len(found) < _MOST_NODES:
+                if x.shape == n.shape and is_open(x):
+                    found[x] = None
     return list(found)
 
 
