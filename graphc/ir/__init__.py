@@ -19,9 +19,10 @@ from .op import (
     no_flops,
     size_of_result,
     spelling,
+    with_inputs,
 )
 from .tables import FUNCTIONS, OPS
-from .walks import rebuild, topo, with_inputs
+from .walks import rebuild, topo
 
 __all__ = [
     "Attrs",

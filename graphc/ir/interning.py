@@ -50,11 +50,11 @@ class Interned(MutableMapping[Key, "Node"]):
         held = _Held(node, self._forget)
         held.key = key
         with self._changing:
-            found = self.find(key)
-            if found is not None:
-                return found
-            self._held[key] = held
-            return node
+            first = self._held.setdefault(key, held)
+            found = node if first is held else first()
+            if found is None:  # it is dead, and not yet forgotten
+                self._held[key], found = held, node
+            return found
 
     def _forget(self, held: _Held) -> None:
         with self._changing:

@@ -146,19 +146,6 @@ class Op:
             return found
         return interned.keep(key, Node._new(self, nodes, attrs, self._inferred(nodes, attrs)))
 
-    def _on(self, nodes: tuple[Node, ...], node: Node) -> Node:
-        """What stands for a node of this op on other inputs: with its line, its name, its part."""
-        key = key_of(self, nodes, node.attrs)
-        found = interned.find(key)
-        if found is not None:
-            found._meet(node)
-            return found
-        known: TensorType | None = node.type
-        for x, v in zip(nodes, node.inputs, strict=True):
-            if x.type is not v.type and x.type != v.type:
-                known = None
-        return interned.keep(key, node._on(nodes, known or self._inferred(nodes, node.attrs)))
-
     def _inferred(self, nodes: tuple[Node, ...], attrs: Attrs) -> TensorType:
         try:
             return self.infer(*[x.type for x in nodes], **attrs)
@@ -179,6 +166,21 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+
+def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """A node's operation on other inputs, keeping its line and its name."""
+    op, attrs = node.op, node.attrs
+    key = key_of(op, inputs, attrs)
+    found = interned.find(key)
+    if found is not None:
+        found._meet(node)
+        return found
+    known: TensorType | None = node.type
+    for x, v in zip(inputs, node.inputs, strict=True):
+        if x.type is not v.type and x.type != v.type:
+            known = None
+    return interned.keep(key, node._on(inputs, known or op._inferred(inputs, attrs)))
 
 
 class _Described:

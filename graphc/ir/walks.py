@@ -1,10 +1,11 @@
-"""Walks over nodes: their order, what uses what, and the same operations on other inputs."""
+"""Walks over nodes: their order, what uses what, and what they become."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
 
 from .node import Node
+from .op import with_inputs
 
 
 def topo(outputs: Iterable[Node], beyond: Container[Node] = ()) -> list[Node]:
@@ -60,8 +61,3 @@ def rebuild(
             if found is not node:
                 others.add(node)
     return new
-
-
-def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
-    """A node's operation on other inputs, keeping its line and its name."""
-    return node.op._on(inputs, node)

@@ -146,6 +146,9 @@ def labels_of(v: Node) -> Node | None:
 
 
 def _of_array(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Interval:
+    if not array.ndim:
+        number = float(array)
+        return Interval(number, number) if number == number else ANYTHING
     if not array.size or array.size > 64 or np.any(np.isnan(array)):
         return ANYTHING
     return Interval(float(np.min(array)), float(np.max(array)))

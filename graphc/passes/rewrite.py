@@ -287,8 +287,11 @@ class _Round:
     def _simplest(self, node: Node, old: Node) -> Node:
         observed, signs = old in self.view.observed, old in self.view.signs
         for _ in range(_FIRINGS):
-            node = folded_node(node)
-            for one in self.chosen[node.op.name, *[x.op.name for x in node.inputs]]:
+            names = [x.op.name for x in node.inputs]
+            if names and names.count("constant") == len(names):
+                node = folded_node(node)
+                names = [x.op.name for x in node.inputs]
+            for one in self.chosen[node.op.name, *names]:
                 if (observed and one.hides) or (signs and one.signs):
                     continue
                 if one.among and one.among.isdisjoint(self.present):

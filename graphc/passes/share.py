@@ -263,9 +263,11 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
         for node in graph.nodes:
             if node.op.name not in chosen.by_head:
                 continue
-            for one in chosen[node.op.name, *[x.op.name for x in node.inputs]]:
+            candidates = chosen[node.op.name, *[x.op.name for x in node.inputs]]
+            if candidates:
                 belonging_to(node)
                 there.here = node
+            for one in candidates:
                 found = one.rewrite(node, there)
                 found = None if found is None else fitted(found, node)
                 if found is not None and found is not node:

@@ -196,9 +196,11 @@ def common_matrix(n: Node, is_alone: Alone) -> Node | None:
     if u is None or v is None or not all(map(is_alone, (*n.inputs, u, v))):
         return None
     for i, j in itertools.product((0, 1), repeat=2):
+        if u.inputs[i] is not v.inputs[j]:
+            continue
         first, second = _with_first(u, i), _with_first(v, j)
         a, b, x = u.inputs[1 - i], v.inputs[1 - j], u.inputs[i]
-        if first != second or x is not v.inputs[j] or a.type != b.type or a.dtype != n.dtype:
+        if first != second or a.type != b.type or a.dtype != n.dtype:
             continue
         total = n.op(a if c is None else f.multiply(c, a), b if d is None else f.multiply(d, b))
         terms, out = letters(u)

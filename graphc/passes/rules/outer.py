@@ -35,10 +35,12 @@ class OuterProduct(NamedTuple):
 
 def outer_product(x: Node) -> OuterProduct | None:
     """x as an outer product; None if it is none, or has no element."""
-    if x.op is not op.einsum or len(x.inputs) != 2 or 0 in x.shape:
+    if x.op is not op.einsum or len(x.inputs) != 2:
         return None
     found = _outer_letters(x.attrs["subscripts"])
-    if found is None or not x.type.is_float or any(y.dtype != x.dtype for y in x.inputs):
+    if found is None or not x.type.is_float or 0 in x.shape:
+        return None
+    if any(y.dtype != x.dtype for y in x.inputs):
         return None
     return OuterProduct(*x.inputs, *found)
 
@@ -171,6 +173,8 @@ def scaled_outer(n: Node, is_alone: Alone) -> Node | None:
 @rule("einsum", over=("einsum",), signs=True)
 def scaled_sum_of_outer(n: Node) -> Node | None:
     """sum(c[:, None, None] * u[:, :, None] * v[:, None, :], axis=0) = (c[:, None] * u).T @ v"""
+    if all(outer_product(x) is None for x in n.inputs):
+        return None
     terms, out = letters(n)
     if len(terms) != 2 or any(len(set(term)) < len(term) for term in terms):
         return None
