@@ -48,7 +48,16 @@ def product_that_is_returned():
     return [p, p + 1]
 
 
-CASES = (decayed, two_alike, read_twice, through_a_view, both_of_one, product_that_is_returned)
+def beside_its_mirror():
+    """A choice that may lie where both lie that it is among."""
+    p = gc.exp(X)
+    return [gc.where(Y > 0, p, gc.flip(p, axis=1)), gc.where(Y > 1, gc.flip(p, axis=1), p) + 1]
+
+
+CASES = (
+    decayed, two_alike, read_twice, through_a_view, both_of_one, product_that_is_returned,
+    beside_its_mirror,
+)  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 
 

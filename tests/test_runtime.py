@@ -173,6 +173,17 @@ def test_a_choice_by_bits_is_the_choice(name):
         assert_same_bits(functions.only_where(condition, x), x_alone)
 
 
+def test_a_choice_may_be_written_over_both_that_it_is_among():
+    """One of them is a view of the other."""
+    x = np.arange(12.0).reshape(3, 4)
+    condition = x % 3 == 0
+    for order in (1, -1):
+        out = x.copy()
+        given = [out, out[:, ::-1]][::order]
+        wanted = np.where(condition, *given)
+        assert_same_bits(functions.fast_where(condition, *given, out=out), wanted)
+
+
 def assert_same_bits(found, wanted):
     assert found.dtype == wanted.dtype and found.shape == wanted.shape
     assert found.tobytes() == wanted.tobytes()
@@ -242,6 +253,24 @@ def test_a_sum_by_a_product_is_the_sum(name, keepdims):
 
 
 # Each of these is written by a function of its own into large arrays, in the dtypes that it names.
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_inner_product_in_pieces_is_the_product(name, dtype):
+    """Pieces have 8192 elements, in any layout."""
+    x = ARRAYS[name].astype(dtype)
+    wanted = np.sum(x.astype(np.float64) * x[::-1])
+    found = runtime.inner_product(x, x[::-1])
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, wanted, rtol=1e3 * np.finfo(dtype).eps, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [0, 1, 8191, 8192, 8193, 16384, 30_000])
+def test_an_inner_product_leaves_no_element_out(size):
+    """Whole numbers, whose sum is exact in any order."""
+    x = np.arange(size) % 7.0
+    assert runtime.inner_product(x, x + 1) == np.sum(x * (x + 1))
+
+
 WRITTEN = {
     "log1p": (lambda x, y: gc.log1p(gc.square(x)), "float64 float32"),
     "expm1": (lambda x, y: gc.expm1(x), "float32"),

@@ -39,7 +39,8 @@ def fast_where(condition: Any, x: Any, y: Any, out: Any = None) -> Any:
     if out is None:
         out = np.empty(np.broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
     elif np.may_share_memory(out, y):
-        condition, x, y = ~condition, y, x
+        over_both = np.may_share_memory(out, x)
+        condition, x, y = ~condition, y, x.copy() if over_both else x
     x, y, into = (v.view(f"i{out.itemsize}") for v in (x, y, out))
     np.multiply(np.bitwise_xor(x, y, out=into), condition, out=into)
     np.bitwise_xor(into, y, out=into)
