@@ -179,9 +179,9 @@ def _text_into(node: Node) -> str | None:
         if product is not None:
             back = tuple(product.order.index(k) for k in range(len(product.order)))
             place = f"np.transpose(out, {back})" if back else "out"
-            takes_out = product.function != "np.vdot" and out
-            inner = _inner(node, terms, out)
-            return product.into(place, inner, len(out) < 2) if takes_out else None
+            if not out:  # a number has no place; so it is written beside the threads of tiles
+                return "inner_product(x0, x1)" if node.type.is_float else None
+            return product.into(place, _inner(node, terms, out), len(out) < 2)
     text = _einsum_text(node)
     return None if text.endswith(".copy()") or not out else f"{text[:-1]}, out=out)"
 

@@ -247,6 +247,16 @@ def matrix_product(x: Any, y: Any, out: Any) -> Any:
     return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
 
 
+def inner_product(x: Any, y: Any) -> Any:
+    """np.vdot, in pieces so short that BLAS does not start threads of its own beside ours."""
+    x, y, piece = np.ravel(x), np.ravel(y), 8192
+    if x.size <= piece:
+        return x.dot(y)
+    end = x.size - x.size % piece
+    pieces = np.vecdot(x[:end].reshape(-1, piece), y[:end].reshape(-1, piece))
+    return pieces.sum() + x[end:].dot(y[end:])
+
+
 def stretched(x: Any, shape: tuple[int, ...]) -> Any:
     """np.broadcast_to for a single number, in a seventh of its time."""
     return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))

@@ -176,7 +176,8 @@ class _Function:
 
     def _new(self, v: Node) -> str:
         """The text for a new array that is joined with others: as fast as one into memory."""
-        text = self._into(v, "None") if v.ndim else None
+        is_reduced = not v.ndim and v.op.family == "reduce"
+        text = None if is_reduced else self._into(v, "None")
         return self._text(v) if text is None else text.replace(", out=None", "")
 
     def _text(self, v: Node) -> str:
