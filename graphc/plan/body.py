@@ -24,6 +24,7 @@ class Body:
 
     def __init__(self, region: Region) -> None:
         self.region = region
+        self.folds = frozenset(region.folds)
         inside = frozenset(region.nodes)
         self.operands = {v: list(_operands(v, inside, region.rows)) for v in region.nodes}
         """For each step its operands, and whether it reads rows of them or all."""

@@ -178,7 +178,7 @@ def _has_place(v: Node, step: Step) -> bool:
     """Whether a step writes a value into memory that it is given."""
     if not takes_memory(v):
         return False
-    return v not in step.region.folds if step.region else takes_buffer(v)
+    return v not in step.body.folds if step.body else takes_buffer(v)
 
 
 def _steps(graph: Graph) -> list[Step]:

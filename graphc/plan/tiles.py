@@ -137,7 +137,7 @@ class _Function:
             ended = [held.pop(x) for x in ends if x in held]
             if v.op.family == "elementwise":  # it may write over an operand that it is last to read
                 _release(ended, free)
-            if v in self.region.folds:
+            if v in self.body.folds:
                 yield f"{name(v)} = {self._new(v)}"
             elif v in self.whole:
                 yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
