@@ -154,6 +154,7 @@ ELEMENTWISE = [
     ("sigmoid_minus_one", gc.sigmoid(x) - 1, -gc.sigmoid(-x), False),
     ("sigmoid_minus_one", -1.0 + gc.sigmoid(x), -gc.sigmoid(-x), False),
     ("exp_minus_one", gc.exp(x) - 1, gc.expm1(x), False),
+    ("exp_minus_one_below", y / (gc.exp(x) - 1), y / gc.expm1(x + 0.0), False),
     ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
     ("share_of_exponential", 1 / (1 + gc.exp(-x)), gc.sigmoid(x), False),
     (

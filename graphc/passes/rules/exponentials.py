@@ -227,6 +227,13 @@ def exp_minus_one(n: Node) -> Node | None:
     return None
 
 
+@rule("subtract", over=("exp",))
+def exp_minus_one_below(n: Node) -> Node | None:
+    """exp(x) - 1 = expm1(x + 0), whose zeros are positive too, where their sign is seen"""
+    whole = exp_minus_one(n)
+    return None if whole is None else f.expm1(f.add(whole.inputs[0], like(n, 0)))
+
+
 @rule("reciprocal", over=("add",))
 def reciprocal_of_one_plus_exp(n: Node) -> Node | None:
     """1 / (1 + exp(-x)) = sigmoid(x)"""
