@@ -123,9 +123,15 @@ def columns():
     return [product, gc.sum(gc.cumulative_sum(p, axis=0) ** 2), gc.max(p, axis=0), p.T[:, ::-1]]
 
 
+def folded_stacks():
+    """Stacks of products whose tiles hold what is summed, in other orders of axes too."""
+    s = gc.max(gc.input("many", (n, h, d)), axis=0, keepdims=True)
+    return [gc.einsum(order, s, s) for order in ("zab,zac->zbc", "zab,zac->bzc", "zab,zac->bcz")]
+
+
 GRAPHS = [
     elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows,
-    outer_products, deep, mixture, columns,
+    outer_products, deep, mixture, columns, folded_stacks,
 ]  # fmt: skip
 
 

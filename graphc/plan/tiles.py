@@ -131,7 +131,7 @@ class _Function:
         early = self.body.early
         free: dict[Kind, list[str]] = {}
         held: dict[Node, tuple[Kind, str]] = {}
-        self.writer.place = ""
+        outer, self.writer.place = self.writer.place, ""
         for v, ends in zip(self.body.nodes, self.body.ends, strict=True):
             yield from self.writer.comment(v)
             ended = [held.pop(x) for x in ends if x in held]
@@ -152,7 +152,7 @@ class _Function:
                 yield f"{name(v)} = {self._into(v, buffer)}"
             if v.op.family != "elementwise":
                 _release(ended, free)
-        self.writer.place = ""
+        self.writer.place = outer
 
     def _new_buffer(self, sort: Kind) -> str:
         buffer = self.writer.identifiers.take(f"b{sum(map(len, self.buffers.values())) + 1}")
@@ -178,7 +178,9 @@ class _Function:
         """The text for a new array that is joined with others: as fast as one into memory."""
         is_reduced = not v.ndim and v.op.family == "reduce"
         text = None if is_reduced else self._into(v, "None")
-        return self._text(v) if text is None else text.replace(", out=None", "")
+        if text is None or "(None, " in text:  # what it would write into is turned
+            return self._text(v)
+        return text.replace(", out=None", "")
 
     def _text(self, v: Node) -> str:
         tile = _on_tile(v, self.region.rows)
