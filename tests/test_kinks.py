@@ -132,6 +132,11 @@ TRAPS = {
     "infinity is 0.01 of itself": gc.where(x > 0.01 * x, gc.where(x > 0, 2.0, 1.0), 3.0),
     "|x| is infinite twice": gc.where(size(x) > 1, gc.sign(x), x) * y,
     "0 is not 1": gc.relu(x) * gc.where(x >= 0, 2.0, 1.0),
+    "0 * x is NaN at infinity": gc.where(0.0 * x < x, 1.0, gc.where(x > 0, 2.0, 3.0)),
+    "so is x - x": gc.where(x - x < x, 1.0, gc.where(x > 0, 2.0, 3.0)),
+    "so is what 0 * y is added to": gc.where(x > 0, gc.where(0.0 * y + x > 0, 1.0, 0.0), 0.0),
+    "half of the least is 0": gc.where(0.5 * x > 0, 1.0, gc.where(x > 0, 2.0, 3.0)),
+    "zeros have signs": gc.where(x < 0, 0.0, gc.where(x > 0, 1.0, gc.where(x == 0, -0.0, 0.0))),
     "0 - 0 is 0": gc.where(x > 0, 0.0, -0.0) + gc.where(x > 0, 1.0, -0.0),
 }
 

@@ -204,13 +204,13 @@ class _Forms:
 
     def _each(self) -> Iterator[Node]:
         *_, other = self.pieces
-        distinct = list(dict.fromkeys(_key(p) for p in self.pieces))
+        distinct = {_key(p): p for p in self.pieces}
         if len(distinct) == 1:
             yield self._of(other)
             return
         if self.line.numbers:
             yield from self._known()
-        others = [p for p in dict.fromkeys(self.pieces) if _key(p) != _key(other)]
+        others = [p for key, p in distinct.items() if key != _key(other)]
         for k, chosen in enumerate(others):
             rest = [p for p in others if p is not chosen]
             if len(distinct) == 2:

@@ -145,13 +145,14 @@ def _ends(nodes: list[Node]) -> tuple[float, ...]:
 class Reading:
     """What some nodes are in each cell of a line.
 
-    To be strict is to let no rounding differ, and no zero's sign. With `may_hide` 0 times what may
-    be infinite is nothing beside another term.
+    To be strict is to let no rounding differ, and no zero's sign. With `may_hide` what is NaN only
+    where x is infinite (0 * x, 2 * x - x) is a number; what a comparison sees is read without.
     """
 
     def __init__(self, line: Line, nodes: list[Node], is_strict: bool, may_hide: bool = True):
         self.line, self.nodes, self.is_strict = line, set(nodes), is_strict
         self.may_hide = may_hide and not is_strict
+        self.seen = Reading(line, nodes, is_strict, may_hide=False) if self.may_hide else self
         self.known: dict[tuple[Node, int], Value] = {}
 
     def value(self, v: Node, cell: int) -> Value:
@@ -172,8 +173,9 @@ class Reading:
         whole = None if v.dtype == bool else Piece(1.0, v)
         if v not in self.nodes or v in self.line.values:
             return whole
-        operands = [self.value(x, cell) for x in v.inputs]
-        found = self._applied(v, operands, cell)
+        reading = self.seen if v.op in COMPARISONS else self
+        operands = [reading.value(x, cell) for x in v.inputs]
+        found = reading._applied(v, operands, cell)
         return whole if found is None else found
 
     def _applied(self, v: Node, operands: list[Value], cell: int) -> Value:
@@ -210,14 +212,16 @@ class Reading:
             return None if turned is None else -turned
         if a.node is not line.x or b.node not in (None, line.x):
             return None
+        if not self.may_hide and (a.factor == 0 or b.factor == 0 and b.node is line.x):
+            return None
         low, high = line.between(cell)
         above = 1.0 if low >= 0 and high > 0 else -1.0 if high <= 0 and low < 0 else 0.0
         if b.node is line.x:
             if a.factor == b.factor or not above:
                 return 0.0
-            is_clear = a.factor * b.factor <= 0 and max(abs(a.factor), abs(b.factor)) >= 0.5
+            is_clear = a.factor * b.factor <= 0 and max(abs(a.factor), abs(b.factor)) > 0.5
             return math.copysign(1.0, a.factor - b.factor) * above if is_clear else None
-        if b.factor == 0 and abs(a.factor) >= 0.5:  # else what is tiny may vanish
+        if b.factor == 0 and abs(a.factor) > 0.5:  # else what is tiny may vanish
             return math.copysign(1.0, a.factor) * above
         if abs(a.factor) != 1:
             return None
@@ -249,7 +253,7 @@ class Reading:
             return _rounded(v, np.add, a.factor, b.factor)
         if self.is_strict:
             return None
-        if a.node is b.node:
+        if a.node is b.node and (self.may_hide or a.factor * b.factor > 0):
             factor = _rounded(v, np.add, a.factor, b.factor).factor
             return Piece(factor, a.node) if math.isfinite(factor) else None
         for c, piece in ((a, b), (b, a)):
