@@ -2,6 +2,7 @@
 
 import ast
 import collections
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -372,3 +373,15 @@ def test_names_of_the_users_variables_are_those_of_the_program():
     assert any(line.startswith("answer = total * ") for line in lines)
     comments = [line for line in lines if line.startswith("# test_programs.py:")]
     assert any(line.endswith("   hidden = gc.tanh(x)") for line in comments)
+
+
+def test_no_line_is_told_twice_running_and_none_is_told_of_a_size():
+    """A size belongs to whoever reads it, in this program or in another of the process."""
+    w = gc.input("w", (3,))
+    loss = gc.mean(gc.softplus(x @ w)) + 0.01 * gc.sum(w**2)
+    elsewhere = gc.mean(x, axis=0)
+    f = gc.compile([loss, gc.grad(loss, w)])
+    lines = f.source.splitlines()
+    assert "elsewhere" == elsewhere.label and not any("elsewhere" in line for line in lines)
+    told = [line for line in lines if line.startswith(("    # test_", "    # gradient", "def "))]
+    assert len(told) > 4 and all(a != b for a, b in itertools.pairwise(told))

@@ -213,7 +213,7 @@ class Writer:
             yield f"# {place}"
 
     def _place(self, v: Node) -> str:
-        if v.where is None:
+        if v.where is None or v.op.family == "leaf":  # a size belongs to all lines that read it
             return ""
         key = v.where, v.origin is not None
         if key not in self.places:

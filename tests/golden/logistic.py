@@ -57,17 +57,14 @@ def logistic(X, y, w):
     t1, t10 = work
     # golden_programs.py:25   margin = y * (X @ w)
     X.dot(w, out=t1)
-    # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     t6, = in_tiles(logistic_rows, d, 8, 0, 0, 8, None, (np.add,), w)
-    # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     t4, = in_tiles(logistic_rows_1, n, 32, 8, 0, 568, None, (np.add,), y, t1, t9, t10)
-    # gradient of golden_programs.py:25   margin = y * (X @ w)
     t11 = np.empty((d,), np.float64)
     t10.dot(X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
