@@ -129,9 +129,17 @@ def folded_stacks():
     return [gc.einsum(order, s, s) for order in ("zab,zac->zbc", "zab,zac->bzc", "zab,zac->bcz")]
 
 
+def turned_stacks():
+    """Stacks of products with their axes in another order, read again in the same tile."""
+    stack = gc.input("stack", (3, n, d))
+    s = gc.einsum("zab,zac->bzc", stack, stack)
+    t = gc.einsum("zab,zac->bcz", stack, gc.exp(stack))
+    return [gc.sigmoid(s), gc.sum(gc.tanh(s) * s, axis=0), gc.exp(t) + t]
+
+
 GRAPHS = [
     elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows,
-    outer_products, deep, mixture, columns, folded_stacks,
+    outer_products, deep, mixture, columns, folded_stacks, turned_stacks,
 ]  # fmt: skip
 
 

@@ -144,15 +144,24 @@ class _Function:
             elif not takes_buffer(v):
                 yield f"{name(v)} = {self._text(v)}"
             elif v in early:
-                yield f"{name(v)} = {self._into(v, name(early[v]))}"
+                yield from self._written(v, name(early[v]))
             else:
                 sort = self.body.kind(v)
                 buffer = free[sort].pop() if free.get(sort) else self._new_buffer(sort)
                 held[v] = sort, buffer
-                yield f"{name(v)} = {self._into(v, buffer)}"
+                yield from self._written(v, buffer)
             if v.op.family != "elementwise":
                 _release(ended, free)
         self.writer.place = outer
+
+    def _written(self, v: Node, out: str) -> Iterator[str]:
+        """The lines for a value that lies in some memory: most calls return it."""
+        name, text = self.writer.texts.name(v), self._into(v, out) or ""
+        if text.endswith(f"out={out})"):
+            yield f"{name} = {text}"
+        else:  # it writes into a turned view
+            yield text
+            yield f"{name} = {out}"
 
     def _new_buffer(self, sort: Kind) -> str:
         buffer = self.writer.identifiers.take(f"b{sum(map(len, self.buffers.values())) + 1}")
