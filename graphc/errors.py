@@ -87,6 +87,16 @@ class Where(NamedTuple):
         return [margin + printable(text), carets]
 
 
+class OnTheWay(Where):
+    """The same for what is built on the way to the instruction's value: no variable holds that."""
+
+    __slots__ = ()
+
+    @property
+    def assigned_name(self) -> None:
+        return None
+
+
 def user_frame() -> FrameType | None:
     """The innermost frame on the stack that is not graphc's own."""
     frame: FrameType | None = sys._getframe(1)

@@ -375,6 +375,13 @@ def test_names_of_the_users_variables_are_those_of_the_program():
     assert any(line.endswith("   hidden = gc.tanh(x)") for line in comments)
 
 
+def test_no_variable_is_what_a_rule_built_on_the_way_to_it():
+    """Of a softmax whose log alone is wanted only the sum is left, which nobody called p."""
+    p = gc.exp(x) / gc.sum(gc.exp(x), axis=1, keepdims=True)
+    assert "\n    p = " in gc.compile([gc.tanh(p)]).plain
+    assert "\n    p = " not in gc.compile([gc.log(p)]).plain
+
+
 def test_no_line_is_told_twice_running_and_none_is_told_of_a_size():
     """A size belongs to whoever reads it, in this program or in another of the process."""
     w = gc.input("w", (3,))

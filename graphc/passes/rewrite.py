@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import InvalidGraph
+from ..errors import InvalidGraph, OnTheWay
 from ..ir import FUNCTIONS, Graph, Node, building_for, topo, with_inputs
 from .fold import folded_node
 
@@ -321,7 +321,10 @@ def fitted(new: Node, old: Node) -> Node | None:
 
 
 def adopt(new: Node, old: Node) -> None:
-    """What was built for a node takes its place: its line, its name, the node it is adjoint of."""
+    """What was built for a node takes its place: its line, its name, the node it is adjoint of.
+
+    What else was built has its line only.
+    """
     if new.origin is not old:
         return
     object.__setattr__(new, "adjoint_of", old.adjoint_of)
@@ -332,4 +335,6 @@ def adopt(new: Node, old: Node) -> None:
         v = fresh.pop()
         if v.origin is old:
             object.__setattr__(v, "origin", old.origin)
+            if v is not new and v.where is not None:
+                object.__setattr__(v, "where", OnTheWay(*v.where))
             fresh.extend(v.inputs)
