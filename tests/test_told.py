@@ -74,6 +74,12 @@ def test_equal_layers_are_told_once_with_a_count():
     assert len(told.splitlines()) <= 7
 
 
+def test_what_reads_the_same_before_and_after_is_told_once():
+    """What stretches an operand is not written, so that only the place can be told."""
+    told = story(x * gc.broadcast_to(s, ("n",)))
+    assert "        in " in told and "        multiply: " not in told
+
+
 def test_a_step_says_how_much_it_did():
     """Rewrites, and nodes before and after."""
     assert story(x * 1.0 + (-y)).startswith("rules: 2 rewrites, 6 nodes -> 3\n")

@@ -100,11 +100,12 @@ class Telling:
 
     def _told(self, r: Rewrite, sides: tuple[Term, Term]) -> str:
         before, after = map(text, sides)
-        if before == after:
-            before, after = (f"{v.op.name}: {side}" for v, side in (
-                (r.before, before), (r.after, after),
-            ))  # fmt: skip
-        said = [f"{before} -> {after}", _cost(r)]
+        told = f"{before} -> {after}"
+        if before == after and r.before.op is r.after.op:  # by other operands, which go unsaid
+            told = f"in {before}"
+        elif before == after:
+            told = f"{r.before.op.name}: {before} -> {r.after.op.name}: {after}"
+        said = [told, _cost(r)]
         if r.name != "region":  # whose equation tells
             said.append(_errors(r))
         return "   ".join(filter(None, said))
