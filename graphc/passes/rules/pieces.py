@@ -111,7 +111,8 @@ def lines(n: Node, nodes: list[Node]) -> Iterator[Line]:
     """What the conditions in some nodes are on: one value among numbers, or beside another."""
     tests = [v for v in nodes if v.op in COMPARISONS]
     asked = [x for v in tests for x in v.inputs] + [v.inputs[0] for v in nodes if v.op is op.sign]
-    for x in dict.fromkeys(b for b in map(_base, asked) if number(b) is None):
+    inside = set(nodes)
+    for x in dict.fromkeys(b for v in asked if number(b := _base(v, inside)) is None):
         uses = sum(x in v.inputs for v in nodes)
         numbers = _ends(nodes) if x.shape == n.shape and x.type.is_float and uses > 1 else ()
         if numbers:
@@ -121,13 +122,14 @@ def lines(n: Node, nodes: list[Node]) -> Iterator[Line]:
             yield Line(x, (y,), ())
 
 
-def _base(v: Node) -> Node:
+def _base(v: Node, inside: set[Node]) -> Node:
     """The value that a condition is on: x in relu(x) > 0, in -x > 0 and in max(x, 1) > 0."""
-    while True:
+    while v in inside and (v.op in BENT or v.op is op.multiply):
         inner = [x for x in v.inputs if number(x) is None]
-        if v.op not in BENT and v.op is not op.multiply or len(inner) != 1:
-            return v
+        if len(inner) != 1:
+            break
         (v,) = inner
+    return v
 
 
 def _ends(nodes: list[Node]) -> tuple[float, ...]:
