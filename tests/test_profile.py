@@ -83,6 +83,18 @@ def test_the_largest_number_of_bytes_is_that_of_the_lanes_at_some_step(name):
     assert all(live[step] == size for step, size in peaks.items())
 
 
+def test_of_many_peaks_those_are_told_that_are_mostly_the_largest():
+    """The points of a mixture lie beside all centres at once: that is what its memory goes to."""
+    centres = gc.input("centres", ("k", d))
+    widths, weights = gc.input("widths", ("k", d)), gc.input("weights", ("k",))
+    scaled = (X[:, None, :] - centres[None, :, :]) / gc.exp(widths)
+    logs = gc.log_softmax(weights) - gc.sum(widths, axis=1) - 0.5 * gc.sum(scaled**2, axis=2)
+    loss = -gc.mean(gc.logsumexp(logs, axis=1))
+    f = gc.compile([loss, *gc.grad(loss, [centres, widths, weights])])
+    told = str(f.plan).splitlines()[-1]
+    assert "8*d*k*n" in told and re.search(r" or one of \d+ others$", told)
+
+
 def test_a_plan_tells_each_step_its_place_its_cost_and_the_line():
     """Formulas in the sizes; a region says how much it holds and what costs most."""
     A = gc.input("A", (n, n))

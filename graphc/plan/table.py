@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..errors import printable
 from ..ir import Node
 from ..passes.cost import flops_of, weight
-from ..shapes import Dim, Shape, as_dim
+from ..shapes import Dim, Shape, as_dim, typical
 
 if TYPE_CHECKING:
     from .plan import Plan, Step
@@ -224,10 +224,12 @@ def peak(plan: Plan) -> str:
 
 
 def _told(peaks: Sequence[tuple[int, Dim]]) -> str:
-    told = [f"{formula(size)} at step {k}" for k, size in peaks] or ["0"]
-    if len(told) > 3:  # which is the largest depends on the sizes
-        told[1:-1] = [f"one of {len(told) - 2} between"]
-    return " or ".join(told)
+    # Which is the largest depends on the sizes: of many those are told that mostly are.
+    mostly = sorted(peaks, key=lambda peak: -typical(peak[1]))[:2] if len(peaks) > 3 else peaks
+    told = [f"{formula(size)} at step {k}" for k, size in sorted(mostly, key=lambda peak: peak[0])]
+    if len(peaks) > 3:
+        told.append(f"one of {len(peaks) - 2} others")
+    return " or ".join(told or ["0"])
 
 
 def _ends_shown(count: int) -> tuple[int, int]:
