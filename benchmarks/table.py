@@ -207,7 +207,7 @@ def document(all_measured: list[Measured], peers: list[str], threads: int) -> st
         f"## Compiling\n\n{COMPILING}\n\n{compiling(all_measured, peers)}",
         f"## Memory\n\n{MEMORY}\n\n{memory(all_measured, peers)}",
         f"## What a gradient costs\n\n{slowdowns(all_measured)}",
-        f"## Empty cells\n\n{notes(all_measured)}",
+        f"## Empty cells\n\n{notes(all_measured) or 'None in this run.'}",
     ]
     return "\n\n".join(part for part in parts if part)
 
