@@ -54,6 +54,11 @@ def dims(names: str) -> tuple[Dim, ...]:
     return tuple(dim(name) for name in names.replace(",", " ").split())
 
 
+def own_dim(name: str) -> Dim:
+    """A size that programs have of their own: its name is none that a user's can have."""
+    return _symbol(f"0_{name}")
+
+
 @functools.cache
 def _symbol(name: str) -> Dim:
     return sp.Symbol(name, integer=True, positive=True)

@@ -499,3 +499,13 @@ def test_single_numbers_run_on_python_floats_and_answer_as_numpy_does(formula):
             for x, y in zip(want, got, strict=True):
                 assert isinstance(y, float if formula.type.is_float else bool)
                 np.testing.assert_allclose(y, x, rtol=1e-14)
+
+
+@pytest.mark.parametrize("size", ["rows_of_tile", "rows", "first", "memory", "x1"])
+def test_a_size_may_have_any_name(size, monkeypatch):
+    """Also one that tiles use."""
+    monkeypatch.setattr(emit, "SMALL", -1)
+    x = gc.input("last", (size, 4))
+    outputs = [gc.exp(x) * x, gc.sum(gc.tanh(x)), gc.size(gc.dim(size)) + 1]
+    value = np.linspace(-1, 1, 28).reshape(7, 4)
+    assert_close(gc.evaluate(outputs, {x: value}), compiled(outputs)(value))

@@ -234,7 +234,7 @@ def _release(ended: list[tuple[Kind, str]], free: dict[Kind, list[str]]) -> None
 @functools.cache
 def _rows() -> Dim:
     """What the number of rows of one tile is called in a shape."""
-    return shapes.dim("rows_of_tile")
+    return shapes.own_dim("rows")
 
 
 def _on_tile(v: Node, rows: Dim) -> Node:
