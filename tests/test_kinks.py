@@ -137,6 +137,9 @@ TRAPS = {
     "so is what 0 * y is added to": gc.where(x > 0, gc.where(0.0 * y + x > 0, 1.0, 0.0), 0.0),
     "half of the least is 0": gc.where(0.5 * x > 0, 1.0, gc.where(x > 0, 2.0, 3.0)),
     "zeros have signs": gc.where(x < 0, 0.0, gc.where(x > 0, 1.0, gc.where(x == 0, -0.0, 0.0))),
+    "what is compared is needed": gc.where(
+        gc.logical_and(x != x, gc.where(c >= 0, 1.0, x) < gc.astype(x > 3, "float64")), -1.0, 0.0
+    ),
     "0 - 0 is 0": gc.where(x > 0, 0.0, -0.0) + gc.where(x > 0, 1.0, -0.0),
 }
 
@@ -153,6 +156,15 @@ def test_a_trap_keeps_its_numbers(name, mode):
         signs = [np.signbit(side) & ~np.isnan(side) for side in (was, now)]
         np.testing.assert_array_equal(*signs)
     np.testing.assert_array_equal(was[finite], now[finite])
+
+
+@pytest.mark.parametrize("mode", [True, "strict"])
+@pytest.mark.parametrize("name", TRAPS)
+def test_a_trap_that_is_simplified_is_simplified(name, mode):
+    """What is written anew counts all that it takes: else there would be no end of it."""
+    once, log = run(Graph([TRAPS[name]]), mode)
+    assert sum(len(step.rewrites) for step in log.steps) < 10
+    assert once.outputs == run(once, mode)[0].outputs
 
 
 def test_a_guarded_gradient_stays_guarded():

@@ -94,12 +94,12 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
     border = list(dict.fromkeys(x for v in nodes for x in v.inputs if x not in inside))
     key = _structure(n, nodes, border, goes), is_strict
     values = [*nodes, *border]
-    if key not in _memo:
+    steps = _memo.get(key, _UNKNOWN)
+    if steps is _UNKNOWN:
         if len(_memo) >= _MEMO_SIZE:
-            del _memo[next(iter(_memo))]
+            _memo.clear()
         best = _cheapest(n, nodes, border, goes, is_strict)
-        _memo[key] = None if best is None else _steps(best, values)
-    steps = _memo[key]
+        _memo[key] = steps = None if best is None else _steps(best, values)
     return None if steps is None else _built(steps, values)
 
 
@@ -113,21 +113,21 @@ def _cheapest(
         pieces = [whole.value(n, cell) for cell in line.cells]
         price = sum(_price(v) for v in goes)
         kept = border.union(v for v in nodes if v not in goes)
-        beyond = border.union(line.values)
         best = None
         for made in _made(n, line, nodes, pieces, is_strict):
-            inner = [] if made in beyond else topo([made], beyond=beyond)
-            cost = sum(_price(v) for v in inner if v not in kept)
-            if cost < price and _is_same(made, inner, line, pieces, is_strict):
+            needed = [] if made in border else topo([made], beyond=border)
+            cost = sum(_price(v) for v in needed if v not in kept)
+            if cost < price and _is_same(made, needed, line, pieces, is_strict):
                 best, price = made, cost
         if best is not None:
             return best
     return None
 
 
-# What was found, by structure: equal layers are searched once. The oldest make place for new.
+# What was found, by structure: equal layers are searched once. A full one begins anew, which no
+# other thread trips over.
 _memo: dict[Any, Any] = {}
-_MEMO_SIZE = 4096
+_MEMO_SIZE, _UNKNOWN = 4096, object()
 
 
 def _structure(n: Node, nodes: list[Node], border: list[Node], goes: set[Node]) -> Any:
@@ -318,10 +318,10 @@ def _key(v: Any) -> Any:
 
 
 def _is_same(
-    made: Node, inner: list[Node], line: Line, pieces: list[Any], is_strict: bool
+    made: Node, nodes: list[Node], line: Line, pieces: list[Any], is_strict: bool
 ) -> bool:
     """Whether what was made of some nodes has the given pieces."""
-    reading = Reading(line, [v for v in inner if v.op in OPEN], is_strict, may_hide=False)
+    reading = Reading(line, [v for v in nodes if v.op in OPEN], is_strict, may_hide=False)
     found = [reading.value(made, cell) for cell in line.cells]
     if is_strict:
         return [*map(_key, found)] == [*map(_key, pieces)]
