@@ -234,6 +234,14 @@ def test_simplifying_twice_changes_nothing(mode):
         assert once.outputs == again.outputs, (seed, str(log))
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_what_becomes_one_value_is_looked_at_again(mode):
+    """3 * (y / 2) * 1 is counted with both its consumers in the round that makes one of them."""
+    once = run(Graph([-((3.0 * (0.5 * y)) * 1.0)]), mode)[0]
+    assert once.count()["negative"] == 0
+    assert once.outputs == run(once, mode)[0].outputs
+
+
 # -- the pipeline -----------------------------------------------------------------------------
 
 

@@ -282,7 +282,12 @@ class _Round:
 
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
-        return v.op.family != "leaf" and self.met.get(v, 0) <= 1
+        if v.op.family == "leaf":
+            return False
+        is_shared = self.met.get(v, 0) > 1
+        if is_shared:  # what became one here may have had one consumer each before
+            self.view.shared.add(v)
+        return not is_shared
 
     def _simplest(self, node: Node, old: Node) -> Node:
         observed, signs = old in self.view.observed, old in self.view.signs
