@@ -288,11 +288,13 @@ def test_a_run_broken_after_any_step_goes_on_to_the_same_bits(tmp_path):
 
 
 SCRIPT = textwrap.dedent("""
+    import signal
     import sys
     import time
     import numpy as np
     import graphc as gc
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run where it is ignored
     n = gc.dim("n")
     X, y = gc.input("X", (n, 4)), gc.input("y", (n,))
     w, b = gc.input("w", (4,), dtype="float32"), gc.input("b", ())
@@ -356,7 +358,7 @@ def test_ctrl_c_keeps_what_was_learnt(tmp_path):
     run = started(tmp_path, path, 10**6)
     wait_for(lambda: steps_in(path) >= 20)
     run.send_signal(signal.SIGINT)
-    printed = run.communicate()[0].split()
+    printed = run.communicate(timeout=60)[0].split()
     assert (0, "interrupted") == (run.returncode, printed[0])
     kept = optim.Training.load(path)
     assert [str(kept.steps), kept.params["w"].tobytes().hex()] == printed[1:]
