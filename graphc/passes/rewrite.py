@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ..errors import InvalidGraph, OnTheWay
 from ..ir import FUNCTIONS, Graph, Node, building_for, topo, with_inputs
-from .fold import folded_node
+from .constants import folded_node
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
 _ROUNDS = 12
