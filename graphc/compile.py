@@ -71,7 +71,8 @@ def compile(
     if inputs is None:
         written = _with_sizes(written)
     graph, log = passes.run(written, simplify)
-    graph = planes(graph)
+    if simplify is not False:
+        graph = planes(graph)
     plan, saving = None, None
     if memory == "low":
         saving = sparing(graph)
