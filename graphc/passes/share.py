@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import shapes
 from ..ir import FUNCTIONS as f
-from ..ir import Graph, Node, Op, building_for, interned, key_of, with_inputs
+from ..ir import OPS, Graph, Node, Op, building_for, interned, key_of, with_inputs
 from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, rule
@@ -50,13 +50,13 @@ class There:
                     found.update((twin, v))
         return found
 
-    def find(self, op: Op, *inputs: Node, **attrs: Any) -> Node | None:
-        """What an op makes of some nodes, if the graph holds it."""
-        found = interned.find(key_of(op, inputs, attrs))
+    def find(self, op: Op, *inputs: Node | None, **attrs: Any) -> Node | None:
+        """What an op makes of some nodes, if the graph holds it, and them."""
+        operands = tuple([x for x in inputs if x is not None])
+        if len(operands) < len(inputs):
+            return None
+        found = interned.find(key_of(op, operands, attrs))
         return found if found in self.position else None
-
-    def __contains__(self, v: Node) -> bool:
-        return v in self.position
 
     def has_before(self, v: Node) -> bool:
         """Whether the graph holds v, and before this node: of two alike the first stays."""
@@ -154,8 +154,11 @@ def scaled_dot(n: Node, there: There) -> Node | None:
     minus = f["constant"](-1.0, dtype=n.dtype)
     for i in (0, 1):
         y = dot.inputs[i]
-        for twin in (f["multiply"](f["divide"](minus, m), y), f["divide"](y, f["negative"](m))):
-            if twin in there:
+        for twin in (
+            there.find(OPS["multiply"], there.find(OPS["divide"], minus, m), y),
+            there.find(OPS["divide"], y, there.find(OPS["negative"], m)),
+        ):
+            if twin is not None:
                 operands = (twin if k == i else x for k, x in enumerate(dot.inputs))
                 negated: Node = f["negative"](dot.op(*operands, **dot.attrs))
                 return negated
@@ -168,8 +171,8 @@ def cross_entropy_alike(n: Node, there: There) -> Node | None:
     found = log_softmax_in_dot(n)
     if found is None or not there.is_alone(found.logs):
         return None
-    totals = f["sum"](found.weights, axis=found.axes, keepdims=True)
-    return found.apart(totals) if totals in there else None
+    totals = there.find(OPS["sum"], found.weights, axis=found.axes, keepdims=True)
+    return None if totals is None else found.apart(totals)
 
 
 @rule("exp", over=("negative",))
@@ -190,12 +193,11 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
 @rule("sigmoid")
 def sigmoid_alike(n: Node, there: There) -> Node | None:
     """sigmoid(x) = min(e, M) / min(1 + e, M) where e = exp(x) and 1 + e are there, M the largest"""
-    e = f["exp"](n.inputs[0])
-    if e not in there:
-        return None
+    e = there.find(OPS["exp"], n.inputs[0])
     one = f["constant"](1.0, dtype=n.dtype)
-    total = next((t for t in (f["add"](one, e), f["add"](e, one)) if t in there), None)
-    if total is None:
+    totals = there.find(OPS["add"], one, e), there.find(OPS["add"], e, one)
+    total = next((t for t in totals if t is not None), None)
+    if e is None or total is None:
         return None
     # What has overflowed is as good as equal: its share is 1. (Regions would make e / (1 + e) a
     # sigmoid again.)

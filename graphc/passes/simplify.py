@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from ..errors import GraphcError
-from ..ir import OPS, Attrs, Graph, Node, Op, building_for, topo, with_inputs
+from ..ir import OPS, Graph, Node, building_for, topo, with_inputs
 from ..meaning import recipe
 from ..shapes import tensor
 from .audit import audit
@@ -25,6 +25,7 @@ from .formulas import OPEN, applied, forms, written
 from .log import Log
 from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
 from .rules import RULES
+from .steps import Steps, steps_of
 
 # Bounds of a region. They are counts (also of forms, and of points that are compared with exact
 # arithmetic): what becomes of a region must not depend on how busy the machine is.
@@ -51,15 +52,6 @@ _WORTH_IT = {"exp", "log", "sqrt", "sinh", "cosh", "cos", "divide", "reciprocal"
 _NO_NUMBERS = (sp.zoo, sp.nan, sp.oo, sp.I)
 
 _sympy = threading.Lock()
-
-
-class Steps(NamedTuple):
-    """A form without nodes, which would keep users' graphs alive: its ops in order, the positions
-    of their inputs (the values of the region come first), and that of the result.
-    """
-
-    ops: tuple[tuple[Op, tuple[int, ...], Attrs], ...]
-    result: int
 
 
 class Found(NamedTuple):
@@ -199,7 +191,7 @@ def _searched(
     if found.steps is None:
         return None, found
     with building_for(root):
-        fit = fitted(_built(found.steps, values), root)
+        fit = fitted(found.steps.on(values), root)
     return (None if fit is root else fit), found
 
 
@@ -272,22 +264,6 @@ def _placeholders(kinds: tuple[bool, ...], dtype: str) -> tuple[Node, ...]:
     )
 
 
-def _steps(v: Node, places: tuple[Node, ...]) -> Steps:
-    """A graph on placeholders, written down."""
-    inner = topo([v], beyond=places)
-    at = {u: k for k, u in enumerate((*places, *inner))}
-    ops = tuple((u.op, tuple(at[x] for x in u.inputs), dict(u.attrs)) for u in inner)
-    return Steps(ops, at[v])
-
-
-def _built(steps: Steps, values: Iterable[Node]) -> Node:
-    """The nodes of some steps on given values."""
-    found = list(values)
-    for op, positions, attrs in steps.ops:
-        found.append(op(*(found[k] for k in positions), **attrs))
-    return found[steps.result]
-
-
 # -- the search -------------------------------------------------------------------------------
 
 def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
@@ -336,7 +312,7 @@ def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> 
         elif (not is_stabler, cost) < rank:
             best, rank = built, (not is_stabler, cost)
             equation = f"{text}; cost {price:.3g} -> {cost:.3g}; {verdict})"
-    steps = None if best is None else _steps(best, places)
+    steps = None if best is None else steps_of(best, places)
     seconds = _OPERATION * (work.done - start) + _PART * size[cut.root]
     return Found(steps, equation, tuple(refused), seconds)
 

@@ -14,6 +14,7 @@ from typing import Any
 from ...ir import Node, topo
 from ...ops.chain import is_literal
 from ..rewrite import rule
+from ..steps import steps_of
 from .pieces import (
     BENT,
     COMPARISONS,
@@ -99,8 +100,8 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
         if len(_memo) >= _MEMO_SIZE:
             _memo.clear()
         best = _cheapest(n, nodes, border, goes, is_strict)
-        _memo[key] = steps = None if best is None else _steps(best, values)
-    return None if steps is None else _built(steps, values)
+        _memo[key] = steps = None if best is None else steps_of(best, values)
+    return None if steps is None else steps.on(values)
 
 
 def _cheapest(
@@ -139,26 +140,6 @@ def _structure(n: Node, nodes: list[Node], border: list[Node], goes: set[Node]) 
     ]
     outer = [(x.dtype, x.shape == n.shape, x.op.family == "leaf", repr(number(x))) for x in border]
     return tuple(inner), tuple(outer), n.ndim == 0
-
-
-def _steps(v: Node, values: list[Node]) -> Any:
-    """A node written down as operations on some values, in order, and the place of the last."""
-    places = {u: k for k, u in enumerate(values)}
-    inner = topo([v], beyond=places) if v not in places else []
-    for u in inner:
-        places[u] = len(places)
-    return tuple(
-        (u.op, tuple(places[x] for x in u.inputs), dict(u.attrs)) for u in inner
-    ), places[v]
-
-
-def _built(steps: Any, values: list[Node]) -> Node:
-    operations, last = steps
-    found = list(values)
-    for operation, places, attrs in operations:
-        found.append(operation(*(found[k] for k in places), **attrs))
-    made: Node = found[last]
-    return made
 
 
 _MOST_LINES = 3
