@@ -10,16 +10,17 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from . import forms, passes, shapes
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError, MissingInput
-from .ir import Graph, Node, declaration, topo
+from .ir import Graph, Node, PackedGraph, declaration, topo
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
+from .plan.placed import placed
 from .plan.plan import Plan
 from .plan.planes import planes
 from .plan.recompute import Saving, sparing
@@ -70,19 +71,8 @@ def compile(
     written = Graph(nodes, inputs)
     if inputs is None:
         written = _with_sizes(written)
-    graph, log = passes.run(written, simplify)
-    if simplify is not False:
-        graph = planes(graph)
-    plan, saving = None, None
-    if memory == "low":
-        saving = sparing(graph)
-        graph, plan = saving.graph, saving.plan
-    elif len(graph) <= _MOST_PLANNED:
-        plan = Plan(graph)
-    write = functools.partial(
-        emit, graph, outputs, name, check_facts, plan=plan, threads=threads
-    )
-    return Function(name, graph, log, write, outputs, plan, saving)
+    form = forms.map_leaves(lambda v: None, outputs)
+    return Function(_Wish(name, form, simplify, check_facts, threads, memory), written)
 
 
 # A program of more nodes is written line by line alone: its text is long enough.
@@ -108,6 +98,54 @@ def _with_sizes(graph: Graph) -> Graph:
 
 def _dims(v: Node) -> tuple[Dim, ...]:
     return (v.attrs["dim"],) if "dim" in v.attrs else ()
+
+
+class _Wish(NamedTuple):
+    """How a graph is to be compiled; the form of the results has None for each."""
+
+    name: str
+    form: Any
+    simplify: passes.Mode
+    check_facts: bool
+    threads: int | None
+    memory: Literal["low"] | None
+
+    def granted(self, written: Graph) -> _Made:
+        graph, log = passes.run(written, self.simplify)
+        if self.simplify is not False:
+            graph = planes(graph)
+        if self.simplify is True:
+            graph = placed(graph)
+        plan, saving = None, None
+        if self.memory == "low":
+            saving = sparing(graph)
+            graph, plan = saving.graph, saving.plan
+        elif len(graph) <= _MOST_PLANNED:
+            plan = Plan(graph)
+        write = functools.partial(
+            emit, graph, self.form, self.name, self.check_facts, plan=plan, threads=self.threads
+        )
+        return _Made(graph, log, write, plan, saving)
+
+
+class _Made(NamedTuple):
+    """What compiling makes of a graph, and how its program is written."""
+
+    graph: Graph
+    log: Log
+    write: Callable[..., Program]
+    plan: Plan | None
+    saving: Saving | None
+
+
+class _Text(NamedTuple):
+    """What a call needs. A pickle has it: the program that runs elsewhere is the one that ran."""
+
+    source: str
+    function: str
+    on_floats: bool
+    arguments: dict[str, str]
+    """Their types, by their names."""
 
 
 _programs = itertools.count(1)
@@ -137,32 +175,62 @@ class Function:
     """
 
     def __init__(
-        self,
-        name: str,
-        graph: Graph,
-        log: Log,
-        write: Callable[..., Program],
-        form: Any,
-        plan: Plan | None,
-        saving: Saving | None,
+        self, wish: _Wish, written: Graph | PackedGraph, text: _Text | None = None
     ) -> None:
-        program = write()
-        self.saving = saving  # what is computed again in low memory, what that saves and costs
-        self._write, self._plan, self._on_floats = write, plan, program.on_floats
-        self.name, self.graph, self.log, self.source = name, graph, log, program.source
-        self._names = tuple(str(v.name) for v in graph.parameters)
-        namespace: dict[str, Any] = {"__name__": f"graphc.programs.{name}"}
-        file = f"<graphc {name!r} {next(_programs)}>"
+        self.name, form = wish.name, wish.form
+        self._wish, self._written = wish, written
+        self._text = text = text or self._new_text()
+        self.source = text.source
+        self._names = tuple(text.arguments)
+        namespace: dict[str, Any] = {"__name__": f"graphc.programs.{self.name}"}
+        file = f"<graphc {self.name!r} {next(_programs)}>"
         exec(builtins.compile(self.source, file, "exec"), namespace)
         # A traceback through the program shows its lines, as long as the function lives.
         linecache.cache[file] = (len(self.source), None, self.source.splitlines(True), file)
         weakref.finalize(self, linecache.cache.pop, file, None)
-        self._run = namespace[program.function]
+        self._run = namespace[text.function]
         # The program is standalone, so its errors are its own; here they become graphc's.
         self._misfit = namespace.get("BindError", BindError)
         if not forms.is_written(form):
             run = self._run
             self._run = lambda *args: forms.fill(form, forms.leaves(run(*args)))
+
+    def _new_text(self) -> _Text:
+        program = self._made.write()
+        arguments = {str(v.name): str(v.type) for v in self.graph.parameters}
+        return _Text(program.source, program.function, program.on_floats, arguments)
+
+    @functools.cached_property
+    def _made(self) -> _Made:
+        """Made again where the function comes from a pickle, and only if it is asked for."""
+        written = self._written
+        return self._wish.granted(written.graph if isinstance(written, PackedGraph) else written)
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that runs: what the passes left."""
+        return self._made.graph
+
+    @property
+    def log(self) -> Log:
+        """What the passes did."""
+        return self._made.log
+
+    @property
+    def saving(self) -> Saving | None:
+        """What is computed again in low memory, and what that saves and costs."""
+        return self._made.saving
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        written = self._written
+        packed = PackedGraph.of(written) if isinstance(written, Graph) else written
+        return Function, (self._wish, packed, self._text)
+
+    def __copy__(self) -> Function:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Function:
+        return self
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if kwargs:
@@ -198,7 +266,8 @@ class Function:
 
     @property
     def _signature(self) -> str:
-        return f"{self.name}({', '.join(f'{v.name}: {v.type}' for v in self.graph.parameters)})"
+        arguments = (f"{name}: {type_}" for name, type_ in self._text.arguments.items())
+        return f"{self.name}({', '.join(arguments)})"
 
     @property
     def unused(self) -> tuple[Node, ...]:
@@ -219,12 +288,12 @@ class Function:
         >>> f.plain.count("in_tiles"), f.source.count("in_tiles")
         (0, 2)
         """
-        return self._write(plan=None).source
+        return self._made.write(plan=None).source
 
     @functools.cached_property
     def plan(self) -> Plan:
         """In which order values are computed, together with what, and in which memory: a table."""
-        return self._plan or Plan(self.graph)
+        return self._made.plan or Plan(self.graph)
 
     def profile(self, /, *args: Any, **kwargs: Any) -> Profile:
         """How long each step takes at some arguments: a table, and heat for drawings.
@@ -236,7 +305,7 @@ class Function:
         (2, True)
         """
         given = self._bound(args, kwargs)
-        on_floats = self._on_floats and all(type(x) is float for x in given)
+        on_floats = self._text.on_floats and all(type(x) is float for x in given)
         return profiled(self.name, self.graph, self._marked, self, given, on_floats)
 
     def debug(self, /, *args: Any, **kwargs: Any) -> Diagnosis:
@@ -253,7 +322,7 @@ class Function:
 
     @functools.cached_property
     def _marked(self) -> Marked:
-        return Marked(self._write(marked=True))
+        return Marked(self._made.write(marked=True))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program to a file that runs with NumPy alone."""
@@ -297,8 +366,8 @@ class Report:
 
     def __str__(self) -> str:
         lines = [self.function._signature, self.function.log.table]
-        if self.function._plan is not None:
-            lines.append(f"planned: {peak(self.function._plan)}, beside inputs and tiles")
+        if self.function._made.plan is not None:
+            lines.append(f"planned: {peak(self.function.plan)}, beside inputs and tiles")
         if self.function.saving is not None:
             lines.append(str(self.function.saving))
         if self.function.unused:

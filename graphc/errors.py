@@ -12,7 +12,7 @@ import sys
 import weakref
 from collections.abc import Iterable
 from types import CodeType, FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Frames of these files, and of files in these folders, are never the user's: compiled programs,
 # and what Python itself puts between two frames of graphc (a cached property, a mapping's get).
@@ -85,6 +85,54 @@ class Where(NamedTuple):
         indent = len(raw) - len(raw.lstrip())
         carets = " " * (len(margin) + start - indent) + "^" * max(stop - start, 1)
         return [margin + printable(text), carets]
+
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What is told of it here: an instruction cannot leave its process."""
+        told = Told(self.line, self.place, self.text, self.assigned_name, tuple(self.underlined()))
+        return Elsewhere, (told,)
+
+
+class Told(NamedTuple):
+    """What is told of an instruction, for where its program is not."""
+
+    line: int
+    place: str
+    text: str
+    assigned_name: str | None
+    underlined: tuple[str, ...]
+
+
+class Elsewhere(Where):
+    """An instruction of another process, that a pickle tells of."""
+
+    __slots__ = ()
+    code: Told  # type: ignore[assignment]
+
+    def __new__(cls, told: Told) -> Elsewhere:
+        return tuple.__new__(cls, (told, 0))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Elsewhere, (self.code,)
+
+    @property
+    def line(self) -> int:
+        return self.code.line
+
+    @property
+    def place(self) -> str:
+        return self.code.place
+
+    @property
+    def text(self) -> str:
+        return self.code.text
+
+    @property
+    def assigned_name(self) -> str | None:
+        return self.code.assigned_name
+
+    def underlined(self) -> list[str]:
+        return list(self.code.underlined)
 
 
 class OnTheWay(Where):

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CodeType, FrameType
+from typing import Any
 
 from .errors import NameClash, is_internal, user_frame
 
@@ -62,6 +63,11 @@ class Part:
 
     def __repr__(self) -> str:
         return f"<part {'/'.join(self.path)}>"
+
+    def __reduce__(self) -> Any:
+        if self is WHOLE:
+            return "WHOLE"
+        return Part, (self.name, self.outer, self.is_call, self.is_ours)
 
 
 WHOLE = Part()

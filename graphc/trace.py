@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -146,6 +147,20 @@ class Jit:
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
         functools.update_wrapper(self, function, updated=())
+        self._again = functools.partial(Jit, dims=dims, maxsize=maxsize), (function,)
+
+    def made_again_by(self, maker: Callable[..., Jit], function: Plain, **options: Any) -> Jit:
+        """Itself; a pickle has what it is made of, since it holds functions that have no name."""
+        self._again = functools.partial(maker, **options), (function,)
+        return self
+
+    def __reduce__(self) -> Any:
+        """By its name, as all functions are, where it bears one (`@gc.jit`)."""
+        name = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(self.__module__)
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else self._again
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs:
@@ -397,9 +412,10 @@ def grad_fn(
     >>> slope(np.array([0.0, np.pi / 2]))
     array([2.0000000e+00, 1.2246468e-16])
     """
-    return _derived(
+    derived = _derived(
         function, argnums, lambda z, x: grad(_scalar(z, function), x, disconnected=disconnected)
     )
+    return derived.made_again_by(grad_fn, function, argnums=argnums, disconnected=disconnected)
 
 
 def value_and_grad(
@@ -412,11 +428,13 @@ def value_and_grad(
     >>> both({"w": np.array([1.0, 2.0]), "b": 0.5}, np.array([3.0, 4.0]))
     (np.float64(11.5), {'w': array([3., 4.]), 'b': np.float64(1.0)})
     """
-    return _derived(
+    derived = _derived(
         function,
         argnums,
         lambda z, x: (z, grad(_scalar(z, function), x, disconnected=disconnected)),
     )
+    options = {"argnums": argnums, "disconnected": disconnected}
+    return derived.made_again_by(value_and_grad, function, **options)
 
 
 def jacobian_fn(
@@ -433,7 +451,11 @@ def jacobian_fn(
     array([[ 4.,  0.],
            [ 0., 12.]])
     """
-    return _derived(function, argnums, lambda v, x: jacobian(v, x, mode, disconnected=disconnected))
+    derived = _derived(
+        function, argnums, lambda v, x: jacobian(v, x, mode, disconnected=disconnected)
+    )
+    options = {"argnums": argnums, "mode": mode, "disconnected": disconnected}
+    return derived.made_again_by(jacobian_fn, function, **options)
 
 
 def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
@@ -447,7 +469,8 @@ def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
     def derive(z: Any, x: Any) -> Any:
         return hessian(_scalar(z, function), x)
 
-    return _derived(function, argnums, derive, has_zeros=False)
+    derived = _derived(function, argnums, derive, has_zeros=False)
+    return derived.made_again_by(hessian_fn, function, argnums=argnums)
 
 
 def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
@@ -464,4 +487,5 @@ def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
            [3., 4.],
            [5., 6.]])
     """
-    return Jit(functools.wraps(function, updated=())(mapped(function, in_axes, out_axes)))
+    made = Jit(functools.wraps(function, updated=())(mapped(function, in_axes, out_axes)))
+    return made.made_again_by(vmap, function, in_axes=in_axes, out_axes=out_axes)

@@ -21,6 +21,7 @@ from .op import (
     spelling,
     with_inputs,
 )
+from .pickling import PackedGraph
 from .tables import FUNCTIONS, OPS
 from .walks import rebuild, topo
 
@@ -33,6 +34,7 @@ __all__ = [
     "Node",
     "OPS",
     "Op",
+    "PackedGraph",
     "building_for",
     "cuts_path",
     "declaration",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -35,3 +36,10 @@ def declare(node: Node) -> Node:
 def declaration(node: Node) -> int:
     """Where an input stands in the order of declaration."""
     return _mine.order.get(node, _latest.get(node, 0))
+
+
+def declare_as_read(nodes: Iterable[Node]) -> None:
+    """Inputs that come from a pickle, in their order there, after those that are known here."""
+    for node in nodes:
+        if node not in _latest:
+            _mine.order[node] = _latest[node] = next(_declared)

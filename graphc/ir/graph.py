@@ -6,7 +6,7 @@ import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, InvalidGraph, MissingInput, NameClash, ShapeError
 from .declared import declaration
@@ -78,6 +78,15 @@ class Graph:
                 error = NameClash(f"two inputs of one graph are called {v.name!r}")
                 error.locate(operands([other, v]))
                 raise error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Graph, (self.outputs, self.parameters)
+
+    def __copy__(self) -> Graph:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Graph:
+        return self
 
     @functools.cached_property
     def _consumers(self) -> dict[Node, list[Node]]:

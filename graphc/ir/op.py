@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from ..errors import ArgumentError, GraphcError, NameClash
+from ..errors import ArgumentError, GraphcError, InvalidGraph, NameClash
 from ..parts import is_spelled_by
 from ..shapes import Dim, Shape, TensorType
 from .interning import interned, key_of
@@ -90,14 +90,17 @@ class Op:
     numpy: str | Callable[[Node], str]
     """The NumPy text in x0, x1, ...; sizes are written by `shapes.source`."""
     into: str | Callable[[Node], str | None] | None = None
-    """NumPy text that writes the result into the array `out` (None: a new one), where there is one.
-    An elementwise op's may be one of its operands."""
+    """NumPy text that writes the result into the array `out`, where there is such a text. An
+    elementwise op's `out` may be one of its operands."""
     adds_to: bool = False
     """`into` adds something to operand 0, whose memory `out` may be."""
     scalar: str | None = None
     """Python text on floats, by `math`; it may raise where NumPy answers with inf or NaN."""
     fold: str = ""
     """The ufunc that joins the results of parts of a reduction's input."""
+    part: Callable[[Node], str | None] | None = None
+    """NumPy text for the result of such a part, where another than `numpy` is better for few rows
+    and beside other threads."""
     bprop: Callable[[Node, int, Node], Node] | None = None
     """(node, i, g) -> the book's op.bprop(inputs, X, G) for X = inputs[i]."""
     jvp: Callable[[Node, Sequence[Node | None]], Node] | None = None
@@ -159,6 +162,10 @@ class Op:
         """The NumPy text for a node of this op."""
         return self.numpy if isinstance(self.numpy, str) else self.numpy(node)
 
+    def text_of_part(self, node: Node) -> str:
+        """The NumPy text for a part of a reduction's input, to be joined with others by `fold`."""
+        return self.part and self.part(node) or self.text(node)
+
     def text_into(self, node: Node, out: str) -> str | None:
         """The NumPy text that writes a node of this op into an array; None if there is none."""
         text = self.into(node) if callable(self.into) else self.into
@@ -166,6 +173,19 @@ class Op:
 
     def __repr__(self) -> str:
         return f"Op({self.name})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return named_op, (self.name,)
+
+
+def named_op(name: str) -> Op:
+    """The record of a name that a pickle has."""
+    if name not in OPS:
+        raise InvalidGraph(
+            f"the pickle has the operation {name}, which nothing has defined here: "
+            "import the module that defines it first"
+        )
+    return OPS[name]
 
 
 def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:

@@ -32,6 +32,9 @@ class Value:
     def __hash__(self) -> int:
         return hash(self._key)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Value, (self.array,)
+
     def __repr__(self) -> str:
         return np.array2string(self.array, threshold=8, separator=", ")
 
