@@ -208,17 +208,32 @@ class Function:
 
     @property
     def graph(self) -> Graph:
-        """The graph that runs: what the passes left."""
+        """The graph that runs: what the passes left.
+
+        >>> import graphc as gc
+        >>> gc.compile(gc.sqrt(gc.input("x", ()) ** 2)).graph.count()["power"]
+        0
+        """
         return self._made.graph
 
     @property
     def log(self) -> Log:
-        """What the passes did."""
+        """What the passes did: the graph after each, and its rewrites.
+
+        >>> import graphc as gc
+        >>> gc.compile(gc.sqrt(gc.input("x", ()) ** 2)).log.steps[0].name
+        'as written'
+        """
         return self._made.log
 
     @property
     def saving(self) -> Saving | None:
-        """What is computed again in low memory, and what that saves and costs."""
+        """What is computed again in low memory, and what that saves and costs.
+
+        >>> import graphc as gc
+        >>> gc.compile(gc.exp(gc.input("x", ()))).saving is None
+        True
+        """
         return self._made.saving
 
     def __reduce__(self) -> tuple[Any, ...]:

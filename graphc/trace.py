@@ -149,7 +149,7 @@ class Jit:
         functools.update_wrapper(self, function, updated=())
         self._again = functools.partial(Jit, dims=dims, maxsize=maxsize), (function,)
 
-    def made_again_by(self, maker: Callable[..., Jit], function: Plain, **options: Any) -> Jit:
+    def _made_again_by(self, maker: Callable[..., Jit], function: Plain, **options: Any) -> Jit:
         """Itself; a pickle has what it is made of, since it holds functions that have no name."""
         self._again = functools.partial(maker, **options), (function,)
         return self
@@ -415,7 +415,7 @@ def grad_fn(
     derived = _derived(
         function, argnums, lambda z, x: grad(_scalar(z, function), x, disconnected=disconnected)
     )
-    return derived.made_again_by(grad_fn, function, argnums=argnums, disconnected=disconnected)
+    return derived._made_again_by(grad_fn, function, argnums=argnums, disconnected=disconnected)
 
 
 def value_and_grad(
@@ -434,7 +434,7 @@ def value_and_grad(
         lambda z, x: (z, grad(_scalar(z, function), x, disconnected=disconnected)),
     )
     options = {"argnums": argnums, "disconnected": disconnected}
-    return derived.made_again_by(value_and_grad, function, **options)
+    return derived._made_again_by(value_and_grad, function, **options)
 
 
 def jacobian_fn(
@@ -455,7 +455,7 @@ def jacobian_fn(
         function, argnums, lambda v, x: jacobian(v, x, mode, disconnected=disconnected)
     )
     options = {"argnums": argnums, "mode": mode, "disconnected": disconnected}
-    return derived.made_again_by(jacobian_fn, function, **options)
+    return derived._made_again_by(jacobian_fn, function, **options)
 
 
 def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
@@ -470,7 +470,7 @@ def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
         return hessian(_scalar(z, function), x)
 
     derived = _derived(function, argnums, derive, has_zeros=False)
-    return derived.made_again_by(hessian_fn, function, argnums=argnums)
+    return derived._made_again_by(hessian_fn, function, argnums=argnums)
 
 
 def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
@@ -488,4 +488,4 @@ def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
            [5., 6.]])
     """
     made = Jit(functools.wraps(function, updated=())(mapped(function, in_axes, out_axes)))
-    return made.made_again_by(vmap, function, in_axes=in_axes, out_axes=out_axes)
+    return made._made_again_by(vmap, function, in_axes=in_axes, out_axes=out_axes)
