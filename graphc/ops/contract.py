@@ -171,6 +171,8 @@ def _text(node: Node) -> str:
 def _text_into(node: Node) -> str | None:
     """The same call with `out`, where it has one."""
     terms, out = letters_of(node)
+    if not out:  # a number has no place
+        return None
     if _is_product(terms, out):
         a, b = terms
         product = _product(a, b, out)
@@ -179,11 +181,16 @@ def _text_into(node: Node) -> str | None:
         if product is not None:
             back = tuple(product.order.index(k) for k in range(len(product.order)))
             place = f"np.transpose(out, {back})" if back else "out"
-            if not out:  # a number has no place; so it is written beside the threads of tiles
-                return "inner_product(x0, x1)" if node.type.is_float else None
             return product.into(place, _inner(node, terms, out), len(out) < 2)
     text = _einsum_text(node)
-    return None if text.endswith(".copy()") or not out else f"{text[:-1]}, out=out)"
+    return None if text.endswith(".copy()") else f"{text[:-1]}, out=out)"
+
+
+def _text_of_part(node: Node) -> str | None:
+    """Of an inner product: for many elements BLAS would start threads beside those of tiles."""
+    terms, out = letters_of(node)
+    is_inner = not out and _is_product(terms, out) and _product(terms[0], terms[1], out) is not None
+    return "inner_product(x0, x1)" if is_inner and node.type.is_float else None
 
 
 def _inner(node: Node, terms: Sequence[str], out: str) -> Dim:
@@ -312,6 +319,7 @@ _einsum = Op(
     numpy=_text,
     into=_text_into,
     fold="np.add",
+    part=_text_of_part,
     bprop=_bprop,
     guard=(0, _guard),
     flops=_flops,

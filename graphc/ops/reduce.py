@@ -84,20 +84,27 @@ def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     return _reduced(x, axis, keepdims).with_dtype(dtype)
 
 
-def _sum_into(n: Node) -> str:
+def _sum_text(*more: str) -> Any:
     """Along one of the last two axes, of which the last may be short: see the helper."""
-    (x,), axis, keepdims = n.inputs, n.attrs["axis"], n.attrs["keepdims"]
-    short = x.ndim > 1 and not (isinstance(x.shape[-1], int) and x.shape[-1] > 32)
-    if not short or not x.type.is_float or len(axis) != 1 or axis[0] < x.ndim - 2:
-        return str(_text("sum", "out=out")(n))
-    return f"summed(x0, {axis[0]}, {'keepdims=True, ' if keepdims else ''}out=out)"
+    by_method = _text("sum", *more)
+
+    def text(n: Node) -> str:
+        (x,), axis, keepdims = n.inputs, n.attrs["axis"], n.attrs["keepdims"]
+        short = x.ndim > 1 and not (isinstance(x.shape[-1], int) and x.shape[-1] > 32)
+        if not short or not x.type.is_float or len(axis) != 1 or axis[0] < x.ndim - 2:
+            return str(by_method(n))
+        arguments = ["x0", str(axis[0]), *(["keepdims=True"] if keepdims else []), *more]
+        return f"summed({', '.join(arguments)})"
+
+    return text
 
 
 _sum = _reduction(
     "sum",
     "np.add",
     infer=_summed,
-    into=_sum_into,
+    into=_sum_text("out=out"),
+    part=_sum_text(),
     bprop=lambda n, i, g: _spread(g, n),
     guard=(0, lambda n, condition, _: _any(condition, **n.attrs)),
 )

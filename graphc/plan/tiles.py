@@ -138,7 +138,7 @@ class _Function:
             if v.op.family == "elementwise":  # it may write over an operand that it is last to read
                 _release(ended, free)
             if v in self.body.folds:
-                yield f"{name(v)} = {self._new(v)}"
+                yield f"{name(v)} = {self._part(v)}"
             elif v in self.whole:
                 yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
             elif not takes_buffer(v):
@@ -183,13 +183,10 @@ class _Function:
         text = tile.op.text_into(tile, out)
         return None if text is None else self._filled(v, text)
 
-    def _new(self, v: Node) -> str:
-        """The text for a new array that is joined with others: as fast as one into memory."""
-        is_reduced = not v.ndim and v.op.family == "reduce"
-        text = None if is_reduced else self._into(v, "None")
-        if text is None or "(None, " in text:  # what it would write into is turned
-            return self._text(v)
-        return text.replace(", out=None", "")
+    def _part(self, v: Node) -> str:
+        """The text for what a tile adds to a total."""
+        tile = _on_tile(v, self.region.rows)
+        return self._filled(v, tile.op.text_of_part(tile))
 
     def _text(self, v: Node) -> str:
         tile = _on_tile(v, self.region.rows)
