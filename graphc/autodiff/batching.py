@@ -30,6 +30,7 @@ _SHIFTED: dict[str, Callable[[Any, Shape], Any]] = {
     "axes": lambda axes, lead: (*range(len(lead)), *(len(lead) + a for a in axes)),
     "shape": lambda shape, lead: (*lead, *shape),
     "index": lambda index, lead: (*(_WHOLE for _ in lead), *index),
+    "indices": lambda indices, lead: tuple((*(_WHOLE for _ in lead), *i) for i in indices),
     "widths": lambda widths, lead: (*((0, 0) for _ in lead), *widths),
 }
 

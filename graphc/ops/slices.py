@@ -86,6 +86,8 @@ def source_axes(v: Node, axis: int) -> list[int | None]:
     """
     if "index" in v.attrs:
         return [_indexed_axis(v.attrs["index"], axis, is_placed=v.op.name == "place")]
+    if "indices" in v.attrs:
+        return [_indexed_axis(index, axis, is_placed=True) for index in v.attrs["indices"]]
     if "axes" in v.attrs:
         return [v.attrs["axes"][axis]]
     if "axis" in v.attrs:
@@ -152,9 +154,12 @@ at_index = Op(
 )
 
 
+def _placing(x: int, n: Node, index: Index, out: str = "") -> str:
+    return f"place(x{x}, {shapes.source(n.shape)}, np.s_[{_index_source(index)}]{out})"
+
+
 def _place_text(n: Node, out: str = "") -> str:
-    index = _index_source(n.attrs["index"])
-    return f"place(x0, {shapes.source(n.shape)}, np.s_[{index}]{out})"
+    return _placing(0, n, n.attrs["index"], out)
 
 
 place = Op(
@@ -171,6 +176,46 @@ place = Op(
     ),
     doc="Zeros of a shape with x written at a basic index: the adjoint of getitem.",
 )
+
+
+def _places_text(n: Node, out: str = "") -> str:
+    terms = (
+        f"x{k}, np.s_[{_index_source(index)}]" for k, index in enumerate(n.attrs["indices"])
+    )
+    return f"places({shapes.source(n.shape)}, {', '.join(terms)}{out})"
+
+
+places = Op(
+    "places",
+    infer=lambda x, *others, shape, indices: x.with_shape(shape),
+    numpy=_places_text,
+    into=lambda n: _places_text(n, ", out=out"),
+    bprop=lambda n, i, g: at_index(g, index=n.attrs["indices"][i]),
+    flops=lambda n: shapes.as_dim(sum(x.type.size for x in n.inputs[1:])),
+    family="layout",
+    complex_step=lambda n: " + ".join(_placing(k, n, i) for k, i in enumerate(n.attrs["indices"])),
+    examples=(
+        example([2], [3], shape=(4,), indices=((Span(1, 3, 1),), (Span(None, 3, 1),))),
+        example([3], [2], [4, 3], shape=(4, 3), indices=(
+            (1, WHOLE), (Span(None, None, 2), 0), (WHOLE, WHOLE),
+        )),
+    ),
+    doc="Zeros of a shape with each operand added at a basic index of its own.",
+)  # fmt: skip
+
+
+def is_laid(v: Node) -> bool:
+    """Whether operand 0 is laid into zeros as some of its rows, which stand together."""
+    if v.op is not place and v.op is not places:
+        return False
+    rows, *others = v.attrs["index"] if v.op is place else v.attrs["indices"][0]
+    is_run = isinstance(rows, Span) and rows.step == 1
+    return is_run and all(e == WHOLE for e in others)
+
+
+def index_of_first(v: Node) -> str:
+    """The text of the index at which a value that is laid has its operand 0."""
+    return _index_source(v.attrs["index"] if v.op is place else v.attrs["indices"][0])
 
 
 @spelling

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from .. import forms, shapes
 from ..errors import Where
 from ..ir import Graph, Node
+from ..ops.slices import index_of_first
 from . import runtime, texts
 from .bindings import bindings
 from .helpers import HELPERS
@@ -253,7 +254,7 @@ class Writer:
         if v not in self.plan.place:
             yield f"{self.texts.name(v)} = {self.texts.of(v)}"
             return
-        if self.plan.place[v] is None:
+        if self.plan.place[v] is None and v not in self.plan.laid:
             yield f"{self.texts.name(v)} = {self._new(v)}"
         operands = [self.texts.operand(v, x) for x in v.inputs]
         yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
@@ -267,6 +268,12 @@ class Writer:
         for v in step.nodes:
             if v in self.plan.over:
                 yield f"{self.texts.name(v)} = {self.texts.name(self.plan.over[v])}"
+            elif v in self.plan.within:
+                whole = self.plan.within[v]
+                if self.plan.place[whole] is None:
+                    yield f"{self.texts.name(whole)} = {self._new(whole)}"
+                part = self.texts.filled(f"x0[{index_of_first(whole)}]", [self.texts.name(whole)])
+                yield f"{self.texts.name(v)} = {part}"
             elif v in self.plan.place and self.plan.place[v] is None:
                 yield f"{self.texts.name(v)} = {self._new(v)}"
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .. import shapes
 from ..ir import Graph, Node
+from ..ops.slices import is_laid
 from ..shapes import Dim
 from .body import Body, takes_buffer
 from .regions import Region, base, regions
@@ -40,8 +41,9 @@ class Plan:
     """The steps of a graph, and the `place` of each value that is written into given memory.
 
     A place is the number of a slot of the workspace, which is kept from call to call, or None: a
-    new array, for the caller. Other values are what NumPy returns. Printing a plan shows a table:
-    for each step what it computes and where, how many bytes live, what it costs, the user's line.
+    new array, for the caller. Other values are what NumPy returns, or lie in a part of another.
+    Printing a plan shows a table: for each step what it computes and where, how many bytes live,
+    what it costs, the user's line.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
@@ -66,13 +68,21 @@ class Plan:
         fresh = {base(v) for v in self.graph.outputs}
         self.over = self._written_over(fresh)
         lent = set(self.over.values())
+        self.within = dict(self._laid_down(fresh | lent))
+        self.laid = set(self.within.values())
         free: dict[Dim, list[int]] = {}
         for step in self.steps:
             ended, waiting = dict.fromkeys(step.ends), _free(step)
             for v in step.nodes:
-                if (v in fresh or v in lent) and _has_place(v, step):
+                if not _has_place(v, step) or v in self.laid:
+                    continue
+                if v in self.within:
+                    v = self.within[v]
+                if v in fresh or v in lent:
                     self.place[v] = None
-                elif _has_place(v, step):
+                elif v in self.laid:
+                    self.place[v] = self._slot(v.type.nbytes, free)
+                else:
                     x = self._overwritten(v, step, waiting)
                     if x is None:
                         self.place[v] = self._slot(v.type.nbytes, free)
@@ -101,6 +111,17 @@ class Plan:
                             ended.remove(x)
             made.update(placed)
         return found
+
+    def _laid_down(self, kept: set[Node]) -> Iterator[tuple[Node, Node]]:
+        """What a region gives that is then laid into a longer array: it is computed there."""
+        made: set[Node] = set()
+        for step in self.steps:
+            if step.body:
+                made.update(v for v in step.nodes if _has_place(v, step))
+            elif is_laid(step.node):
+                x, *others = step.node.inputs
+                if x in made - kept and x in step.ends and x not in map(base, others):
+                    yield x, step.node
 
     def _overwritten(self, v: Node, step: Step, waiting: list[Node]) -> Node | None:
         """An operand in a slot that v may be written over; the slot then is v's."""

@@ -297,6 +297,14 @@ def place(x: Any, shape: tuple[int, ...], index: Any, out: Any = None) -> Any:
     return out
 
 
+def places(shape: tuple[int, ...], x: Any, index: Any, *others: Any, out: Any = None) -> Any:
+    """Zeros with x written at an index, and others added, each at the index that follows it."""
+    out = place(x, shape, index, out)
+    for y, at in zip(others[::2], others[1::2], strict=True):
+        out[at] += y
+    return out
+
+
 def diagonal_matrix(x: Any) -> Any:
     """Zeros with x along the diagonal of the last two axes."""
     n = x.shape[-1]

@@ -56,7 +56,8 @@ def lanes(plan: Plan) -> list[Bar]:
         return "operation" if v not in outputs else "loss" if v in losses else "output"
 
     def bar(k: int, v: Node) -> Bar:
-        slot, name, size = plan.place.get(v), names.get(v, v.op.name), str(v.type.nbytes)
+        slot = plan.place.get(plan.within.get(v, v))
+        name, size = names.get(v, v.op.name), str(v.type.nbytes)
         memory = _memory(plan, v) if slot is None else slot
         return Bar(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
 
@@ -158,14 +159,14 @@ def is_given(v: Node) -> bool:
 
 
 def _memory(plan: Plan, v: Node) -> str:
-    return "new array" if v in plan.place else "NumPy's array"
+    return "new array" if plan.within.get(v, v) in plan.place else "NumPy's array"
 
 
 def _places(plan: Plan, step: Step) -> str:
     """Where the results of a step lie."""
     found = []
     for v in step.nodes:
-        slot = plan.place.get(v)
+        slot = plan.place.get(plan.within.get(v, v))
         if slot is not None:
             found.append(f"slot {slot}")
         else:
