@@ -1045,12 +1045,28 @@ def test_rules_that_undo_each_other_end():
         (lambda z: gc.where(gc.isnan(z * 0.0), 1.0, 2.0), 1.0),
         (lambda z: gc.where(gc.isnan(z - z), 1.0, 2.0), 1.0),
         (lambda z: gc.where(gc.equal(z / z, 1.0), 2.0, 1.0), 1.0),
+        (lambda z: gc.where(gc.isnan(gc.vdot(v, v / z) * z), 1.0, 2.0), 1.0),
     ],
 )
 def test_what_a_test_looks_at_keeps_its_nan(test, expected):
     """`isnan(x - x)` asks whether x is infinite; 0 for x - x would answer another question."""
     z = gc.input("z", ())
-    assert expected == gc.compile(test(z), simplify=True)(np.inf)
+    given = {"v": np.ones(3), "z": np.inf}
+    f = gc.compile(test(z), simplify=True)
+    assert expected == f(*[given[x.name] for x in f.graph.parameters])
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.0, 5e-324, -1e-300, 1.0, 1e150, -1e300, np.inf, np.nan])
+def test_a_scale_that_returns_may_be_any_number(scale):
+    """What was finite stays so, and is no worse: dividing by s first loses digits or underflows."""
+    x, y = gc.input("x", ("n",)), gc.input("y", ("n",))
+    told = gc.vdot(x, y / s) * s
+    values = {"x": [2.0, -3.0, 1e-5], "y": [1e-200, 1.0, 1e5], "s": scale}
+    f = gc.compile(told)
+    assert "scale_that_returns" in {r.name for step in f.log.steps for r in step.rewrites}
+    was, now = gc.evaluate(told, values), f(**values)
+    assert now == pytest.approx(-2.0, rel=1e-15)
+    assert not np.isfinite(was) or was == pytest.approx(now, rel=1e-15) or abs(scale) > 1e200
 
 
 def test_the_sign_of_a_zero_that_divides_is_kept():

@@ -130,7 +130,7 @@ def _is_mean(m: Node, x: Node, axes: tuple[int, ...]) -> bool:
     return bool(count.attrs["dim"] == size if count.op is op.size else number(count) == size)
 
 
-@rule("multiply", over=("sum", "einsum"))
+@rule("multiply", over=("sum", "einsum"), hides=True)
 def scale_that_returns(n: Node, is_alone: Alone) -> Node | None:
     """sum(x * (y / s)) * s = sum(x * y) for an s that is constant along the sum"""
     for total, s in sides(n):
