@@ -301,35 +301,45 @@ round = elementwise(
     complex_step="np.round(x0.real)",
 )  # fmt: skip
 
-_floor_divide = elementwise(
-    "floor_divide", lambda x, y: sp.floor(x / y), numpy="x0 // x1", kinds="iu",
+# Their expressions are tried on integers: of floats, which NumPy divides exactly, an expression can
+# tell neither the signs of zero nor what is left of infinity.
+floor_divide = elementwise(
+    "floor_divide", lambda x, y: sp.floor(x / y), numpy="x0 // x1", kinds="iuf",
     dtypes=("int64", "int64"), between=(1, 5), bprop=cuts_path,
+    complex_step="np.floor_divide(x0.real, x1.real)",
+    doc="""The largest integer that is not above the exact quotient: `x1 // x2`, as NumPy has it.
+
+    What is left is exact, so of floats this is not the floor of the rounded quotient: ten times the
+    float64 called 0.1 is more than 1. No gradient passes.
+
+    >>> import graphc as gc
+    >>> gc.evaluate([gc.floor_divide(gc.constant([7, -7]), 2), gc.constant(1.0) // 0.1], {})
+    [array([ 3, -4]), np.float64(9.0)]
+    """,
 )  # fmt: skip
 
 
-@spelling
-def floor_divide(x1: Any, x2: Any) -> Node:
-    """The largest integer that is not above the quotient `x1 / x2` as it is rounded: `x1 // x2`.
+def _remainder_bprop(node: Node, i: int, g: Node) -> Node:
+    """x - floor(x / y) * y, whose whole part is a step function of both."""
+    if i == 1:
+        g = negative(times(g, floor_divide(*node.inputs)))
+    return onto(g, node.inputs[i])
+
+
+remainder = elementwise(
+    "remainder", lambda x, y: x - y * sp.floor(x / y), numpy="x0 % x1", kinds="iuf",
+    dtypes=("int64", "int64"), between=(1, 5), bprop=_remainder_bprop,
+    complex_step="x0 - x1 * np.floor_divide(x0.real, x1.real)",
+    cure="keep its second argument from 0, as by gc.where",
+    doc="""What is left of x1 after whole x2: `x1 % x2`, with the sign of x2, as NumPy has it.
+
+    The derivatives are 1 and -(x1 // x2).
 
     >>> import graphc as gc
-    >>> gc.evaluate(gc.floor_divide(gc.constant([7, -7]), 2), {})
-    array([ 3, -4])
-    """
-    a, b = lift([x1, x2], "floor_divide")
-    is_exact = a.dtype.kind in "iu" and b.dtype.kind in "iu"
-    return _floor_divide(a, b) if is_exact else floor(divide(a, b))
-
-
-@spelling
-def remainder(x1: Any, x2: Any) -> Node:
-    """What is left of x1 after whole x2: `x1 % x2`, with the sign of x2.
-
-    >>> import graphc as gc
-    >>> gc.evaluate(gc.remainder(gc.constant([7, -7]), 2), {})
-    array([1, 1])
-    """
-    a, b = lift([x1, x2], "remainder")
-    return subtract(a, multiply(floor_divide(a, b), b))
+    >>> gc.evaluate([gc.remainder(gc.constant([7, -7]), 2), gc.constant(-1.0) % 0.75], {})
+    [array([1, 1]), np.float64(0.5)]
+    """,
+)  # fmt: skip
 
 
 # -- comparisons and logic --------------------------------------------------------------------

@@ -166,11 +166,14 @@ def observed(graph: Graph) -> set[Node]:
 
 
 # Where the sign of a zero is seen, and what hands a zero on with its sign.
-_SEE_SIGNS = {"divide": (1,), "reciprocal": (0,), "power": (0,), "atan2": (0, 1)}
+_SEE_SIGNS = {
+    "divide": (1,), "reciprocal": (0,), "power": (0,), "atan2": (0, 1), "floor_divide": (1,),
+}  # fmt: skip
 _HAND_ON = {
     "add", "subtract", "multiply", "divide", "negative", "sqrt", "sin", "tan", "asin", "atan",
     "sinh", "tanh", "asinh", "atanh", "expm1", "log1p", "relu", "maximum", "minimum", "clip",
     "where", "sign", "floor", "ceil", "trunc", "round", "atan2", "astype", "power",
+    "floor_divide", "remainder",
 }  # fmt: skip
 
 
