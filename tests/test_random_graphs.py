@@ -365,7 +365,7 @@ def test_the_modes_are_adjoint_where_there_are_kinks_too(chunk):
 @pytest.mark.parametrize("chunk", range(20))
 def test_reverse_and_forward_mode_are_adjoint_and_agree_with_differences(chunk):
     """<jvp t, u> = <t, vjp u>, and both are what small steps say."""
-    for seed in range(1000 + chunk * 8, 1000 + chunk * 8 + 8):
+    for seed in range(1000 + chunk * 5, 1000 + chunk * 5 + 5):
         grower = Grower(seed, is_smooth=True).grow(14)
         v = gc.sum(sum((gc.sum(gc.sin(o)) for o in grower.outputs(3)), gc.constant(0.0)))
         wrt = [x for x in grower.inputs if x in gc.Graph([v]) and gc.Graph([v]).consumers(x)]

@@ -18,14 +18,13 @@ POINTS = [
     (1.0, 2.0), (-0.0, 0.0), (0.0, -0.0), (math.inf, -1.0), (math.nan, 1.0), (-2.5, math.nan),
     (30.0, 1e308), (0.3, -0.7),
 ]  # fmt: skip
-ON_INTEGERS = ("floor_divide",)
-NAMES = sorted({name for name, op in OPS.items() if op.scalar}.difference(ON_INTEGERS))
+NAMES = sorted(name for name, op in OPS.items() if op.scalar)
 
 
 def graphs(op):
     """The op on floats, on truth values and on constants of other dtypes, where it takes them."""
     for arity in (1, 2, 3):
-        for operands in itertools.product(OPERANDS, repeat=arity):
+        for operands in itertools.product(OPERANDS[: 8 if arity < 3 else 5], repeat=arity):
             try:
                 made = op(*operands)
             except gc.GraphcError:

@@ -55,7 +55,7 @@ def test_a_random_expression_in_float32_keeps_the_promise(mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_more_random_expressions_keep_the_promise(mode):
     """A longer sweep."""
-    for seed in range(1000, 3000):
+    for seed in range(1000, 2000):
         before = run(Graph([expression(seed, [x, y])]), False)[0].outputs[0]
         verdict = judged(before, [x, y], mode)
         assert verdict.holds, (seed, verdict)
