@@ -113,7 +113,7 @@ def in_tiles(
     row_bytes: int,
     buffer_bytes: int,
     total_bytes: int,
-    row_work: int,
+    step_work: int,
     threads: int | None,
     folds: tuple[Any, ...],
     *arrays: Any,
@@ -122,11 +122,11 @@ def in_tiles(
 
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
-    is_long = rows * row_work > THREAD_WORK
+    is_long = step_work > THREAD_WORK
     if rows * row_bytes > 2 * TILE_BYTES or is_long:
         # An even number, and not small: threads wait for each other where their steps are short.
         count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
-        count = min(count, rows * row_bytes // max(TILE_BYTES // 8, 4 * total_bytes))
+        count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
         tile = -(-rows // max(1, count))
         if rows > tile:
             wanted = threads or available_threads() if is_long else 1
@@ -212,9 +212,11 @@ def tile_memory(bytes_needed: int) -> Any:
 
 
 spare_memory: list[Any] = []
-TILE_BYTES = 1 << 21
-# In bytes that are multiplied: a thread that starts, even beside those of BLAS, takes less time.
-THREAD_WORK = 1 << 24
+# Smaller ones stay closer to the processor, but threads that call NumPy for a few microseconds each
+# time spend as long waiting for the interpreter, which one of them has at a time.
+TILE_BYTES = 1 << 22
+# What a step takes, in bytes that are multiplied, where threads gain more than they wait.
+THREAD_WORK = 1 << 19
 
 
 def available_threads() -> int:

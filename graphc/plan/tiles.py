@@ -47,7 +47,7 @@ class Tiles:
             function.row_bytes,
             function.buffer_bytes,
             function.total_bytes,
-            function.row_work,
+            function.step_work,
             str(writer.threads),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
             *(writer.texts.name(v) for v in (*region.operands, *region.results)),
@@ -88,12 +88,14 @@ class _Function:
         taken, buffer_bytes = self._taken()
         self.source = "\n".join(self._lines([*taken, *steps]))
         row_bytes = sum(_row_bytes(body.kind(v)) for v in (*by_row, *region.results))
-        row_work = sum(_row_work(v, region.rows) for v in body.nodes)
         total_bytes = sum(v.type.nbytes for v in region.folds if v.ndim)
-        self.row_bytes, self.buffer_bytes, self.total_bytes, self.row_work = (
+        work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
+        self.row_bytes, self.buffer_bytes, self.total_bytes, work_text = (
             writer.texts.size(shapes.as_dim(d))
-            for d in (row_bytes + buffer_bytes, buffer_bytes, total_bytes, row_work)
+            for d in (row_bytes + buffer_bytes, buffer_bytes, total_bytes, work)
         )
+        count = _START_OF_A_THREAD + sum(not v.op.view for v in body.nodes)
+        self.step_work = f"({work_text}) // {count}"
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
@@ -212,6 +214,10 @@ class _Function:
 def _row_bytes(sort: Kind) -> Dim:
     _, row, dtype = sort
     return shapes.size(row) * dtype.itemsize
+
+
+# In steps of a region, where they are as short as is worth a thread.
+_START_OF_A_THREAD = 12
 
 
 def _row_work(v: Node, rows: Dim) -> Dim:

@@ -36,7 +36,7 @@ def affine(X, W, b):
     t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
     t2 = t1
-    in_tiles(affine_rows, n, 56, 0, 0, 24, None, (), t1, b, t2)
+    in_tiles(affine_rows, n, 56, 0, 0, (24 * n) // 13, None, (), t1, b, t2)
     return t2
 
 
@@ -117,7 +117,7 @@ def in_tiles(
     row_bytes: int,
     buffer_bytes: int,
     total_bytes: int,
-    row_work: int,
+    step_work: int,
     threads: int | None,
     folds: tuple[Any, ...],
     *arrays: Any,
@@ -126,11 +126,11 @@ def in_tiles(
 
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
-    is_long = rows * row_work > THREAD_WORK
+    is_long = step_work > THREAD_WORK
     if rows * row_bytes > 2 * TILE_BYTES or is_long:
         # An even number, and not small: threads wait for each other where their steps are short.
         count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
-        count = min(count, rows * row_bytes // max(TILE_BYTES // 8, 4 * total_bytes))
+        count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
         tile = -(-rows // max(1, count))
         if rows > tile:
             wanted = threads or available_threads() if is_long else 1
@@ -226,5 +226,5 @@ def matrix_product(x: Any, y: Any, out: Any) -> Any:
 
 
 spare_memory = []
-TILE_BYTES = 2097152
-THREAD_WORK = 16777216
+TILE_BYTES = 4194304
+THREAD_WORK = 524288

@@ -59,17 +59,17 @@ def logistic(X, y, w):
     X.dot(w, out=t1)
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t6, = in_tiles(logistic_rows, d, 8, 0, 0, 8, None, (np.add,), w)
+    t6, = in_tiles(logistic_rows, d, 8, 0, 0, (8 * d) // 13, None, (np.add,), w)
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 32, 8, 0, 568, None, (np.add,), y, t1, t9, t10)
+    t4, = in_tiles(logistic_rows_1, n, 32, 8, 0, (568 * n) // 19, None, (np.add,), y, t1, t9, t10)
     t11 = np.empty((d,), np.float64)
     t10.dot(X, out=t11)
     # gradient of golden_programs.py:24   w = gc.input("w", (d,))
     grad = t11
-    in_tiles(logistic_rows_2, d, 32, 8, 0, 16, None, (), w, t11, grad)
+    in_tiles(logistic_rows_2, d, 32, 8, 0, (16 * d) // 14, None, (), w, t11, grad)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -195,7 +195,7 @@ def in_tiles(
     row_bytes: int,
     buffer_bytes: int,
     total_bytes: int,
-    row_work: int,
+    step_work: int,
     threads: int | None,
     folds: tuple[Any, ...],
     *arrays: Any,
@@ -204,11 +204,11 @@ def in_tiles(
 
     The tiles and the order in which their totals are joined depend on the sizes alone.
     """
-    is_long = rows * row_work > THREAD_WORK
+    is_long = step_work > THREAD_WORK
     if rows * row_bytes > 2 * TILE_BYTES or is_long:
         # An even number, and not small: threads wait for each other where their steps are short.
         count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
-        count = min(count, rows * row_bytes // max(TILE_BYTES // 8, 4 * total_bytes))
+        count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
         tile = -(-rows // max(1, count))
         if rows > tile:
             wanted = threads or available_threads() if is_long else 1
@@ -351,6 +351,6 @@ def softplus(x: Any, out: Any = None) -> Any:
 
 
 spare_memory = []
-TILE_BYTES = 2097152
-THREAD_WORK = 16777216
+TILE_BYTES = 4194304
+THREAD_WORK = 524288
 spare = {}
