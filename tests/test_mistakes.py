@@ -6,6 +6,8 @@
 import linecache
 import re
 import sys
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +39,20 @@ def records():
             yield "\n".join(lines[:at]), "\n".join(lines[at:])
 
 
+class Table:
+    """What NumPy can make an array of, as data frames are."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.ones(3)
+
+
 def run(text, file):
     """The names that a program defines; its lines can be read back as those of a file."""
     # Where it was run before, positions are known by its code, which is a new object each time.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    names = {"gc": gc, "np": np}
+    names = {"gc": gc, "np": np, "Decimal": Decimal, "Fraction": Fraction, "Table": Table}
+    if "sparse." in text:
+        names["sparse"] = pytest.importorskip("scipy.sparse")
     if file != "inputs.py":
         names |= run(INPUTS, "inputs.py")
     try:
@@ -71,33 +82,6 @@ def test_a_mistake_is_told_with_the_line_the_carets_and_the_operands(program, me
     assert isinstance(error, gc.GraphcError)
 
 
-FOREIGN = {
-    's + "a"': "unsupported operand type(s) for +: 'Node' and 'str'",
-    '"a" + s': 'can only concatenate str (not "Node") to str',
-    "s + None": "unsupported operand type(s) for +: 'Node' and 'NoneType'",
-    "None * s": "unsupported operand type(s) for *: 'NoneType' and 'Node'",
-    's < "a"': "'<' not supported between instances of 'Node' and 'str'",
-    "s @ None": "unsupported operand type(s) for @: 'Node' and 'NoneType'",
-    "s + 1j": "unsupported operand type(s) for +: 'Node' and 'complex'",
-    "s - object()": "unsupported operand type(s) for -: 'Node' and 'object'",
-    "{} / s": "unsupported operand type(s) for /: 'dict' and 'Node'",
-    's ** "a"': "unsupported operand type(s) for ** or pow(): 'Node' and 'str'",
-    's // "a"': "unsupported operand type(s) for //: 'Node' and 'str'",
-    "None % s": "unsupported operand type(s) for %: 'NoneType' and 'Node'",
-    "divmod(s, None)": "unsupported operand type(s) for divmod(): 'Node' and 'NoneType'",
-    "s << 1": "unsupported operand type(s) for <<: 'Node' and 'int'",
-    "s & None": "unsupported operand type(s) for &: 'Node' and 'NoneType'",
-}
-
-
-@pytest.mark.parametrize("expression", FOREIGN)
-def test_operators_leave_foreign_operands_to_python(expression):
-    """Another library's type may know what to do with a node; if not, Python's message is good."""
-    with pytest.raises(TypeError) as caught:
-        run(f"y = {expression}\n", "model.py")
-    assert FOREIGN[expression] == str(caught.value)
-
-
 def test_a_foreign_type_may_answer_an_operator_itself():
     """NotImplemented passes the question on."""
 
@@ -105,7 +89,12 @@ def test_a_foreign_type_may_answer_an_operator_itself():
         def __radd__(self, other):
             return "answered"
 
-    assert "answered" == gc.input("x") + Foreign()
+        def __gt__(self, other):
+            return "compared"
+
+    assert "answered" == gc.input("x") + Foreign() and "compared" == (gc.input("x") < Foreign())
+    with pytest.raises(gc.ArgumentError, match="multiply takes .* not a Foreign"):
+        gc.input("x") * Foreign()
 
 
 def test_equality_with_a_foreign_value_is_false_and_does_not_raise():

@@ -8,7 +8,7 @@ from .building import building_for, standing_for
 from .declared import declaration, declare
 from .graph import Graph
 from .interning import interned, key_of
-from .lifting import lift
+from .lifting import a_kind, lift
 from .node import Attrs, Node, listed, operands
 from .op import (
     Example,
@@ -35,6 +35,7 @@ __all__ = [
     "OPS",
     "Op",
     "PackedGraph",
+    "a_kind",
     "building_for",
     "cuts_path",
     "declaration",

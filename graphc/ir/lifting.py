@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError
-from .node import Node
+from ..errors import ArgumentError, DTypeError, GraphcError
+from .node import Node, operands
 from .tables import FUNCTIONS
 
 _NUMBERS = (bool, int, float)
@@ -18,7 +20,11 @@ _ARRAYS = (np.ndarray, np.generic, list, tuple)
 
 def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
     """Nodes for some operands. Python numbers are weak: they take their peers' dtype (NEP 50)."""
-    given = [_typed(value, taker) for value in values]
+    try:
+        given = [_typed(value, taker) for value in values]
+    except GraphcError as error:
+        error.locate(operands(value for value in values if isinstance(value, Node)))
+        raise
     peers = [value.dtype for value in given if isinstance(value, Node)]
     return tuple(
         value if isinstance(value, Node) else _weak(value, peers, taker) for value in given
@@ -34,8 +40,29 @@ def _typed(value: Any, taker: str) -> Node | bool | int | float:
     if isinstance(value, _ARRAYS):
         return FUNCTIONS["constant"](value)  # type: ignore[no-any-return]
     raise ArgumentError(
-        f"{taker} takes symbolic tensors, numbers and arrays, not a {type(value).__name__}"
+        f"{taker} takes symbolic tensors, numbers and arrays, not {a_kind(value)}{_instead(value)}"
     )
+
+
+def a_kind(value: object) -> str:
+    """What kind of thing this is, as a sentence says it: `a str`, `an object`, `None`."""
+    name = type(value).__name__
+    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+def _instead(value: Any) -> str:
+    """What to pass in the place of something that is nearly a number or an array."""
+    if hasattr(value, "toarray"):
+        return ": its .toarray() is one"
+    if hasattr(value, "__array__"):
+        return ": np.asarray makes one of it"
+    if isinstance(value, numbers.Real | Decimal):
+        return ": float makes a number of it"
+    if isinstance(value, numbers.Complex):
+        return ": no graph holds complex numbers"
+    if isinstance(value, range):
+        return ": gc.iota counts"
+    return ": does a function lack its return?" if value is None else ""
 
 
 def _weak(value: bool | int | float, peers: list[np.dtype[Any]], taker: str) -> Node:

@@ -24,11 +24,13 @@ Attrs = Mapping[str, Any]
 NO_ATTRS: Attrs = MappingProxyType({})
 
 
-def _operator(name: str, reflected: bool = False) -> Callable[[Node, Any], Any]:
-    """The method of Node that calls the function `name` on itself and one operand."""
+def _operator(name: str, mirror: str = "", reflected: bool = False) -> Callable[[Node, Any], Any]:
+    """The method of Node that calls the function `name` on itself and one operand; `mirror` is the
+    method by which another type may answer in its place.
+    """
 
     def method(self: Node, other: Any) -> Any:
-        if not is_liftable(other):
+        if not is_liftable(other) and _may_answer(other, mirror):
             return NotImplemented
         return FUNCTIONS[name](other, self) if reflected else FUNCTIONS[name](self, other)
 
@@ -302,31 +304,31 @@ class Node:
 
     # Operators: each looks its function up by name
 
-    __add__ = _operator("add")
+    __add__ = _operator("add", "__radd__")
     __radd__ = _operator("add", reflected=True)
-    __sub__ = _operator("subtract")
+    __sub__ = _operator("subtract", "__rsub__")
     __rsub__ = _operator("subtract", reflected=True)
-    __mul__ = _operator("multiply")
+    __mul__ = _operator("multiply", "__rmul__")
     __rmul__ = _operator("multiply", reflected=True)
-    __truediv__ = _operator("divide")
+    __truediv__ = _operator("divide", "__rtruediv__")
     __rtruediv__ = _operator("divide", reflected=True)
-    __floordiv__ = _operator("floor_divide")
+    __floordiv__ = _operator("floor_divide", "__rfloordiv__")
     __rfloordiv__ = _operator("floor_divide", reflected=True)
-    __mod__ = _operator("remainder")
+    __mod__ = _operator("remainder", "__rmod__")
     __rmod__ = _operator("remainder", reflected=True)
-    __pow__ = _operator("power")
+    __pow__ = _operator("power", "__rpow__")
     __rpow__ = _operator("power", reflected=True)
-    __matmul__ = _operator("matmul")
+    __matmul__ = _operator("matmul", "__rmatmul__")
     __rmatmul__ = _operator("matmul", reflected=True)
-    __lt__ = _operator("less")
-    __le__ = _operator("less_equal")
-    __gt__ = _operator("greater")
-    __ge__ = _operator("greater_equal")
-    __and__ = _operator("logical_and")
+    __lt__ = _operator("less", "__gt__")
+    __le__ = _operator("less_equal", "__ge__")
+    __gt__ = _operator("greater", "__lt__")
+    __ge__ = _operator("greater_equal", "__le__")
+    __and__ = _operator("logical_and", "__rand__")
     __rand__ = _operator("logical_and", reflected=True)
-    __or__ = _operator("logical_or")
+    __or__ = _operator("logical_or", "__ror__")
     __ror__ = _operator("logical_or", reflected=True)
-    __xor__ = _operator("logical_xor")
+    __xor__ = _operator("logical_xor", "__rxor__")
     __rxor__ = _operator("logical_xor", reflected=True)
 
     def __neg__(self) -> Node:
@@ -339,10 +341,10 @@ class Node:
         return FUNCTIONS["abs"](self)  # type: ignore[no-any-return]
 
     def __divmod__(self, other: Any) -> Any:
-        return (self // other, self % other) if is_liftable(other) else NotImplemented
+        return self // other, self % other
 
     def __rdivmod__(self, other: Any) -> Any:
-        return (other // self, other % self) if is_liftable(other) else NotImplemented
+        return other // self, other % self
 
     def __round__(self, digits: int | None = None) -> Node:
         return self.round(digits or 0)  # type: ignore[no-any-return]
@@ -425,6 +427,18 @@ def is_liftable(value: object) -> bool:
     """Whether `lift` can make a node of it."""
     numeric = isinstance(value, Node | bool | int | float | np.ndarray | np.generic | list)
     return numeric or shapes.is_expression(value)
+
+
+# Whose types have nothing to say about tensors: what they give is refused, and told of.
+_SILENT = {"builtins", "datetime", "decimal", "fractions", "numpy", "pandas", "scipy"}
+
+
+def _may_answer(value: object, method: str) -> bool:
+    """Whether another type's own method may know what to do with a node."""
+    kind = type(value)
+    if kind.__module__.partition(".")[0] in _SILENT:
+        return False
+    return getattr(kind, method, None) is not getattr(object, method, None)
 
 
 def applied(v: Node, names: Sequence[str]) -> str:

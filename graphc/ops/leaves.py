@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from .. import forms, shapes
 from ..errors import ArgumentError, DTypeError, NameClash
-from ..ir import OPS, Node, Op, declare, example, no_flops, spelling
+from ..ir import OPS, Node, Op, a_kind, declare, example, no_flops, spelling
 from ..shapes import TensorType, as_dim, as_dtype, as_shape, tensor
 
 
@@ -177,6 +177,16 @@ def _interval(between: Any) -> tuple[float, float]:
     return low, high
 
 
+# What arrays hold that hold no numbers, by the letter of their kind, and what to do.
+_NO_NUMBERS = {
+    "O": ("objects", "np.asarray(x, float) makes numbers of what float can read"),
+    "U": ("text", "np.asarray(x, float) reads numbers"),
+    "S": ("bytes", "np.asarray(x, float) reads numbers"),
+    "M": ("dates", "count days, as by (x - x[0]) / np.timedelta64(1, 'D')"),
+    "m": ("durations", "count days, as by x / np.timedelta64(1, 'D')"),
+}
+
+
 @spelling
 def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
     """A tensor that is known now: a number, an array, nested lists.
@@ -195,8 +205,17 @@ def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
         array = np.asarray(value)
     except (TypeError, ValueError) as error:
         raise ArgumentError(f"constant cannot make an array of {value!r}: {error}") from None
+    if isinstance(value, np.ma.MaskedArray):
+        raise ArgumentError(
+            "of a masked array the mask would be lost: choose with gc.where, or fill it first"
+        )
     if array.dtype.kind not in "biufc":
-        raise DTypeError(f"constant cannot make an array of numbers of {value!r}")
+        if isinstance(value, int):
+            raise DTypeError(f"{value} does not fit in int64")
+        if not array.ndim and array.dtype == object:
+            raise DTypeError(f"a tensor holds numbers, and was given {a_kind(value)}")
+        held, cure = _NO_NUMBERS.get(array.dtype.kind, ("records", "take one of their fields"))
+        raise DTypeError(f"a tensor holds numbers, and this holds {held}: {cure}")
     wanted = as_dtype(array.dtype if dtype is None else dtype)
     with np.errstate(all="ignore"):
         taken = array.astype(wanted)
