@@ -13,7 +13,7 @@ from ..shapes import Dim, TensorType, as_axes
 from . import elementwise as e
 from .chain import guarded, times
 from .layout import broadcast_to, permute_dims, reshape
-from .leaves import size
+from .leaves import literal, size
 from .scan import products_of_others
 from .slices import expand_dims
 
@@ -32,6 +32,8 @@ def _text(function: str, *more: str) -> Any:
         where = axis[0] if len(axis) == 1 else axis
         every = len(axis) == n.inputs[0].ndim and not keepdims
         arguments = [] if every else [f"axis={where}", *(["keepdims=True"] if keepdims else [])]
+        if "initial" in n.attrs:
+            arguments.append(f"initial={literal(n.attrs['initial'], n.dtype).strip('()')}")
         # The method: np.sum and its like take microseconds to find it.
         return f"x0.{function}({', '.join([*arguments, *more])})"
 
@@ -129,8 +131,9 @@ _prod = _reduction("prod", "np.multiply", infer=_summed, bprop=_prod_bprop)
 def _extremum_bprop(node: Node, i: int, g: Node) -> Node:
     """Shared equally among the tied."""
     x = node.inputs[0]
+    axis, keepdims = node.attrs["axis"], node.attrs["keepdims"]
     tied = e.equal(x, _spread(node, node))
-    ties = _spread(astype_like(_sum(tied, **node.attrs), g), node)
+    ties = _spread(astype_like(_sum(tied, axis=axis, keepdims=keepdims), g), node)
     return guarded(tied, times(_spread(g, node), e.reciprocal(ties)))
 
 
@@ -138,7 +141,14 @@ def astype_like(x: Node, like: Node) -> Node:
     return e.astype(x, dtype=like.dtype)
 
 
-_max = _reduction("max", "np.maximum", bprop=_extremum_bprop)
+def _largest(
+    x: TensorType, axis: tuple[int, ...], keepdims: bool, initial: float | None = None
+) -> TensorType:
+    """Of nothing there is no largest element, unless an `initial` one is given."""
+    return _reduced(x, axis, keepdims)
+
+
+_max = _reduction("max", "np.maximum", infer=_largest, bprop=_extremum_bprop)
 _min = _reduction("min", "np.minimum", bprop=_extremum_bprop)
 
 
@@ -295,11 +305,18 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     return _root(sum(e.square(value), axis, keepdims))
 
 
+def largest(x: Node, axis: tuple[int, ...], of_nothing: float) -> Node:
+    """The largest element, with the axes kept; a run-time size may be 0, where NumPy has none."""
+    count = shapes.size(tuple(x.shape[k] for k in axis))
+    initial = {} if isinstance(count, int) and count else {"initial": of_nothing}
+    return _max(x, axis=axis, keepdims=True, **initial)
+
+
 def _shifted(x: Any, axis: Axis, taker: str) -> tuple[Node, Node, tuple[int, ...]]:
     """x less its largest element, that element (0 where infinite: no inf - inf), and the axes."""
     value = _floating(x, taker)
     axes = as_axes(axis, value.ndim)
-    top = e.stop_gradient(_max(value, axis=axes, keepdims=True))
+    top = e.stop_gradient(largest(value, axes, -np.inf))
     top = e.where(e.isfinite(top), top, 0.0)
     return e.subtract(value, top), top, axes
 

@@ -14,6 +14,7 @@ import numpy as np
 from ... import shapes
 from ...ir import Node
 from ...ops import contract
+from ...ops.reduce import largest
 from ...shapes import Dim, Shape
 from ..rewrite import rule
 from .vocabulary import Alone, f, letters, op, sides
@@ -113,9 +114,9 @@ def _squared(x: OuterProduct, kept: str) -> Node | None:
     if shapes.typical(x.v.type.size) > shapes.typical(x.u.type.size):
         x = OuterProduct(x.v, x.u, x.of_v, x.of_u, x.out)
     only_v = tuple(k for k, c in enumerate(x.of_v) if c not in x.shared)
-    largest = f.max(f.abs(x.v), axis=only_v, keepdims=True)
+    top = largest(f.abs(x.v), only_v, 0.0)
     limits = np.finfo(x.v.dtype)
-    unit = f.clip(largest, float(limits.smallest_subnormal), float(limits.max))
+    unit = f.clip(top, float(limits.smallest_subnormal), float(limits.max))
     of_unit = "".join(c for c in x.of_v if c in x.shared)
     unit_at_u = _along(f.squeeze(unit, only_v), of_unit, x.u, x.of_u)
     u = f.multiply(x.u, unit_at_u)
