@@ -96,16 +96,16 @@ ELEMENTWISE = [
     ("log_of_one_plus", gc.log(gc.exp(f32) + 1), gc.softplus(f32), False),
     ("log1p_of_exp", gc.log1p(gc.exp(x)), gc.softplus(x), False),
     ("log_of_sum_of_exponentials", gc.log(gc.exp(x) + gc.exp(y)), gc.logaddexp(x, y), False),
-    ("log_of_exponentials", gc.log(1 + gc.exp(x) + gc.exp(y)), None, False),
-    ("log_of_exponentials", gc.log((gc.exp(x) + gc.exp(y)) / 3), None, False),
+    ("exponentials_less_the_largest", gc.log(1 + gc.exp(x) + gc.exp(y)), None, False),
+    ("exponentials_less_the_largest", gc.log((gc.exp(x) + gc.exp(y)) / 3), None, False),
     (
-        "log_of_exponential_share",
+        "exponentials_less_the_largest",
         gc.log(gc.exp(x) / (gc.exp(x) + gc.exp(y) + gc.exp(-x))),
         None,
         False,
     ),
     ("share_of_exponentials", gc.exp(x) / (gc.exp(x) + gc.exp(y)), gc.sigmoid(x - y), False),
-    ("share_of_exponentials", gc.exp(y) / (gc.exp(x) + (1 + gc.exp(y))), None, False),
+    ("exponentials_less_the_largest", gc.exp(y) / (gc.exp(x) + (1 + gc.exp(y))), None, False),
     (
         "shares_of_exponentials",
         (p / (gc.exp(x) + gc.exp(y))) * gc.exp(x),
@@ -607,8 +607,7 @@ def test_an_identity_on_every_pair_of_extremes(name, before, after, is_strict):
 # log of what is nearly 1 has two roundings for one.
 NOT_AUDITED = {
     "number_on_the_small_side", "difference_times_divisors", "log_of_sigmoid",
-    "share_of_exponentials", "shares_of_exponentials", "log_of_exponentials",
-    "log_of_exponential_share",
+    "share_of_exponentials", "shares_of_exponentials", "exponentials_less_the_largest",
 }  # fmt: skip
 AUDITED = [
     row
@@ -706,6 +705,11 @@ SHARES = {
         gc.grad(-gc.sum(gc.log(gc.exp(v) / gc.sum(gc.exp(v)))), v),
         lambda z: 5 * softmax(z) - 1,
     ),
+    "softmax by its mean": (
+        gc.exp(v) / gc.mean(gc.exp(v)),
+        lambda z: z.shape[-1] * softmax(z),
+    ),
+    "softmax by a power": (E * gc.sum(E, axis=1, keepdims=True) ** -1, softmax),
     "log of mean": (
         gc.log(gc.mean(gc.exp(v))),
         lambda z: np.log(np.mean(np.exp(z - z.max()))) + z.max(),
@@ -785,6 +789,93 @@ def test_exponentials_that_are_written_out_are_as_good_as_before(name):
         finite = np.isfinite(was)
         assert finite.sum() >= 190
         np.testing.assert_allclose(now[finite], was[finite], rtol=1e-12, atol=1e-14)
+
+
+def rows_of(*terms):
+    """Exponents as rows, beside the weights of their exponentials."""
+    exponents = np.array([e for e, _ in terms])
+    return exponents, np.array([np.full(exponents.shape[1:], float(w)) for _, w in terms])
+
+
+def log_of(*terms):
+    exponents, weights = rows_of(*terms)
+    top = exponents.max(axis=0)
+    return np.log(np.sum(weights * np.exp(exponents - top), axis=0)) + top
+
+
+def share_of(above, *terms):
+    exponents, weights = rows_of(*terms)
+    top = exponents.max(axis=0)
+    parts = weights * np.exp(exponents - top)
+    return sum(parts[k] for k in above) / parts.sum(axis=0)
+
+
+two = gc.stack([ex, ey])
+mask = gc.astype(y > 0, "float64")
+# Sums of exponentials as people write them: what each is of numbers a, b and c for x, y and p.
+SPELLED = {
+    "stack": (gc.log(gc.sum(two, axis=0)), lambda a, b, c: log_of((a, 1), (b, 1))),
+    "stack of three": (
+        gc.log(gc.sum(gc.stack([ex, ey, ep], axis=1), axis=1)),
+        lambda a, b, c: log_of((a, 1), (b, 1), (c, 1)),
+    ),
+    "concat": (
+        gc.log(gc.sum(gc.concat([ex[:, None], ey[:, None]], axis=1), axis=1, keepdims=True))[:, 0],
+        lambda a, b, c: log_of((a, 1), (b, 1)),
+    ),
+    "with a number": (
+        gc.log(gc.sum(two, axis=0) + 1),
+        lambda a, b, c: log_of((a, 1), (b, 1), (0 * a, 1)),
+    ),
+    "weights": (gc.log(1 + 2 * ex + 3 * ey), lambda a, b, c: log_of((a, 2), (b, 3), (0 * a, 1))),
+    "weight of one": (gc.log(1 + 2 * ex), lambda a, b, c: log_of((a, 2), (0 * a, 1))),
+    "mixture": (gc.log(0.25 * ex + 0.75 * ey), lambda a, b, c: log_of((a, 0.25), (b, 0.75))),
+    "log of a quotient": (
+        gc.log((ex + 2 * ey) / (3 * ex + ey)),
+        lambda a, b, c: log_of((a, 1), (b, 2)) - log_of((a, 3), (b, 1)),
+    ),
+    "share with weights": (
+        2 * ex / (2 * ex + ey + 3),
+        lambda a, b, c: share_of([0], (a, 2), (b, 1), (0 * a, 3)),
+    ),
+    "shares together": (
+        (ex + ey) / (1 + ex + ey),
+        lambda a, b, c: share_of([0, 1], (a, 1), (b, 1), (0 * a, 1)),
+    ),
+    "mean by weights": (
+        (2 * ex + 5 * ey) / (ex + ey),
+        lambda a, b, c: 5 - 3 * share_of([0], (a, 1), (b, 1)),
+    ),
+    "the rest": (1 / (1 + ex + ey), lambda a, b, c: share_of([2], (a, 1), (b, 1), (0 * a, 1))),
+    "masked": (
+        ex / (ex + gc.where(y > 0, ep, 0.0)),
+        lambda a, b, c: np.where(b > 0, share_of([0], (a, 1), (c, 1)), 1.0),
+    ),
+    "mask as a factor": (
+        ex / (ex + mask * ep),
+        lambda a, b, c: np.where(b > 0, share_of([0], (a, 1), (c, 1)), 1.0),
+    ),
+}
+
+
+@pytest.mark.parametrize("scale", [1.0, 1000.0, -1000.0])
+@pytest.mark.parametrize("name", SPELLED)
+def test_sums_of_exponentials_as_people_spell_them(name, scale):
+    """Value and slope; the slope is held against differences of the true values."""
+    before, truth = SPELLED[name]
+    at = {x: scale + np.array([0.0, 2.0, -1.5]), y: scale + np.array([1.0, -2.0, 0.5])}
+    at[p] = np.abs(scale + np.array([0.25, 0.5, 0.75]))
+    for outputs in ([before], [before, gc.grad(gc.sum(before), x)]):
+        graph, _ = run(Graph(outputs, [x, y, p]), True)
+        with np.errstate(all="ignore"):
+            found = gc.evaluate(list(graph.outputs), at)
+            wanted = truth(*at.values())
+            np.testing.assert_allclose(found[0], wanted, rtol=1e-12, atol=1e-15)
+    step = 1e-3
+    with np.errstate(all="ignore"):
+        near = [truth(at[x] + k * step, at[y], at[p]) for k in (-2, -1, 1, 2)]
+    slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * step)
+    np.testing.assert_allclose(found[1], slope, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

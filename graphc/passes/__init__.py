@@ -12,6 +12,7 @@ from .log import Log
 from .prune import prune
 from .rewrite import Rule, Settled, rewritten
 from .rules import RULES, STRICT
+from .scales import scaled
 from .share import SHARING, STRICT_SHARING, shared
 from .simplify import Budget, simplify
 
@@ -65,10 +66,16 @@ def regions(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     return graph
 
 
+def scales(graph: Graph, log: Log) -> Graph:
+    """Exponentials less the largest of their sum, where sums are divided by, or their log taken."""
+    found = scaled(graph, log)
+    return graph if found is graph else regions(rules(found, log), log)
+
+
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {
     False: (prune, fold),
     "strict": (prune, fold, strict_rules),
-    True: (prune, fold, rules, regions),
+    True: (prune, fold, rules, regions, scales),
 }
 
 

@@ -1,0 +1,291 @@
+"""Exponents: of a sum of exponentials the largest, and by how much each exponential may be less.
+
+A sum has a shadow: that of `w * exp(x) + sum(exp(y)) + 1` is
+`max(where(w != 0, x, -inf), max(y), 0)`. Less that, no exponential overflows, and the largest is 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..ir import Node
+from ..ops.slices import Span, keeps_all
+from .facts import interval
+from .rules.softmax import _is_shifted
+from .rules.vocabulary import f, fits, letters, like, number, op
+
+# A sum of more parts is left as it is.
+_MOST_PARTS = 40
+# A weight below this is small.
+_SMALL = 1 / 16
+
+_LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.permute_dims,
+           op.getitem, op.broadcast_to, op.concat, op.einsum)  # fmt: skip
+_REDUCTIONS = (op.sum, op.max, op.min)
+
+
+def may_overflow(v: Node) -> bool:
+    """Whether v is an exponential, or a positive power of a number, out of the range of squares."""
+    if v.op is not op.exp or not v.type.is_float or 0 in v.shape:
+        return False
+    (x,) = v.inputs
+    tame = 300.0 if v.dtype == np.float64 else 40.0
+    return not _is_shifted(x) and x.dtype == v.dtype and interval(x).size > tame
+
+
+def sums_of(nodes: Sequence[Node]) -> set[Node]:
+    """The nodes that may be sums of such exponentials."""
+    found: set[Node] = set()
+    for v in nodes:
+        if v.op is op.exp:
+            if may_overflow(v):
+                found.add(v)
+        elif found and v.op in _LINEAR and not found.isdisjoint(v.inputs):
+            found.add(v)
+    return found
+
+
+class Largest(NamedTuple):
+    """What each exponential in a sum may be less, in its own layout; nothing for no such sum.
+
+    With `has_one` that is never negative, as 1 is a term. Where weights may be 0 it is the largest
+    of the others: `is_masked`. A `plain` sum has no weight that may be small.
+    """
+
+    less: Mapping[Node, Node]
+    has_one: bool = False
+    is_masked: bool = False
+    is_plain: bool = False
+
+
+_NOTHING = Largest({})
+
+
+def largest_of(total: Node, sums: set[Node]) -> Largest:
+    """The largest exponent of a sum of exponentials."""
+    if total.op is op.exp:
+        return Largest({total: total.inputs[0]})
+    shadow = _Shadow(sums)
+    top = shadow.of(total)
+    if top is None:
+        return _NOTHING
+    found: dict[Node, Node] = {}
+    waiting = [(total, stripped(top))]
+    while waiting:
+        v, p = waiting.pop()
+        if v.op is op.exp:
+            p = f.where(f.isfinite(p), p, like(v, 0))
+            if found.setdefault(v, p) is not p:
+                return _NOTHING
+            continue
+        for i, x in enumerate(v.inputs):
+            if x in sums and x in shadow.known:
+                inner, outer = labels(v, i)
+                below = None if inner is None else carried(p, outer, inner)
+                if below is None or not fits(below.shape, x.shape):
+                    return _NOTHING
+                waiting.append((x, below))
+    has_one = shadow.has_one and not shadow.is_masked
+    return Largest(found, has_one, shadow.is_masked, shadow.is_plain and not shadow.is_masked)
+
+
+class _Shadow:
+    """The largest exponents of some sums, each in the shape of the sum, as far as is known."""
+
+    def __init__(self, sums: set[Node]) -> None:
+        self.sums, self.left = sums, _MOST_PARTS
+        self.known: dict[Node, Node] = {}
+        self.has_one, self.is_masked, self.is_plain = False, False, True
+
+    def of(self, v: Node) -> Node | None:
+        if v not in self.known:
+            self.left -= 1
+            found = self._made(v) if self.left >= 0 and 0 not in v.shape else None
+            if found is None:
+                return None
+            self.known[v] = found if found.shape == v.shape else f.broadcast_to(found, v.shape)
+        return self.known[v]
+
+    def _made(self, v: Node) -> Node | None:
+        """The rules of max and plus for those of plus and times."""
+        if v.op is op.exp:
+            return v.inputs[0]
+        below = [x for x in v.inputs if x in self.sums]
+        if v.op in (op.add, op.where, op.concat):
+            found = [self._part(x) for x in v.inputs[v.op is op.where :]]
+            parts = [p for p in found if p is not None]
+            if len(parts) < len(found) or not below:
+                return None
+            if v.op is op.add:
+                return f.maximum(*parts)
+            if v.op is op.where:
+                self.is_masked = True
+                return f.where(v.inputs[0], *parts)
+            return v.op(
+                *(_stretched(p, x) for p, x in zip(parts, v.inputs, strict=True)), **v.attrs
+            )
+        if len(below) != 1 or v.op is op.divide and v.inputs[1] in below:
+            return None
+        top = self.of(below[0])
+        if top is None:
+            return None
+        if v.op in (op.multiply, op.divide):
+            (w,) = (x for x in v.inputs if x is not below[0])
+            if v.op is op.multiply:
+                return self._unless_zero(top, w)
+            self.is_plain &= interval(w).size <= 1 / _SMALL
+            return top
+        if v.op is op.sum:
+            return reshaped(f.max(top, axis=v.attrs["axis"], keepdims=True), v.shape)
+        if v.op is op.einsum:
+            return self._of_products(v, below[0], top)
+        if v.op is op.getitem and not keeps_all(v.inputs[0].shape, v.attrs["index"]):
+            return None
+        return reshaped(top, v.shape) if v.op in (op.reshape, op.getitem) else v.op(top, **v.attrs)
+
+    def _part(self, x: Node) -> Node | None:
+        """Of what is added: a number is that times exp(0), and nothing where it is 0."""
+        if x in self.sums:
+            return self.of(x)
+        if number(x) == 0:
+            return like(x, -math.inf)
+        self.has_one = True
+        return like(x, 0.0) if x.type.is_float else None
+
+    def _unless_zero(self, top: Node, w: Node) -> Node | None:
+        """The largest exponent among those whose weight is not 0."""
+        low, high = interval(w)
+        if high < 0:
+            return None
+        self.is_plain &= low >= _SMALL
+        if low > 0:
+            return top
+        self.is_masked = True
+        if w.op is op.astype and w.inputs[0].dtype == bool:
+            return f.where(w.inputs[0], top, like(top, -math.inf))
+        return f.where(f.not_equal(w, like(w, 0)), top, like(top, -math.inf))
+
+    def _of_products(self, v: Node, a: Node, top: Node) -> Node | None:
+        """The largest exponent of sum(w * exp(x)), written as a contraction."""
+        terms, out = letters(v)
+        (k,) = (k for k, x in enumerate(v.inputs) if x is a)
+        mine = terms[k]
+        if len(set(mine)) < len(mine) or not set(out) <= set(mine):
+            return None
+        for term, w in zip(terms, v.inputs, strict=True):
+            if w is a:
+                continue
+            beside = carried(w, term, mine) if set(term) <= set(mine) else None
+            masked = None if beside is None else self._unless_zero(top, beside)
+            if masked is None:
+                return None
+            top = masked
+        summed = tuple(i for i, c in enumerate(mine) if c not in out)
+        top = f.max(top, axis=summed, keepdims=True) if summed else top
+        kept = carried(top, [c if c in out else None for c in mine], out)
+        return None if kept is None else _stretched(kept, v)
+
+
+def _stretched(p: Node, x: Node) -> Node:
+    return p if p.shape == x.shape else f.broadcast_to(p, x.shape)
+
+
+# -- layouts ----------------------------------------------------------------------------------
+
+Labels = Sequence[Any]
+
+
+def labels(v: Node, i: int) -> tuple[Labels | None, Labels]:
+    """Names for the axes of an input and of a result, the same for what is the same axis.
+
+    What is not handed on has the name None; no names at all where that is not known.
+    """
+    x, out = v.inputs[i], range(v.ndim)
+    if v.op.family == "elementwise" or v.op is op.broadcast_to:
+        return out[v.ndim - x.ndim :], out
+    if v.op in _REDUCTIONS:
+        axes = v.attrs["axis"]
+        inner = [None if k in axes else k for k in range(x.ndim)]
+        return inner, inner if v.attrs["keepdims"] else [k for k in inner if k is not None]
+    if v.op is op.cumulative_sum or v.op is op.concat:
+        inner = [None if k == v.attrs["axis"] else k for k in range(x.ndim)]
+        return inner, inner
+    if v.op is op.permute_dims:
+        return range(x.ndim), v.attrs["axes"]
+    if v.op is op.getitem and not keeps_all(x.shape, v.attrs["index"]):
+        return _names_of_parts(v)
+    if v.op in (op.reshape, op.getitem):
+        old, new = ([k for k, d in enumerate(u.shape) if d != 1] for u in (x, v))
+        if [x.shape[k] for k in old] == [v.shape[k] for k in new]:
+            name = {k: j for j, k in enumerate(new)}
+            inner = [None] * x.ndim
+            for j, k in enumerate(old):
+                inner[k] = j
+            return inner, [name.get(k) for k in out]
+    if v.op is op.einsum:
+        terms, result = letters(v)
+        if all(len(set(t)) == len(t) for t in terms):
+            return terms[i], result
+    return None, out
+
+
+def _names_of_parts(v: Node) -> tuple[Labels, Labels]:
+    """Of what takes a part of an axis only that axis is not handed on."""
+    inner: list[Any] = []
+    outer: list[Any] = []
+    for entry in v.attrs["index"]:
+        if entry is None:
+            outer.append(None)
+            continue
+        is_whole = isinstance(entry, Span) and entry.is_whole
+        inner.append(len(inner) if is_whole else None)
+        if isinstance(entry, Span):
+            outer.append(inner[-1])
+    return inner, outer
+
+
+def carried(p: Node, old: Labels, new: Labels) -> Node | None:
+    """What stands beside one value, laid out to stand beside another; None where it cannot."""
+    p = reshaped(p, (1,) * (len(old) - p.ndim) + p.shape)
+    kept = [k for k, d in enumerate(p.shape) if d != 1]
+    if any(old[k] is None or old[k] not in new for k in kept):
+        return None
+    order = [k for name in new for k in kept if old[k] == name]
+    sizes = {old[k]: p.shape[k] for k in kept}
+    if order != kept:
+        rest = [k for k in range(p.ndim) if k not in order]
+        p = f.permute_dims(p, (*rest, *order))
+    return stripped(reshaped(p, tuple(sizes.get(name, 1) for name in new)))
+
+
+def stripped(p: Node) -> Node:
+    """Without the axes of size 1 that stand first."""
+    first = next((k for k, d in enumerate(p.shape) if d != 1), p.ndim)
+    return reshaped(p, p.shape[first:])
+
+
+def reshaped(v: Node, shape: Any) -> Node:
+    """In another shape: one node, however often it was reshaped before."""
+    if v.shape == tuple(shape):
+        return v
+    while v.op is op.reshape:
+        (v,) = v.inputs
+    made: Node = v if v.shape == tuple(shape) else f.reshape(v, tuple(shape))
+    return made
+
+
+def factors_among(v: Node, sums: set[Node]) -> Iterator[Node]:
+    """The sums of exponentials that a product or quotient is made of."""
+    waiting = [v]
+    for _ in range(_MOST_PARTS):
+        if not waiting:
+            return
+        u = waiting.pop()
+        if u.op in (op.multiply, op.divide, op.sqrt, op.square, op.reciprocal, op.negative):
+            waiting += u.inputs
+        elif u in sums:
+            yield u

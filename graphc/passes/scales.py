@@ -1,0 +1,288 @@
+"""Scales: what is computed from exponentials, as a value times a power of the largest of them.
+
+`exp(x) / (exp(x) + exp(y))` does not change when the same is taken from both x and y. So it is with
+all that is of degree 0 in exponentials, gradients included: one walk carries degrees along, and
+what comes to degree 0, as a quotient or by a log, is made of exponentials that do not overflow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from ..ir import Graph, Node, building_for, with_inputs
+from .exponents import carried, factors_among, labels, largest_of, sums_of
+from .log import Log
+from .rewrite import Rewrite, adopt, fitted
+from .rules.vocabulary import f, like, number, op
+
+_NAME = "exponentials_less_the_largest"
+_EQUATION = "sum(w * exp(x)) = sum(w * exp(x - t)) * exp(t) for t = max(x): in quotients t cancels"
+
+Powers = Mapping[Node, Fraction]
+_NONE: Powers = {}
+
+
+class Scaled(NamedTuple):
+    """A node as `value` times the product of exp(t)**k, for each t and k of `powers`.
+
+    What is `whole` is no smaller than it was beside its largest term: others may be divided by it.
+    Where exponentials were divided by one another it is `mixed`: as written that may be inf / inf.
+    """
+
+    value: Node
+    powers: Powers = _NONE
+    whole: bool = True
+    mixed: bool = False
+
+
+def scaled(graph: Graph, log: Log) -> Graph:
+    """Sums of exponentials beside their largest term, where they are divided or a log is taken."""
+    sums = sums_of(graph.nodes)
+    walk = _Walk(graph, sums) if sums else None
+    if walk is None or not walk.shifts:
+        return graph
+    walk.go()
+    if not walk.used:
+        return graph
+    # What is there now is there for reciprocals too, which alone would not be worth it.
+    again = _Walk(graph, sums, walk.used)
+    again.go()
+    new = Graph([again.becomes.get(v, v) for v in graph.outputs], graph.parameters)
+    log.add("scales", new, again.rewrites)
+    return new
+
+
+class _Walk:
+    """One walk over a graph: what nodes become, and what they are beside the largest."""
+
+    def __init__(self, graph: Graph, sums: set[Node], used: frozenset[Node] = frozenset()) -> None:
+        self.graph, self.known_use = graph, used
+        self.shifts: dict[Node, Node] = {}
+        self.wholes: set[Node] = set()
+        self.plain: set[Node] = set()
+        self.masked: set[Node] = set()  # exponentials that may be larger, times 0
+        self.least: set[Node] = set()  # those t that are not negative
+        self.scaled: dict[Node, Scaled] = {}
+        self.becomes: dict[Node, Node] = {}
+        self.used: frozenset[Node] = frozenset()
+        self.rewrites: list[Rewrite] = []
+        with building_for(graph.outputs[0]) as belonging_to:
+            for v in graph.nodes:
+                for total in _divisors(v, sums):
+                    if total not in self.wholes:
+                        belonging_to(v)
+                        self._shift(total, sums)
+
+    def _shift(self, total: Node, sums: set[Node]) -> None:
+        found = largest_of(total, sums)
+        if not found.less or any(self.shifts.get(e, t) is not t for e, t in found.less.items()):
+            return
+        self.shifts |= found.less
+        self.wholes.add(total)
+        if found.has_one:
+            self.least.update(found.less.values())
+        if found.is_masked:
+            self.masked.update(found.less)
+        if found.is_plain:
+            self.plain.add(total)
+
+    def go(self) -> None:
+        """Visit every node, inputs first."""
+        with building_for(self.graph.outputs[0]) as belonging_to:
+            for v in self.graph.nodes:
+                is_scaled = v in self.shifts or not self.scaled.keys().isdisjoint(v.inputs)
+                if is_scaled:
+                    belonging_to(v)
+                    if self._is_settled(v):
+                        continue
+                if not self.becomes.keys().isdisjoint(v.inputs):
+                    self.becomes[v] = with_inputs(
+                        v, tuple(self.becomes.get(x, x) for x in v.inputs)
+                    )
+
+    def _is_settled(self, v: Node) -> bool:
+        """Note what v is beside the largest; whether it becomes something by that."""
+        found = self._beside(v)
+        if found is None:
+            return False
+        new = found.value
+        if found.powers:
+            self.scaled[v] = found
+            is_safe = all(k < 0 and _root(t) in self.least for t, k in found.powers.items())
+            if not is_safe or not (
+                found.mixed or self.known_use.issuperset(map(_root, found.powers))
+            ):
+                return False
+            for t, k in found.powers.items():
+                new = f.multiply(new, _exp_of_times(t, k))
+        fit = fitted(new, v)
+        if fit is None:
+            return False
+        self.used |= {_root(t) for x in v.inputs for t in self._of(x).powers}
+        adopt(fit, v)
+        self.becomes[v] = fit
+        self.rewrites.append(Rewrite(_NAME, _EQUATION, v, fit))
+        return True
+
+    def _of(self, x: Node) -> Scaled:
+        found = self.scaled.get(x)
+        return Scaled(self.becomes.get(x, x)) if found is None else found
+
+    def _beside(self, v: Node) -> Scaled | None:
+        """What v is beside the largest exponentials; None where that has no such form."""
+        t = self.shifts.get(v)
+        if t is not None:
+            (x,) = v.inputs
+            rest = f.subtract(x, t)
+            if v in self.masked:
+                rest = f.minimum(rest, like(v, math.log(float(np.finfo(v.dtype).max))))
+            value = f.broadcast_to(like(v, 1), v.shape) if t is x else f.exp(rest)
+            return Scaled(value, {t: Fraction(1)}, v in self.wholes)
+        if not v.type.is_float:
+            return None
+        parts = [self._of(x) for x in v.inputs]
+        if v.op in (op.multiply, op.divide, op.reciprocal, op.square, op.sqrt, op.power):
+            return self._product(v, parts)
+        if v.op is op.log and parts[0].whole:
+            total = f.log(parts[0].value)
+            for t, k in parts[0].powers.items():
+                total = f.add(total, t if k == 1 else f.multiply(like(v, float(k)), t))
+            return Scaled(total)
+        if v.op is op.log1p:
+            return self._log1p(v.inputs[0], parts[0])
+        if v.op in _SUMS:
+            return self._sum(v, parts)
+        if v.op in _LAYOUTS and len(v.inputs) == 1:
+            (part,) = parts
+            powers = _carried(part.powers, v, 0)
+            if powers is None:
+                return None
+            whole = v in self.wholes or part.whole and v.op not in _REDUCED
+            return Scaled(v.op(part.value, **v.attrs), powers, whole, part.mixed)
+        if v.op is op.einsum:
+            return self._einsum(v, parts)
+        return None
+
+    def _log1p(self, x: Node, part: Scaled) -> Scaled | None:
+        """log1p(x) = t + log1p(exp(-t) * x + exp(-t) - 1): as small as x is where t is 0."""
+        if not any(_plus_one(x, k) in self.plain for k in (0, 1)) or len(part.powers) != 1:
+            return None
+        ((t, k),) = part.powers.items()
+        rest = f.add(part.value, f.expm1(f.negative(t)))
+        return Scaled(f.add(t, f.log1p(rest))) if k == 1 else None
+
+    def _product(self, v: Node, parts: list[Scaled]) -> Scaled | None:
+        exponents = [Fraction(1)] * len(parts)
+        if v.op in (op.divide, op.reciprocal):
+            exponents[-1] = Fraction(-1)
+        elif v.op in (op.square, op.sqrt):
+            exponents = [Fraction(2) if v.op is op.square else Fraction(1, 2)]
+        elif v.op is op.power:
+            k = number(v.inputs[1])
+            if k is None or parts[1].powers or abs(k) > 8:
+                return None
+            parts, exponents = parts[:1], [Fraction(k)]
+        if any(p.powers and not p.whole and k < 0 for p, k in zip(parts, exponents, strict=True)):
+            return None
+        powers: dict[Node, Fraction] = {}
+        mixed = any(p.mixed for p in parts)
+        for part, k in zip(parts, exponents, strict=True):
+            for t, j in part.powers.items():
+                mixed |= powers.get(t, 0) * j * k < 0
+                powers[t] = powers.get(t, Fraction(0)) + j * k
+        values = [p.value for p in parts] + list(v.inputs[len(parts) :])
+        left = {t: k for t, k in powers.items() if k}
+        return Scaled(v.op(*values, **v.attrs), left, all(p.whole for p in parts), mixed)
+
+    def _einsum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
+        powers: dict[Node, Fraction] = {}
+        mixed = any(p.mixed for p in parts)
+        for i, part in enumerate(parts):
+            found = _carried(part.powers, v, i)
+            if found is None:
+                return None
+            for t, k in found.items():
+                mixed |= powers.get(t, 0) * k < 0
+                powers[t] = powers.get(t, Fraction(0)) + k
+        left = {t: k for t, k in powers.items() if k}
+        return Scaled(v.op(*(p.value for p in parts), **v.attrs), left, v in self.wholes, mixed)
+
+    def _sum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
+        """Of one degree, or brought to it: by exponentials that are at most 1."""
+        first = 1 if v.op is op.where else 0
+        if any(p.powers for p in parts[:first]):
+            return None
+        taken = []
+        for i, part in enumerate(parts[first:], first):
+            powers = _carried(part.powers, v, i)
+            if powers is None:
+                return None
+            taken.append(part._replace(powers=powers))
+        given = [p for p, x in zip(taken, v.inputs[first:], strict=True) if number(x) != 0]
+        most: dict[Node, Fraction] = {}
+        for t in dict.fromkeys(t for p in given for t in p.powers):
+            most[t] = max(p.powers.get(t, Fraction(0)) for p in given)
+        values = [p.value for p in parts[:first]]
+        for part in taken:
+            value = part.value
+            for t, k in most.items() if part in given else ():
+                less = part.powers.get(t, Fraction(0)) - k
+                if less and _root(t) not in self.least:
+                    return None
+                value = f.multiply(value, _exp_of_times(t, less)) if less else value
+            values.append(value)
+        left = {t: k for t, k in most.items() if k}
+        mixed = any(p.mixed for p in parts)
+        return Scaled(v.op(*values, **v.attrs), left, v in self.wholes, mixed)
+
+
+_SUMS = (op.add, op.subtract, op.maximum, op.minimum, op.where, op.concat)
+_REDUCED = (op.sum, op.max, op.min, op.cumulative_sum)
+_LAYOUTS = (op.negative, op.abs, op.relu, op.stop_gradient, op.reshape, op.permute_dims,
+            op.getitem, op.broadcast_to, op.place, *_REDUCED)  # fmt: skip
+
+
+def _plus_one(x: Node, k: int) -> Node:
+    found: Node = f.add(x, like(x, 1)) if k else f.add(like(x, 1), x)
+    return found
+
+
+def _divisors(v: Node, sums: set[Node]) -> list[Node]:
+    """The sums of exponentials that v divides by, or takes the log of."""
+    if v.op in (op.divide, op.reciprocal):
+        x = v.inputs[-1]
+        return [u for u in factors_among(x, sums) if u.op is not op.exp] if x in sums else []
+    if v.op is op.log and v.inputs[0] in sums:
+        return list(factors_among(v.inputs[0], sums))
+    if v.op is op.log1p and v.inputs[0] in sums:
+        ways = [_plus_one(v.inputs[0], k) for k in (0, 1)]
+        return [w for w in ways if w in sums] or ways[:1]
+    return []
+
+
+def _carried(powers: Powers, v: Node, i: int) -> Powers | None:
+    """Powers that stand beside an input, beside the result."""
+    if not powers:
+        return powers
+    old, new = labels(v, i)
+    if old is None:
+        return powers if all(not t.ndim for t in powers) else None
+    found = {carried(t, old, new): k for t, k in powers.items()}
+    return None if None in found else {t: k for t, k in found.items() if t is not None}
+
+
+def _root(t: Node) -> Node:
+    """What was laid out to stand beside something."""
+    while t.op in (op.reshape, op.permute_dims):
+        (t,) = t.inputs
+    return t
+
+
+def _exp_of_times(t: Node, k: Fraction) -> Node:
+    made: Node = f.exp(f.negative(t) if k == -1 else f.multiply(like(t, float(k)), t))
+    return made
