@@ -1,5 +1,6 @@
 """What programs carry with them: functions that are NumPy's own, by other means."""
 
+import inspect
 import itertools
 
 import mpmath
@@ -83,6 +84,11 @@ def assert_as_good(function, own, ulps, *operands):
         assert function(*given, out=given[k]) is given[k]
         np.testing.assert_array_equal(given[k], found)
         np.testing.assert_array_equal(function(*operands, out=np.empty_like(x)), found)
+        if spare := inspect.signature(function).parameters.get("spare"):
+            given = [x.copy() for x in operands]
+            spare = [np.full_like(x, 7) for _ in spare.default]
+            assert function(*given, spare=spare, out=given[k]) is given[k]
+            np.testing.assert_array_equal(given[k], found)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -97,8 +103,8 @@ def test_a_function_is_as_good_as_the_one_that_it_stands_for(name, dtype):
 @pytest.mark.parametrize("exponent", [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 2, 3, 5, 6])
 @np.errstate(all="ignore")
 def test_a_power_by_products_is_the_power(exponent, dtype):
-    def function(x, out=None):
-        return functions.fast_power(x, exponent, out)
+    def function(x, spare=(None,), out=None):
+        return functions.fast_power(x, exponent, spare, out)
 
     def own(x):
         # NumPy takes the root for 1/2, which -inf does not have and -0 keeps.

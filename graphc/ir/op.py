@@ -22,6 +22,7 @@ R = TypeVar("R")
 
 # The word `out` in a text, but for the argument of that name.
 _OUT = re.compile(r"\bout\b(?!=)")
+_SPARE = re.compile(r", spare=(\d+)")
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,8 @@ class Op:
     """The NumPy text in x0, x1, ...; sizes are written by `shapes.source`."""
     into: str | Callable[[Node], str | None] | None = None
     """NumPy text that writes the result into the array `out`, where there is such a text. An
-    elementwise op's `out` may be one of its operands."""
+    elementwise op's `out` may be one of its operands. The argument `spare=2` stands for a tuple of
+    two other arrays like the result to write into, or is left out."""
     adds_to: bool = False
     """`into` adds something to operand 0, whose memory `out` may be."""
     scalar: str | None = None
@@ -166,10 +168,19 @@ class Op:
         """The NumPy text for a part of a reduction's input, to be joined with others by `fold`."""
         return self.part and self.part(node) or self.text(node)
 
-    def text_into(self, node: Node, out: str) -> str | None:
+    def text_into(self, node: Node, out: str, spare: Sequence[str] = ()) -> str | None:
         """The NumPy text that writes a node of this op into an array; None if there is none."""
         text = self.into(node) if callable(self.into) else self.into
-        return None if text is None else _OUT.sub(lambda _: out, text)
+        if text is None:
+            return None
+        given = f", spare=({', '.join(spare)},)" if spare else ""
+        return _OUT.sub(lambda _: out, _SPARE.sub(lambda _: given, text))
+
+    def spare(self, node: Node) -> int:
+        """How many arrays like the result the text that writes into one can use besides."""
+        text = self.into(node) if callable(self.into) else self.into
+        found = _SPARE.search(text) if text else None
+        return int(found[1]) if found else 0
 
     def __repr__(self) -> str:
         return f"Op({self.name})"

@@ -183,7 +183,9 @@ def _text_into(node: Node) -> str | None:
             place = f"np.transpose(out, {back})" if back else "out"
             return product.into(place, _inner(node, terms, out), len(out) < 2)
     text = _einsum_text(node)
-    return None if text.endswith(".copy()") else f"{text[:-1]}, out=out)"
+    if text.endswith(".copy()"):
+        return f"np.copyto(out, {text.removesuffix('.copy()')})"
+    return f"{text[:-1]}, out=out)"
 
 
 def _text_of_part(node: Node) -> str | None:

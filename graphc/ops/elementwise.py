@@ -38,14 +38,17 @@ def _is_large(node: Node) -> bool:
     return bool(node.ndim) and not (isinstance(size, int) and size < _FEW)
 
 
-def _fast(ufunc: np.ufunc, dtypes: str) -> Callable[[Node], str]:
-    """Into large arrays of some dtypes: the function that a program carries in place of NumPy's."""
-    name = ufunc.__name__
-    given = f"({', '.join(f'x{i}' for i in range(ufunc.nin))}, out=out)"
+def _fast(ufunc: np.ufunc, dtypes: str, spare: int = 0) -> Callable[[Node], str]:
+    """Into large arrays of some dtypes: the function that a program carries in place of NumPy's,
+    which can use some spare arrays."""
+    name, given = ufunc.__name__, ", ".join(f"x{i}" for i in range(ufunc.nin))
+    also = f", spare={spare}" if spare else ""
 
     def into(node: Node) -> str:
         has_one = node.dtype.char in dtypes and all(x.dtype == node.dtype for x in node.inputs)
-        return (f"fast_{name}" if has_one and _is_large(node) else f"np.{name}") + given
+        if has_one and _is_large(node):
+            return f"fast_{name}({given}{also}, out=out)"
+        return f"np.{name}({given}, out=out)"
 
     return into
 
@@ -101,7 +104,7 @@ def _power_into(node: Node) -> str:
     if base.type == node.type and node.type.is_float and _is_large(node):
         for number in _FEW_PRODUCTS:
             if is_literal(exponent, number):
-                return f"fast_power(x0, {number}, out=out)"
+                return f"fast_power(x0, {number}, spare=1, out=out)"
     return "np.power(x0, x1, out=out)"
 
 
@@ -147,29 +150,30 @@ _LOGARITHM = (
 )
 exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result], cure=_GROWTH)
 expm1 = elementwise(
-    "expm1", lambda x: sp.exp(x) - 1, into=_fast(np.expm1, "f"), d=lambda x: [sp.exp(x)],
+    "expm1", lambda x: sp.exp(x) - 1, into=_fast(np.expm1, "f", spare=1), d=lambda x: [sp.exp(x)],
     cure=_GROWTH,
 )  # fmt: skip
 log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0), cure=_LOGARITHM)
 log1p = elementwise(
     "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0), scalar="math.log1p(x0)",
-    numpy=_log1p, into=_fast(np.log1p, "fd"),
+    numpy=_log1p, into=_fast(np.log1p, "fd", spare=2),
     cure="keep its argument above -1, as by gc.maximum(x, -1 + 1e-12)",
 )  # fmt: skip
 log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0), cure=_LOGARITHM)
 log10 = elementwise("log10", lambda x: sp.log(x) / sp.log(10), between=(0.1, 4.0), cure=_LOGARITHM)
 sigmoid = elementwise(
     "sigmoid", lambda x: 1 / (1 + sp.exp(-x)), numpy="sigmoid(x0)", like=np.exp,
-    into="sigmoid(x0, out=out)", scalar="1 / (1 + math.exp(-x0))",
+    into="sigmoid(x0, spare=1, out=out)", scalar="1 / (1 + math.exp(-x0))",
     d=lambda result: [result * (1 - result)], complex_step="1 / (1 + np.exp(-x0))",
 )  # fmt: skip
 softplus = elementwise(
     "softplus", lambda x: sp.log(1 + sp.exp(x)), numpy="softplus(x0)", like=np.exp,
-    into="softplus(x0, out=out)", scalar="math.log1p(math.exp(x0))",
+    into="softplus(x0, spare=3, out=out)", scalar="math.log1p(math.exp(x0))",
     d=lambda x: [sigmoid_(x)], complex_step="np.log(1 + np.exp(x0))",
 )  # fmt: skip
 logaddexp = elementwise(
-    "logaddexp", lambda x, y: sp.log(sp.exp(x) + sp.exp(y)), into=_fast(np.logaddexp, "fd"),
+    "logaddexp", lambda x, y: sp.log(sp.exp(x) + sp.exp(y)),
+    into=_fast(np.logaddexp, "fd", spare=3),
     d=lambda x, y: [sigmoid_(x - y), sigmoid_(y - x)],
     complex_step="np.log(np.exp(x0) + np.exp(x1))",
 )  # fmt: skip
@@ -180,7 +184,7 @@ _WITHIN = "keep its argument between -1 and 1, and inside where it is differenti
 sin = elementwise("sin", lambda x: sp.sin(x))
 cos = elementwise("cos", lambda x: sp.cos(x))
 tan = elementwise(
-    "tan", lambda x: sp.tan(x), into=_fast(np.tan, "f"), d=lambda result: [1 + result**2],
+    "tan", lambda x: sp.tan(x), into=_fast(np.tan, "f", spare=1), d=lambda result: [1 + result**2],
     between=(-1.0, 1.0),
 )  # fmt: skip
 asin = elementwise(
@@ -204,11 +208,13 @@ atan2 = elementwise(
     complex_step="np.arctan(x0 / x1) + np.where(x1.real < 0, np.copysign(np.pi, x0.real), 0)",
 )  # fmt: skip
 sinh = elementwise(
-    "sinh", lambda x: sp.sinh(x), into=_fast(np.sinh, "fd"), d=lambda x: [sp.cosh(x)], cure=_GROWTH
-)
+    "sinh", lambda x: sp.sinh(x), into=_fast(np.sinh, "fd", spare=2),
+    d=lambda x: [sp.cosh(x)], cure=_GROWTH,
+)  # fmt: skip
 cosh = elementwise(
-    "cosh", lambda x: sp.cosh(x), into=_fast(np.cosh, "fd"), d=lambda x: [sp.sinh(x)], cure=_GROWTH
-)
+    "cosh", lambda x: sp.cosh(x), into=_fast(np.cosh, "fd", spare=2),
+    d=lambda x: [sp.sinh(x)], cure=_GROWTH,
+)  # fmt: skip
 tanh = elementwise("tanh", lambda x: sp.tanh(x), d=lambda result: [1 - result**2])
 asinh = elementwise(
     "asinh", lambda x: sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh,
@@ -225,7 +231,7 @@ atanh = elementwise(
     cure=_WITHIN + ", since it is infinite at both ends",
 )  # fmt: skip
 hypot = elementwise(
-    "hypot", lambda x, y: sp.sqrt(x**2 + y**2), into=_fast(np.hypot, "fd"),
+    "hypot", lambda x, y: sp.sqrt(x**2 + y**2), into=_fast(np.hypot, "fd", spare=2),
     d=lambda x, y, result: [
         sp.Piecewise((a / result, sp.Ne(result, 0)), (0, True)) for a in (x, y)
     ],
@@ -420,7 +426,7 @@ def _where_into(node: Node) -> str | None:
         return "only_where(x0, x1, out=out)"
     if is_positive_zero(x):
         return "only_where(~x0, x2, out=out)"
-    return "fast_where(x0, x1, x2, out=out)"
+    return "fast_where(x0, x1, x2, spare=1, out=out)"
 
 
 _where = Op(

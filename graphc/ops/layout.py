@@ -224,6 +224,7 @@ diagonal_matrix: Op = Op(
     "diagonal_matrix",
     infer=_diagonal_type,
     numpy="diagonal_matrix(x0)",
+    into="diagonal_matrix(x0, out=out)",
     bprop=lambda n, i, g: FUNCTIONS["diagonal"](g),
     flops=no_flops,
     family="layout",

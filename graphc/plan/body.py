@@ -112,8 +112,8 @@ class Body:
 
     def may_overwrite(self, result: Node, x: Node) -> bool:
         """Whether a result may lie where an operand lies that nobody reads afterwards."""
-        if x.type != result.type or x not in self._in_pieces:
-            return False
+        if result in self.folds or x.type != result.type or x not in self._in_pieces:
+            return False  # a total is written while operands are still read
         first, last = self._first_writer[result], self.last_reader[x]
         return last < first or last == first and self.nodes[first].op.family == "elementwise"
 

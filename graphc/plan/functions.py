@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 
-def unless_over(out: Any, x: Any) -> Any:
-    """Memory to write into, unless x, which is read again, lies there."""
-    return None if out is not None and np.may_share_memory(out, x) else out
+def unless_over(out: Any, x: Any, spare: Any) -> Any:
+    """Memory to write into: not that in which x lies, which is read again."""
+    return spare if out is not None and np.may_share_memory(out, x) else out
 
 
 def in_one_dtype(x: Any, y: Any) -> list[Any]:
@@ -33,80 +33,81 @@ def only_where(condition: Any, x: Any, out: Any = None) -> Any:
     return out
 
 
-def fast_where(condition: Any, x: Any, y: Any, out: Any = None) -> Any:
+def fast_where(condition: Any, x: Any, y: Any, spare: Any = (None,), out: Any = None) -> Any:
     """np.where(condition, x, y): y, and where the condition holds the bits in which x differs."""
     x, y = in_one_dtype(x, y)
     if out is None:
         out = np.empty(np.broadcast_shapes(condition.shape, x.shape, y.shape), x.dtype)
-    elif np.may_share_memory(out, y):
-        over_both = np.may_share_memory(out, x)
-        condition, x, y = ~condition, y, x.copy() if over_both else x
-    x, y, into = (v.view(f"i{out.itemsize}") for v in (x, y, out))
-    np.multiply(np.bitwise_xor(x, y, out=into), condition, out=into)
-    np.bitwise_xor(into, y, out=into)
+    change = unless_over(out, y, spare[0])
+    change = np.empty_like(out) if change is None else change
+    x, y, into, change = (v.view(f"i{out.itemsize}") for v in (x, y, out, change))
+    np.multiply(np.bitwise_xor(x, y, out=change), condition, out=change)
+    np.bitwise_xor(change, y, out=into)
     return out
 
 
-def sigmoid(x: Any, out: Any = None) -> Any:
+def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
     x = x if x.dtype.kind == "f" else x * 1.0
-    is_above = x >= 0
+    share = np.greater_equal(x, 0, out=spare[0])
     e = np.exp(np.negative(np.abs(x, out=out), out=out), out=out)
-    share = np.maximum(e, is_above)  # e is at most 1
+    share = np.maximum(e, share, out=spare[0])  # e is at most 1
     return np.divide(share, np.add(e, 1, out=out), out=out)
 
 
-def fast_log1p(x: Any, out: Any = None) -> Any:
+def fast_log1p(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
     """np.log1p: the log of 1 + x as it is rounded, and what the rounding took away, beside it."""
-    above = np.add(x, 1)
-    rest = np.subtract(above, 1, out=unless_over(out, x))
+    above = np.add(x, 1, out=spare[0])
+    rest = np.subtract(above, 1, out=unless_over(out, x, spare[1]))
     np.divide(np.subtract(x, rest, out=rest), above, out=rest)
     np.fmin(rest, 1, out=rest)  # it is tiny, or NaN where 1 + x is 0 or inf
     np.negative(np.log(above, out=above), out=above)
     return np.negative(np.subtract(above, rest, out=above), out=out)  # twice negative: -0 stays
 
 
-def log1p_exp(x: Any) -> Any:
+def log1p_exp(x: Any, spare: Any) -> Any:
     """log(1 + exp(x)) for x <= 0, in the memory of x; 1 + exp(x) is at most 2."""
     e = np.exp(x, out=x)
-    above = np.add(e, 1)
-    rest = np.subtract(e, np.subtract(above, 1), out=e)
+    above = np.add(e, 1, out=spare[0])
+    rest = np.subtract(e, np.subtract(above, 1, out=spare[1]), out=e)
     return np.add(np.log(above, out=above), rest, out=rest)
 
 
-def softplus(x: Any, out: Any = None) -> Any:
+def softplus(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
     """log(1 + exp(x)) without overflow."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
     if not x.ndim:
         return np.logaddexp(0, x)
-    rest = np.abs(x)
-    rest = log1p_exp(np.negative(rest, out=rest))
+    rest = np.abs(x, out=spare[0])
+    rest = log1p_exp(np.negative(rest, out=rest), spare[1:])
     return np.add(np.maximum(x, 0, out=out), rest, out=rest if out is None else out)
 
 
-def fast_logaddexp(x: Any, y: Any, out: Any = None) -> Any:
+def fast_logaddexp(x: Any, y: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
     """np.logaddexp: the larger one, and the softplus of minus how far apart they are."""
-    apart = np.subtract(x, y)
+    apart = np.subtract(x, y, out=spare[0])
     out = np.maximum(x, y, out=out)
-    rest = log1p_exp(np.negative(np.abs(apart, out=apart), out=apart))
+    rest = log1p_exp(np.negative(np.abs(apart, out=apart), out=apart), spare[1:])
     np.fmin(rest, 1, out=rest)  # it is at most log(2), or NaN between equal infinities
     return np.add(out, rest, out=out)
 
 
-def fast_expm1(x: Any, out: Any = None) -> Any:
+def fast_expm1(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     """np.expm1, as tanh(x / 2) * (exp(x) + 1)."""
-    above = np.exp(x)
+    above = np.exp(x, out=spare[0])
     np.add(above, 1, out=above)
     half = np.multiply(x, 0.5, out=out)
     return np.multiply(np.tanh(half, out=half), above, out=half)
 
 
-def fast_sinh(x: Any, out: Any = None) -> Any:
+def fast_sinh(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
     """np.sinh, as tanh(x / 2) * (cosh(x) + 1)."""
-    rare = np.abs(x) > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
+    grown = np.abs(x, out=spare[0])
+    rare = grown > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
     large = x[rare]
-    grown = np.exp(np.abs(x))
-    more = np.add(grown, np.divide(1, grown))
+    np.exp(grown, out=grown)
+    more = np.divide(1, grown, out=spare[1])
+    np.add(grown, more, out=more)
     np.add(np.multiply(more, 0.5, out=more), 1, out=more)
     half = np.multiply(x, 0.5, out=out)
     found = np.multiply(np.tanh(half, out=half), more, out=half)
@@ -114,28 +115,30 @@ def fast_sinh(x: Any, out: Any = None) -> Any:
     return found
 
 
-def fast_cosh(x: Any, out: Any = None) -> Any:
+def fast_cosh(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
     """np.cosh: half of exp(s) + exp(-s) of the size s."""
-    size = np.abs(x)
+    size = np.abs(x, out=spare[0])
     rare = size > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
     large = size[rare]
     grown = np.multiply(np.exp(size, out=size), 0.5, out=size)
-    found = np.add(grown, np.divide(0.25, grown), out=grown if out is None else out)
+    fallen = np.divide(0.25, grown, out=spare[1])
+    found = np.add(grown, fallen, out=grown if out is None else out)
     found[rare] = np.cosh(large)
     return found
 
 
-def fast_tan(x: Any, out: Any = None) -> Any:
+def fast_tan(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     """np.tan, as the sine by the cosine."""
-    below = np.cos(x)
+    below = np.cos(x, out=spare[0])
     return np.divide(np.sin(x, out=out), below, out=below if out is None else out)
 
 
-def fast_hypot(x: Any, y: Any, out: Any = None) -> Any:
+def fast_hypot(x: Any, y: Any, spare: Any = (None, None), out: Any = None) -> Any:
     """np.hypot: the root of 1 + the square of the smaller by the larger, times the larger."""
-    x, y = map(np.abs, in_one_dtype(x, y))
-    larger = np.fmax(x, y)
+    x, y = in_one_dtype(x, y)
+    x, y = np.abs(x, out=spare[0]), np.abs(y, out=spare[1])
     length = np.minimum(x, y, out=out)
+    larger = np.fmax(x, y, out=spare[0])
     is_larger = np.isinf(larger) | (length == 0)
     np.square(np.divide(length, larger, out=length), out=length)
     np.sqrt(np.add(length, 1, out=length), out=length)
@@ -189,10 +192,11 @@ def fast_arctanh(x: Any, out: Any = None) -> Any:
     return np.copysign(np.multiply(size, 0.5, out=size), x, out=out)
 
 
-def fast_power(x: Any, exponent: float, out: Any = None) -> Any:
+def fast_power(x: Any, exponent: float, spare: Any = (None,), out: Any = None) -> Any:
     """np.power for 2, 3, ... and for odd multiples of 1/2, by products and a root."""
     whole, has_root = int(abs(exponent)), exponent % 1 > 0
-    base = np.add(x, 0.0) if has_root else np.positive(x)  # -0 has the powers of 0
+    # -0 has the powers of 0.
+    base = np.add(x, 0.0, out=spare[0]) if has_root else np.positive(x, out=spare[0])
     if has_root:
         is_least = base == -np.inf  # it has no root, and the powers of inf
         power = np.sqrt(base, out=out)

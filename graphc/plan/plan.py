@@ -197,9 +197,7 @@ def _may_overwrite(v: Node, x: Node, step: Step) -> bool:
 
 def _has_place(v: Node, step: Step) -> bool:
     """Whether a step writes a value into memory that it is given."""
-    if not takes_memory(v):
-        return False
-    return v not in step.body.folds if step.body else takes_buffer(v)
+    return takes_memory(v) and (step.body is not None or takes_buffer(v))
 
 
 def _steps(graph: Graph) -> list[Step]:

@@ -46,7 +46,7 @@ class Tiles:
             writer.texts.size(region.rows),
             function.row_bytes,
             function.buffer_bytes,
-            function.total_bytes,
+            f"({''.join(f'{writer.texts.name(v)}, ' for v in region.folds if v.ndim).rstrip()})",
             function.step_work,
             str(writer.threads),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
@@ -57,7 +57,8 @@ class Tiles:
         made = "".join(f"{writer.texts.name(v)}, " for v in region.folds).rstrip()
         if len(region.folds) > 1:
             made = made.rstrip(",")
-        yield f"{made} = {call}" if made else call
+        is_there = all(v.ndim for v in region.folds)
+        yield call if is_there else f"{made} = {call}"
 
 
 def _structure(region: Region) -> Any:
@@ -88,11 +89,10 @@ class _Function:
         taken, buffer_bytes = self._taken()
         self.source = "\n".join(self._lines([*taken, *steps]))
         row_bytes = sum(_row_bytes(body.kind(v)) for v in (*by_row, *region.results))
-        total_bytes = sum(v.type.nbytes for v in region.folds if v.ndim)
         work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
-        self.row_bytes, self.buffer_bytes, self.total_bytes, work_text = (
+        self.row_bytes, self.buffer_bytes, work_text = (
             writer.texts.size(shapes.as_dim(d))
-            for d in (row_bytes + buffer_bytes, buffer_bytes, total_bytes, work)
+            for d in (row_bytes + buffer_bytes, buffer_bytes, work)
         )
         count = _START_OF_A_THREAD + sum(not v.op.view for v in body.nodes)
         self.step_work = f"({work_text}) // {count}"
@@ -100,7 +100,8 @@ class _Function:
     def _lines(self, steps: list[str]) -> Iterator[str]:
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
         results = [self.whole[v] for v in self.region.results]
-        parameters = [self.first, self.last, self.memory, *named, *results, *self.sizes]
+        totals = [self.writer.texts.name(v) for v in self.region.folds if v.ndim]
+        parameters = [self.first, self.last, self.memory, *totals, *named, *results, *self.sizes]
         yield f"def {self.name}({', '.join(parameters)}):"
         if any(self.rows in line for line in steps):
             yield f"    {self.rows} = {self.last} - {self.first}"
@@ -137,35 +138,45 @@ class _Function:
         for v, ends in zip(self.body.nodes, self.body.ends, strict=True):
             yield from self.writer.comment(v)
             ended = [held.pop(x) for x in ends if x in held]
+            spare = self._spare(v, free)
             if v.op.family == "elementwise":  # it may write over an operand that it is last to read
                 _release(ended, free)
-            if v in self.body.folds:
+            if v in self.body.folds and not v.ndim:
                 yield f"{name(v)} = {self._part(v)}"
-            elif v in self.whole:
-                yield self._into(v, name(v)) or f"{name(v)}[...] = {self._text(v)}"
+            elif v in self.whole or v in self.body.folds:
+                yield self._into(v, name(v), spare) or f"{name(v)}[...] = {self._text(v)}"
             elif not takes_buffer(v):
                 yield f"{name(v)} = {self._text(v)}"
             elif v in early:
-                yield from self._written(v, name(early[v]))
+                yield from self._written(v, name(early[v]), spare)
             else:
                 sort = self.body.kind(v)
-                buffer = free[sort].pop() if free.get(sort) else self._new_buffer(sort)
+                buffer = self._buffer(sort, free)
                 held[v] = sort, buffer
-                yield from self._written(v, buffer)
+                yield from self._written(v, buffer, spare)
+            _release([(self.body.kind(v), buffer) for buffer in spare], free)
             if v.op.family != "elementwise":
                 _release(ended, free)
         self.writer.place = outer
 
-    def _written(self, v: Node, out: str) -> Iterator[str]:
+    def _written(self, v: Node, out: str, spare: Sequence[str]) -> Iterator[str]:
         """The lines for a value that lies in some memory: most calls return it."""
-        name, text = self.writer.texts.name(v), self._into(v, out) or ""
+        name, text = self.writer.texts.name(v), self._into(v, out, spare) or ""
         if text.endswith(f"out={out})"):
             yield f"{name} = {text}"
         else:  # it writes into a turned view
             yield text
             yield f"{name} = {out}"
 
-    def _new_buffer(self, sort: Kind) -> str:
+    def _spare(self, v: Node, free: dict[Kind, list[str]]) -> list[str]:
+        """The buffers that a step can use besides the one that it writes into."""
+        count = v.op.spare(v) if takes_buffer(v) else 0
+        return [self._buffer(self.body.kind(v), free) for _ in range(count)]
+
+    def _buffer(self, sort: Kind, free: dict[Kind, list[str]]) -> str:
+        """A buffer that is free, or one more."""
+        if free.get(sort):
+            return free[sort].pop()
         buffer = self.writer.identifiers.take(f"b{sum(map(len, self.buffers.values())) + 1}")
         self.buffers.setdefault(sort, []).append(buffer)
         return buffer
@@ -180,9 +191,9 @@ class _Function:
             for text in [self.writer.texts.operand(v, x)]
         ]
 
-    def _into(self, v: Node, out: str) -> str | None:
+    def _into(self, v: Node, out: str, spare: Sequence[str] = ()) -> str | None:
         tile = _on_tile(v, self.region.rows)
-        text = tile.op.text_into(tile, out)
+        text = tile.op.text_into(tile, out, spare)
         return None if text is None else self._filled(v, text)
 
     def _part(self, v: Node) -> str:

@@ -36,7 +36,7 @@ def affine(X, W, b):
     t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
     t2 = t1
-    in_tiles(affine_rows, n, 56, 0, 0, (24 * n) // 13, None, (), t1, b, t2)
+    in_tiles(affine_rows, n, 56, 0, (), (24 * n) // 13, None, (), t1, b, t2)
     return t2
 
 
@@ -116,7 +116,7 @@ def in_tiles(
     rows: int,
     row_bytes: int,
     buffer_bytes: int,
-    total_bytes: int,
+    totals: tuple[Any, ...],
     step_work: int,
     threads: int | None,
     folds: tuple[Any, ...],
@@ -124,21 +124,48 @@ def in_tiles(
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their totals are joined depend on the sizes alone.
+    The tiles and the order in which their totals are joined depend on the sizes alone. The totals
+    that are arrays come to lie in those that are given.
     """
     is_long = step_work > THREAD_WORK
+    # In halves it takes half the memory.
+    count = 1 + (not totals and rows * buffer_bytes > TILE_BYTES // 8)
     if rows * row_bytes > 2 * TILE_BYTES or is_long:
         # An even number, and not small: threads wait for each other where their steps are short.
         count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
+        total_bytes = sum(total.nbytes for total in totals)
         count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
-        tile = -(-rows // max(1, count))
-        if rows > tile:
-            wanted = threads or available_threads() if is_long else 1
-            return tile_by_tile(region, rows, tile, tile * buffer_bytes, wanted, folds, arrays)
+    tile = -(-rows // max(1, count))
+    if rows > tile:
+        wanted = threads or available_threads() if is_long else 1
+        run = tile_by_tile if wanted > 1 else one_by_one
+        return run(region, rows, tile, tile * buffer_bytes, wanted, totals, folds, arrays)
     memory = tile_memory(rows * buffer_bytes)
-    made = region(0, rows, memory, *arrays)
+    made = region(0, rows, memory, *totals, *arrays)
     spare_memory.append(memory)
     return made
+
+
+def one_by_one(
+    region: Callable[..., Any],
+    rows: int,
+    tile: int,
+    bytes_needed: int,
+    threads: int,
+    totals: tuple[Any, ...],
+    folds: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+) -> Any:
+    """Run a region on one tile after the other, on this thread alone."""
+    piece = rounded_up(bytes_needed)
+    memory = tile_memory(piece + sum(rounded_up(total.nbytes) for total in totals))
+    parts = arrays_like(totals, memory[piece:])
+    result = region(0, tile, memory, *totals, *arrays)
+    for first in range(tile, rows, tile):
+        made = region(first, min(first + tile, rows), memory, *parts, *arrays)
+        result = joined_totals(folds, result, made)
+    spare_memory.append(memory)
+    return result
 
 
 def tile_by_tile(
@@ -147,29 +174,47 @@ def tile_by_tile(
     tile: int,
     bytes_needed: int,
     threads: int,
+    totals: tuple[Any, ...],
     folds: tuple[Any, ...],
     arrays: tuple[Any, ...],
 ) -> Any:
     """Run a region on one tile after the other; each thread begins the first that is left."""
     parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
-    totals: Any = None
+    result: Any = None
     joined = 0
     lock = _thread.allocate_lock()
     errors: list[BaseException] = []
     helpers: list[Any] = []  # a lock for each, which it holds as long as it works
     waiting = iter(range(0, rows, tile))
+    threads = min(threads, -(-rows // tile))
+    # In one piece, so that a later call finds what it needs whichever thread comes first. Of arrays
+    # that are joined each thread fills one, and as many may wait for those before them.
+    piece = rounded_up(bytes_needed)
+    part = sum(rounded_up(total.nbytes) for total in totals)
+    memory = tile_memory(threads * piece + (2 * threads - 1) * part)
+    pieces = [memory[k * piece : (k + 1) * piece] for k in range(threads)]
+    free = [
+        arrays_like(totals, memory[threads * piece + k * part :])
+        for k in range(2 * threads - 1 if totals else 0)
+    ]
 
     def work() -> None:
-        nonlocal totals, joined
-        memory = tile_memory(bytes_needed)
+        nonlocal result, joined
+        mine = pieces.pop()
         for first in waiting:
-            made = region(first, min(first + tile, rows), memory, *arrays)
+            try:
+                into = free.pop() if totals and first else totals
+            except IndexError:
+                into = [np.empty_like(total) for total in totals]
+            made = region(first, min(first + tile, rows), mine, *into, *arrays)
             with lock:
-                parts[first] = made
+                parts[first] = made, into
                 while joined in parts:
-                    totals = joined_totals(folds, totals, parts.pop(joined))
+                    made, into = parts.pop(joined)
+                    result = joined_totals(folds, result, made)
+                    if joined:
+                        free.append(into)
                     joined += tile
-        spare_memory.append(memory)
 
     def assist() -> None:
         busy = _thread.allocate_lock()
@@ -182,7 +227,7 @@ def tile_by_tile(
                 list(waiting)
 
     try:
-        for _ in range(min(threads, -(-rows // tile)) - 1):
+        for _ in range(threads - 1):
             try:
                 _thread.start_new_thread(assist, ())
             except RuntimeError:
@@ -194,7 +239,8 @@ def tile_by_tile(
             busy.acquire()
     if errors:
         raise errors[0]
-    return totals
+    spare_memory.append(memory)
+    return result
 
 
 def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
@@ -205,14 +251,30 @@ def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
     return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
 
 
+def rounded_up(size: int) -> int:
+    """A number of bytes after which any number may begin, and a line of the cache."""
+    return -(-size // 64) * 64
+
+
+def arrays_like(arrays: tuple[Any, ...], memory: Any) -> list[Any]:
+    """Arrays of the same shapes and dtypes, one after the other in some memory."""
+    made, start = [], 0
+    for array in arrays:
+        made.append(np.ndarray(array.shape, array.dtype, memory, start))
+        start += rounded_up(array.nbytes)
+    return made
+
+
 def tile_memory(bytes_needed: int) -> Any:
-    """Memory for the buffers of one tile: what an earlier one left, if it is large enough."""
+    """Memory for the buffers of tiles: what an earlier call left, if it is large enough."""
     try:
         memory = spare_memory.pop()
     except IndexError:
         memory = None
-    is_enough = memory is not None and len(memory) >= bytes_needed
-    return memory if is_enough else np.empty(bytes_needed, np.uint8)
+    if memory is None or len(memory) < bytes_needed:
+        memory = None  # first it is let go
+        memory = np.empty(bytes_needed, np.uint8)
+    return memory
 
 
 def available_threads() -> int:
