@@ -112,3 +112,11 @@ def test_a_bitmap_is_sharp():
     drawing = gc.draw(y)
     w, h = struct.unpack(">II", drawing.png[16:24])
     assert w > 2.5 * drawing.layout.width and h > 2.5 * drawing.layout.height
+
+
+def test_the_box_of_a_function_says_once_what_it_is():
+    """Where its argument is cut to fit the line, too; and a picture is called as its last box."""
+    x = gc.input("a_name_that_fills_a_line_by_itself", ("n", "d"))
+    boxes = gc.draw(gc.sum(gc.softmax(x))).picture.boxes
+    assert ("softmax(a_name_that_fills_a_line_…",) == boxes[1].lines
+    assert "mean(out²)" == gc.draw(gc.mean(gc.input("out", ("n",)) ** 2)).picture.title

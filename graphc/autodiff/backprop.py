@@ -169,7 +169,8 @@ def backprop(
             for c, i in uses[v]:
                 belonging_to(c)
                 contributions.append(Contribution(c, i, contribution(c, i, table[c])))
-            belonging_to(v)
+            # An input's line computes nothing: of a sum, the line that adds the last share is told.
+            belonging_to(contributions[-1].consumer if contributions and not v.inputs else v)
             shares = [c.gradient for c in contributions]
             if v is z:
                 shares.insert(0, FUNCTIONS["ones_like"](z) if seed is None else seed)

@@ -73,7 +73,10 @@ class Builder:
         is_close = fold is False or state is not None or view in ("pruned", "jacobians")
         self.closed = frozenset() if is_close else self.frames.ours
         self.scopes = self._scopes()
+        told = subject.described()
         self._calls = self._called()
+        if subject.title == told:  # what is one box now has the name of the function
+            subject.title = subject.described()
         at = {p.node: i for i, p in enumerate(self.pieces)}
         for i, piece in enumerate(self.pieces):
             if piece.adjoint_of and piece.adjoint_of[0] in at:
@@ -303,7 +306,7 @@ class Builder:
     def _equation(self, name: str | None, value: str) -> tuple[str, ...]:
         """`name = value`, in two lines if it is long."""
         value = short(printable(value), _LINE)
-        if name is None or name == value:
+        if name is None or short(name, _LINE) == value:
             return (value,)
         line = f"{name} = {value}"
         return (line,) if len(line) <= _LINE else (f"{short(name, _LINE)} =", value)

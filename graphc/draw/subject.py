@@ -68,7 +68,7 @@ class Subject:
             known = {step.node: step.gradient for step in self.table.steps}
             self.has_one = has_one_gradient(graph, self.table.z, known)
         self._name_adjoints()
-        self.title = (self.title or self._title()) if title is None else title
+        self.title = (self.title or self.described()) if title is None else title
 
     def _read(self, part: Any) -> list[Node]:
         if isinstance(part, GradTable):
@@ -90,7 +90,8 @@ class Subject:
                 )
         return found
 
-    def _title(self) -> str:
+    def described(self) -> str:
+        """A title for what has none: what is drawn."""
         if self.table is not None:
             by = ", ".join(t.label for t in self.table.targets)
             return f"{self.reference(self.table.z)} and its gradients by {by}"
