@@ -58,7 +58,10 @@ def compile(
         raise ArgumentError("compile needs at least one output")
     for v in nodes:
         if not isinstance(v, Node):
-            raise ArgumentError(f"an output must be a node, and {v!r} is a {type(v).__name__}")
+            hint = ": gc.jit compiles functions" if callable(v) else ""
+            raise ArgumentError(
+                f"an output must be a node, and {v!r} is a {type(v).__name__}{hint}"
+            )
     for key in forms.keys(outputs):
         if not isinstance(key, str | int):
             raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")

@@ -160,10 +160,22 @@ def input(
             raise ArgumentError(f"no number is positive and between {low} and {high}")
     if distribution:
         facts["distribution"] = True
+    if not isinstance(shape, tuple | list) and _is_size(dtype):
+        raise ArgumentError(
+            f"the sizes of {plain} belong in one tuple, as in ({shape!r}, {dtype!r}): what follows "
+            "a shape is a dtype, called by its whole name"
+        )
     kind = tensor(shape, dtype)
     if distribution and not (kind.is_float and kind.shape):
         raise ArgumentError(f"distribution=True needs floats along an axis, and {plain} is {kind}")
     return declare(_input(name=plain, type=kind, **facts))
+
+
+def _is_size(dtype: Any) -> bool:
+    """Whether a size was given for a dtype: to NumPy the letter d, too, is a dtype."""
+    if not isinstance(dtype, str):
+        return isinstance(dtype, int) or shapes.is_expression(dtype)
+    return dtype.isidentifier() and (len(dtype) == 1 or not hasattr(np, dtype))
 
 
 def _interval(between: Any) -> tuple[float, float]:
