@@ -58,17 +58,17 @@ def logistic(X, y, w):
     X.dot(w, out=t1)
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t6, = in_tiles(logistic_rows, d, 8, 0, 0, (8 * d) // 13, None, (np.add,), w)
+    t6, = in_tiles(logistic_rows, d, 8, 0, (), (8 * d) // 13, None, (np.add,), w)
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 32, 8, 0, (568 * n) // 19, None, (np.add,), y, t1, t9, t10)
+    t4, = in_tiles(logistic_rows_1, n, 56, 32, (), (568 * n) // 19, None, (np.add,), y, t1, t9, t10)
     t11 = np.empty((d,), np.float64)
     t10.dot(X, out=t11)
     # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     grad = t11
-    in_tiles(logistic_rows_2, d, 32, 8, 0, (16 * d) // 14, None, (), w, t11, grad)
+    in_tiles(logistic_rows_2, d, 32, 8, (), (16 * d) // 14, None, (), w, t11, grad)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -96,6 +96,9 @@ def logistic_rows(first, last, memory, all_w):
 def logistic_rows_1(first, last, memory, all_y, all_t1, t9, all_t10):
     rows = last - first
     b1 = np.ndarray((rows,), np.float64, memory)
+    b2 = np.ndarray((rows,), np.float64, memory, 8 * rows)
+    b3 = np.ndarray((rows,), np.float64, memory, 16 * rows)
+    b4 = np.ndarray((rows,), np.float64, memory, 24 * rows)
     y = all_y[first:last]
     t1 = all_t1[first:last]
     t10 = all_t10[first:last]
@@ -103,10 +106,10 @@ def logistic_rows_1(first, last, memory, all_y, all_t1, t9, all_t10):
     margin = np.multiply(y, t1, out=t10)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t2 = np.negative(margin, out=t10)
-    t3 = softplus(t2, out=b1)
+    t3 = softplus(t2, spare=(b1, b2, b3,), out=b4)
     t4 = t3.sum()
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
-    t8 = sigmoid(t2, out=t10)
+    t8 = sigmoid(t2, spare=(b4,), out=t10)
     grad_margin = np.divide(t8, t9, out=t10)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
     np.multiply(grad_margin, y, out=t10)
@@ -192,7 +195,7 @@ def in_tiles(
     rows: int,
     row_bytes: int,
     buffer_bytes: int,
-    total_bytes: int,
+    totals: tuple[Any, ...],
     step_work: int,
     threads: int | None,
     folds: tuple[Any, ...],
@@ -200,21 +203,48 @@ def in_tiles(
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their totals are joined depend on the sizes alone.
+    The tiles and the order in which their totals are joined depend on the sizes alone. The totals
+    that are arrays come to lie in those that are given.
     """
     is_long = step_work > THREAD_WORK
+    # In halves it takes half the memory.
+    count = 1 + (not totals and rows * buffer_bytes > TILE_BYTES // 8)
     if rows * row_bytes > 2 * TILE_BYTES or is_long:
         # An even number, and not small: threads wait for each other where their steps are short.
         count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
+        total_bytes = sum(total.nbytes for total in totals)
         count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
-        tile = -(-rows // max(1, count))
-        if rows > tile:
-            wanted = threads or available_threads() if is_long else 1
-            return tile_by_tile(region, rows, tile, tile * buffer_bytes, wanted, folds, arrays)
+    tile = -(-rows // max(1, count))
+    if rows > tile:
+        wanted = threads or available_threads() if is_long else 1
+        run = tile_by_tile if wanted > 1 else one_by_one
+        return run(region, rows, tile, tile * buffer_bytes, wanted, totals, folds, arrays)
     memory = tile_memory(rows * buffer_bytes)
-    made = region(0, rows, memory, *arrays)
+    made = region(0, rows, memory, *totals, *arrays)
     spare_memory.append(memory)
     return made
+
+
+def one_by_one(
+    region: Callable[..., Any],
+    rows: int,
+    tile: int,
+    bytes_needed: int,
+    threads: int,
+    totals: tuple[Any, ...],
+    folds: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+) -> Any:
+    """Run a region on one tile after the other, on this thread alone."""
+    piece = rounded_up(bytes_needed)
+    memory = tile_memory(piece + sum(rounded_up(total.nbytes) for total in totals))
+    parts = arrays_like(totals, memory[piece:])
+    result = region(0, tile, memory, *totals, *arrays)
+    for first in range(tile, rows, tile):
+        made = region(first, min(first + tile, rows), memory, *parts, *arrays)
+        result = joined_totals(folds, result, made)
+    spare_memory.append(memory)
+    return result
 
 
 def tile_by_tile(
@@ -223,29 +253,47 @@ def tile_by_tile(
     tile: int,
     bytes_needed: int,
     threads: int,
+    totals: tuple[Any, ...],
     folds: tuple[Any, ...],
     arrays: tuple[Any, ...],
 ) -> Any:
     """Run a region on one tile after the other; each thread begins the first that is left."""
     parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
-    totals: Any = None
+    result: Any = None
     joined = 0
     lock = _thread.allocate_lock()
     errors: list[BaseException] = []
     helpers: list[Any] = []  # a lock for each, which it holds as long as it works
     waiting = iter(range(0, rows, tile))
+    threads = min(threads, -(-rows // tile))
+    # In one piece, so that a later call finds what it needs whichever thread comes first. Of arrays
+    # that are joined each thread fills one, and as many may wait for those before them.
+    piece = rounded_up(bytes_needed)
+    part = sum(rounded_up(total.nbytes) for total in totals)
+    memory = tile_memory(threads * piece + (2 * threads - 1) * part)
+    pieces = [memory[k * piece : (k + 1) * piece] for k in range(threads)]
+    free = [
+        arrays_like(totals, memory[threads * piece + k * part :])
+        for k in range(2 * threads - 1 if totals else 0)
+    ]
 
     def work() -> None:
-        nonlocal totals, joined
-        memory = tile_memory(bytes_needed)
+        nonlocal result, joined
+        mine = pieces.pop()
         for first in waiting:
-            made = region(first, min(first + tile, rows), memory, *arrays)
+            try:
+                into = free.pop() if totals and first else totals
+            except IndexError:
+                into = [np.empty_like(total) for total in totals]
+            made = region(first, min(first + tile, rows), mine, *into, *arrays)
             with lock:
-                parts[first] = made
+                parts[first] = made, into
                 while joined in parts:
-                    totals = joined_totals(folds, totals, parts.pop(joined))
+                    made, into = parts.pop(joined)
+                    result = joined_totals(folds, result, made)
+                    if joined:
+                        free.append(into)
                     joined += tile
-        spare_memory.append(memory)
 
     def assist() -> None:
         busy = _thread.allocate_lock()
@@ -258,7 +306,7 @@ def tile_by_tile(
                 list(waiting)
 
     try:
-        for _ in range(min(threads, -(-rows // tile)) - 1):
+        for _ in range(threads - 1):
             try:
                 _thread.start_new_thread(assist, ())
             except RuntimeError:
@@ -270,7 +318,8 @@ def tile_by_tile(
             busy.acquire()
     if errors:
         raise errors[0]
-    return totals
+    spare_memory.append(memory)
+    return result
 
 
 def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
@@ -281,14 +330,30 @@ def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
     return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
 
 
+def rounded_up(size: int) -> int:
+    """A number of bytes after which any number may begin, and a line of the cache."""
+    return -(-size // 64) * 64
+
+
+def arrays_like(arrays: tuple[Any, ...], memory: Any) -> list[Any]:
+    """Arrays of the same shapes and dtypes, one after the other in some memory."""
+    made, start = [], 0
+    for array in arrays:
+        made.append(np.ndarray(array.shape, array.dtype, memory, start))
+        start += rounded_up(array.nbytes)
+    return made
+
+
 def tile_memory(bytes_needed: int) -> Any:
-    """Memory for the buffers of one tile: what an earlier one left, if it is large enough."""
+    """Memory for the buffers of tiles: what an earlier call left, if it is large enough."""
     try:
         memory = spare_memory.pop()
     except IndexError:
         memory = None
-    is_enough = memory is not None and len(memory) >= bytes_needed
-    return memory if is_enough else np.empty(bytes_needed, np.uint8)
+    if memory is None or len(memory) < bytes_needed:
+        memory = None  # first it is let go
+        memory = np.empty(bytes_needed, np.uint8)
+    return memory
 
 
 def available_threads() -> int:
@@ -321,30 +386,30 @@ def inner_product(x: Any, y: Any) -> Any:
     return pieces.sum() + x[end:].dot(y[end:])
 
 
-def sigmoid(x: Any, out: Any = None) -> Any:
+def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
     x = x if x.dtype.kind == "f" else x * 1.0
-    is_above = x >= 0
+    share = np.greater_equal(x, 0, out=spare[0])
     e = np.exp(np.negative(np.abs(x, out=out), out=out), out=out)
-    share = np.maximum(e, is_above)  # e is at most 1
+    share = np.maximum(e, share, out=spare[0])  # e is at most 1
     return np.divide(share, np.add(e, 1, out=out), out=out)
 
 
-def log1p_exp(x: Any) -> Any:
+def log1p_exp(x: Any, spare: Any) -> Any:
     """log(1 + exp(x)) for x <= 0, in the memory of x; 1 + exp(x) is at most 2."""
     e = np.exp(x, out=x)
-    above = np.add(e, 1)
-    rest = np.subtract(e, np.subtract(above, 1), out=e)
+    above = np.add(e, 1, out=spare[0])
+    rest = np.subtract(e, np.subtract(above, 1, out=spare[1]), out=e)
     return np.add(np.log(above, out=above), rest, out=rest)
 
 
-def softplus(x: Any, out: Any = None) -> Any:
+def softplus(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
     """log(1 + exp(x)) without overflow."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
     if not x.ndim:
         return np.logaddexp(0, x)
-    rest = np.abs(x)
-    rest = log1p_exp(np.negative(rest, out=rest))
+    rest = np.abs(x, out=spare[0])
+    rest = log1p_exp(np.negative(rest, out=rest), spare[1:])
     return np.add(np.maximum(x, 0, out=out), rest, out=rest if out is None else out)
 
 
