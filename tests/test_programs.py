@@ -392,3 +392,18 @@ def test_no_line_is_told_twice_running_and_none_is_told_of_a_size():
     assert "elsewhere" == elsewhere.label and not any("elsewhere" in line for line in lines)
     told = [line for line in lines if line.startswith(("    # test_", "    # gradient", "def "))]
     assert len(told) > 4 and all(a != b for a, b in itertools.pairwise(told))
+
+
+def test_numbers_beside_arrays_are_made_once():
+    """NumPy converts each of Python's numbers at every call; powers by these are the quick ones."""
+    x, s = gc.input("x_beside", ("n",), dtype="float32"), gc.input("s_beside", (), dtype="float32")
+    f = gc.compile([gc.tanh(2.5 * x) - 0.1, gc.exp(x) * 2.5, x**-1.5, gc.cos(s * 2.5)])
+    assert f.source.count("c2_5 = np.array(2.5, np.float32)") == 1
+    assert f.source.count("c2_5") == 5  # two uses on each of two ways, and where it is made
+    assert "** (-1.5)" in f.source and "s_beside * 2.5" in f.source
+    assert "c2_5" not in f.plain and "2.5 * x_beside" in f.plain
+    given = np.linspace(1, 2, 40_000, dtype="float32"), np.float32(2)
+    want = gc.evaluate(f.graph.outputs, {"x_beside": given[0], "s_beside": given[1]})
+    for a, b in zip(f(*given), want, strict=True):
+        assert a.dtype == b.dtype == "float32"
+        np.testing.assert_allclose(a, b, rtol=3e-6)

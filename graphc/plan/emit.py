@@ -87,7 +87,7 @@ class Writer:
         given = {v: self.identifiers.take(str(v.name)) for v in graph.parameters}
         self.readings = shapes.readings([v.shape for v in graph.parameters])
         dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
-        self.texts = Texts(self.identifiers, given, self._called())
+        self.texts = Texts(self.identifiers, given, self._called(), keeps_numbers=plan is not None)
         self.texts.dim_names = {symbol.name: given for symbol, given in dims.items()}
         self.place = ""
         self.places: dict[tuple[Where, bool], str] = {}

@@ -28,9 +28,15 @@ class Texts:
     """Names and writes nodes, and notes what the text needs: helpers of the runtime, constants."""
 
     def __init__(
-        self, identifiers: Identifiers, names: dict[Node, str], called: Mapping[Node, str]
+        self,
+        identifiers: Identifiers,
+        names: dict[Node, str],
+        called: Mapping[Node, str],
+        keeps_numbers: bool = False,
     ) -> None:
         self.identifiers, self.names, self.called = identifiers, names, called
+        self.keeps_numbers = keeps_numbers
+        self.numbers: dict[str, str] = {}
         self.dim_names: dict[str, str] = {}
         self.helpers: set[str] = set()
         self.constants: list[str] = []
@@ -97,11 +103,23 @@ class Texts:
         if x.op.name != "constant" or x.ndim:
             return self.name(x)
         # A bare number is weak: right only beside an operand that has the constant's dtype.
-        if v.op.family == "elementwise" and any(
-            y.dtype == x.dtype and y.op.name != "constant" for y in v.inputs
-        ):
-            return literal(x.attrs["value"].array[()], x.dtype)
-        return x.op.text(x)
+        beside = [y for y in v.inputs if y.dtype == x.dtype and y.op.name != "constant"]
+        if v.op.family != "elementwise" or not beside:
+            return x.op.text(x)
+        text = literal(x.attrs["value"].array[()], x.dtype)
+        # Python's own powers are the quick ones: square roots, reciprocals.
+        is_kept = self.keeps_numbers and any(y.ndim for y in beside) and "**" not in v.op.text(v)
+        return self._kept(text, x.op.text(x), x.dtype.name) if is_kept else text
+
+    def _kept(self, digits: str, text: str, dtype: str) -> str:
+        """The name of a number that is made once: beside an array, Python's own are converted at
+        each call, which takes NumPy as long as a thousand elements."""
+        found = self.numbers.get(text)
+        if found is None:
+            short = digits.strip("()").removesuffix(".0").replace("-", "m").replace("+", "")
+            found = self.numbers[text] = self.identifiers.take(f"c{short}")
+            self.constants.append(f"{found} = np.array({digits}, np.{dtype})")
+        return found
 
     def size(self, value: Dim | Shape) -> str:
         """A dim or a shape."""

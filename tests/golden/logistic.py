@@ -49,7 +49,7 @@ def logistic(X, y, w):
         t10 = grad_margin * y
         t11 = t10.dot(X)
         # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-        t12 = w * 0.02
+        t12 = w * c0_02
         grad = t11 + t12
         return {'loss': loss[()], 'grad': grad}
     work = borrowed(spare, workspace, n, d)
@@ -123,7 +123,7 @@ def logistic_rows_2(first, last, memory, all_w_1, all_t11, all_grad):
     t11 = all_t11[first:last]
     grad = all_grad[first:last]
     # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t12 = np.multiply(w, 0.02, out=b1_1)
+    t12 = np.multiply(w, c0_02, out=b1_1)
     np.add(t11, t12, out=grad)
 
 
@@ -416,4 +416,5 @@ def softplus(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
 spare_memory = []
 TILE_BYTES = 4194304
 THREAD_WORK = 524288
+c0_02 = np.array(0.02, np.float64)
 spare = {}
