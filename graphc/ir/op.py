@@ -81,8 +81,8 @@ class Op:
     >>> y = gc.tanh(gc.input("x", ()))
     >>> y.op.text(y), y.op.flops(y)
     ('np.tanh(x0)', 1)
-    >>> y.op.text_into(y, "b1")
-    'np.tanh(x0, out=b1)'
+    >>> y.op.text_into(y, "b1"), y.op.spare(y), y.op.text_of_part(y)
+    ('np.tanh(x0, out=b1)', 0, 'np.tanh(x0)')
     """
 
     name: str
