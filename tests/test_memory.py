@@ -1,6 +1,7 @@
 """memory="low": less is kept for gradients, more is computed again, and no answer changes."""
 
 import itertools
+import os
 import threading
 import tracemalloc
 from types import SimpleNamespace
@@ -19,6 +20,9 @@ from test_plan import (
 )
 
 import graphc as gc
+from benchmarks.peers import graphc as peer
+from benchmarks.workload import Case, Row
+from benchmarks.workloads import WORKLOADS
 from graphc.evaluate import interpret
 from graphc.ir import Graph
 from graphc.plan import emit, runtime
@@ -283,6 +287,73 @@ def test_a_later_call_makes_its_results_and_nothing_else(threads):
     for rows in (20_000, 300_000, 100_000):
         values = arguments(f, {"n": rows})
         assert peaks(f, values)[1] - 2 * 8 * rows < 10_000
+
+
+# name, and sizes of the benchmarks or smaller ones
+MODELS_BY_HAND = [
+    *(("network 784-256-10", {"n": n}) for n in (1, 32, 256, 2048)),
+    ("layer norm and attention", {"batch": 8, "length": 64, "width": 128}),
+    ("Gaussian mixture", {"n": 1000, "d": 10, "k": 25}),
+    ("Gaussian mixture", {"n": 1000, "d": 64, "k": 50}),
+    ("Gaussian mixture", {"n": 2000, "d": 20, "k": 50}),
+]
+
+
+@pytest.mark.parametrize(("name", "sizes"), MODELS_BY_HAND)
+def test_a_gradient_takes_no_more_memory_than_by_hand(name, sizes, monkeypatch):
+    """The first call of two threads, with the memory that it keeps."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    row = row_of(name, sizes)
+    job = row.job()
+    ours = peak(peer.build(job))
+    assert ours <= peak(lambda: row.workload.by_hand(*job.as_passed, **row.static))
+
+
+def row_of(name, sizes):
+    """A workload of the benchmarks at some sizes."""
+    workload = next(w for w in WORKLOADS if w.name == name)
+    return Row(workload, Case(sizes, workload.cases[0].dtype))
+
+
+# What NumPy needs for a moment: pieces of operands that it repeats or casts, eight thousand
+# elements of each at a time.
+PASSING = 1 << 18
+
+# name: two sets of sizes, the second with twice as many rows
+GROWING = {
+    "tanh-exp-log1p": ({"n": 100_000}, {"n": 200_000}),
+    "30 operations": ({"n": 50_000}, {"n": 100_000}),
+    "30 operations, softmax over rows of 100": ({"n": 500}, {"n": 1000}),
+    "logistic regression": ({"n": 50_000, "d": 5}, {"n": 100_000, "d": 5}),
+    "network 784-256-10": ({"n": 256}, {"n": 512}),
+    "softmax cross-entropy": ({"n": 500, "k": 100}, {"n": 1000, "k": 100}),
+    "layer norm and attention": tuple({"batch": b, "length": 64, "width": 64} for b in (8, 16)),
+    "Gaussian mixture": tuple({"n": n, "d": 20, "k": 25} for n in (1000, 2000)),
+    "Rosenbrock, Hessian times vector": ({"n": 50_000}, {"n": 100_000}),
+    "pairwise distances in space": ({"n": 500, "m": 300}, {"n": 1000, "m": 300}),
+}
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_later_call_of_a_workload_makes_its_results_and_no_more(name, monkeypatch):
+    """What else grows with the rows is kept, also for sums of arrays and within functions."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
+    beyond = []
+    for sizes in GROWING[name]:
+        call = peer.build(row_of(name, sizes).job())
+        results = sum(np.asarray(v).nbytes for v in call())
+        beyond.append(peak(call) - results)
+    assert beyond[1] <= beyond[0] + (1 << 14) and beyond[1] <= PASSING
+
+
+def peak(call):
+    """The most memory that a call takes at once, beyond what there was."""
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_nothing_is_computed_again_where_it_does_not_pay():

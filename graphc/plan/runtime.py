@@ -129,6 +129,8 @@ def in_tiles(
     if rows * row_bytes > 2 * TILE_BYTES or is_long:
         # An even number, and not small: threads wait for each other where their steps are short.
         count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
+        if totals and rows * buffer_bytes > TILE_BYTES:
+            count = max(count, 4)  # two threads of two tiles would hold all at once
         total_bytes = sum(total.nbytes for total in totals)
         count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
     tile = -(-rows // max(1, count))
