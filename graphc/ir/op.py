@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from ..errors import ArgumentError, GraphcError, InvalidGraph, NameClash
+from ..errors import ArgumentError, GraphcError, NameClash
 from ..parts import is_spelled_by
 from ..shapes import Dim, Shape, TensorType
 from .interning import interned, key_of
@@ -192,7 +192,7 @@ class Op:
 def named_op(name: str) -> Op:
     """The record of a name that a pickle has."""
     if name not in OPS:
-        raise InvalidGraph(
+        raise ArgumentError(
             f"the pickle has the operation {name}, which nothing has defined here: "
             "import the module that defines it first"
         )
