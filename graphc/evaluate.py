@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from . import forms, shapes
+from . import forms
+from .binding import Binding
 from .errors import ArgumentError, BindError, MissingInput
 from .ir import Node, operands, topo
 from .plan import runtime
@@ -101,35 +102,11 @@ def bind(
             raise error
     try:
         bound = {v: _array(v, values[v] if v in values else values[v.name]) for v in inputs}
-        return bound, _sizes(bound, order)
+        sizes = Binding(inputs, order).sizes([np.shape(array) for array in bound.values()])
     except runtime.BindError as error:
         raise BindError(str(error)) from None
+    return bound, {f"dim_{symbol.name}": size for symbol, size in sizes.items()}
 
 
 def _array(v: Node, value: Any) -> Any:
     return runtime.as_input(str(v.name), value, v.dtype, v.ndim)
-
-
-def _sizes(bound: Mapping[Node, Any], order: Iterable[Node]) -> dict[str, int]:
-    """The sizes that some arrays give to the symbols, by the names that NumPy texts use."""
-    inputs = list(bound)
-    known: dict[Any, int] = {}
-    readings = shapes.readings([v.shape for v in inputs])
-    for symbol, i, axis, factor, rest in readings:
-        v = inputs[i]
-        known[symbol] = runtime.solve_size(
-            str(v.name), axis, bound[v].shape[axis], factor, shapes.number(rest, known),
-            shapes.show(v.shape[axis]),
-        )  # fmt: skip
-    sources = shapes.sources(readings, [str(v.name) for v in inputs])
-    for v, array in bound.items():
-        wanted = tuple(shapes.number(d, known) for d in v.shape)
-        if np.shape(array) != wanted:
-            texts = tuple(map(shapes.show, v.shape))
-            reasons = tuple(shapes.reason(d, sources) for d in v.shape)
-            raise runtime.wrong_shape(str(v.name), array.shape, wanted, texts, reasons)
-    for d in shapes.doubtful(v.shape for v in order):
-        if known.keys() >= d.free_symbols and shapes.number(d, known) < 0:
-            text, size = shapes.show(d), shapes.number(d, known)
-            raise runtime.no_size(text, size, shapes.reason(d, sources))
-    return {f"dim_{symbol.name}": size for symbol, size in known.items()}

@@ -11,7 +11,7 @@ import keyword
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -348,74 +348,6 @@ def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
 def typical(value: Dim) -> int:
     """What a dim is where every symbol is 1000: for choices that sizes unknown yet decide."""
     return number(value, dict.fromkeys(symbols([value]), 1000))
-
-
-class Reading(NamedTuple):
-    """Where a program learns a symbol: size of an axis = factor * symbol + rest."""
-
-    symbol: Dim
-    input: int
-    axis: int
-    factor: int
-    rest: Dim
-
-    @property
-    def is_bare(self) -> bool:
-        return self.factor == 1 and self.rest == 0
-
-
-def readings(shapes: Sequence[Shape]) -> list[Reading]:
-    """How to learn every symbol from the sizes of some inputs.
-
-    A symbol is read where it stands bare, else where it is the only unknown of a linear expression.
-    """
-    found: dict[Dim, Reading] = {}
-    places = [(i, k, d) for i, shape in enumerate(shapes) for k, d in enumerate(shape)]
-    for i, k, d in places:
-        if not isinstance(d, int) and d.is_Symbol:
-            found.setdefault(d, Reading(d, i, k, 1, 0))
-    waiting = [place for place in places if set(symbols([place[2]])) - set(found)]
-    progress = True
-    while waiting and progress:
-        progress = False
-        for i, k, d in waiting:
-            unknown = [s for s in symbols([d]) if s not in found]
-            if len(unknown) == 1 and d.is_polynomial(unknown[0]):
-                factor, rest = d.coeff(unknown[0], 1), d.coeff(unknown[0], 0)
-                is_linear = sp.expand(factor * unknown[0] + rest - d) == 0
-                if is_linear and factor.is_Integer:
-                    found[unknown[0]] = Reading(unknown[0], i, k, int(factor), rest)
-                    progress = True
-        waiting = [place for place in waiting if set(symbols([place[2]])) - set(found)]
-    missing = [s for s in symbols(d for _, _, d in places) if s not in found]
-    if missing:
-        raise ShapeError(f"no input shows the size {missing[0]} in a form it can be read from")
-    return list(found.values())
-
-
-def doubtful(shapes: Iterable[Shape]) -> list[Dim]:
-    """The sizes, each once, that come out below 0 where a symbol is 0 or small, such as n - 1."""
-    found = dict.fromkeys(d for shape in dict.fromkeys(shapes) for d in shape)
-    return [d for d in found if _may_be_negative(d)]
-
-
-@functools.lru_cache(maxsize=4096)
-def _may_be_negative(value: Dim) -> bool:
-    if isinstance(value, int):
-        return False
-    loose = {s: sp.Symbol(s.name, integer=True, nonnegative=True) for s in value.free_symbols}
-    return value.subs(loose).is_nonnegative is not True
-
-
-def sources(readings: Iterable[Reading], names: Sequence[str]) -> dict[Dim, str]:
-    """Where each symbol is read from, as people say it: `axis 0 of X`."""
-    return {r.symbol: f"axis {r.axis} of {names[r.input]}" for r in readings}
-
-
-def reason(value: Dim, sources: Mapping[Dim, str]) -> str:
-    """Why a size must be what it is: ` (n is axis 0 of X)`."""
-    known = [f"{s} is {sources[s]}" for s in symbols([value])]
-    return f" ({', '.join(known)})" if known else ""
 
 
 # -- element types ----------------------------------------------------------------------------

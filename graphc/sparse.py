@@ -15,6 +15,7 @@ from . import shapes
 from .autodiff import Structure, grad, jacobian, jvp, structure, vectorize, vjp
 from .autodiff.backprop import carries, check_differentiable
 from .autodiff.batching import placeholder
+from .binding import Binding
 from .compile import Function, compile
 from .errors import ArgumentError, BindError, MissingInput
 from .evaluate import interpret
@@ -414,11 +415,7 @@ class SparseFunction:
     def _plan(self, values: list[Any]) -> tuple[str, _Plan]:
         key = tuple(a.shape for a in values)
         if key not in self._plans:
-            readings = shapes.readings([x.shape for x in self.inputs])
-            sizes: Sizes = {}
-            for symbol, i, axis, factor, rest in readings:
-                sizes[symbol] = (key[i][axis] - shapes.number(rest, sizes)) // factor
-            self._plans[key] = self._planned(sizes)
+            self._plans[key] = self._planned(Binding(self.inputs, []).sizes(key))
         return self._plans[key]
 
     def _planned(self, sizes: Sizes) -> tuple[str, _Plan]:

@@ -55,6 +55,9 @@ GRAPHS = {
     "joined": lambda: [gc.concat([x, x]), gc.stack([A, A], axis=1), gc.pad(x, ((1, 2),))],
     "slices": lambda: [v[s] for v in (x, A) for s in
                        (slice(2), slice(None, None, 2), slice(None, None, -1), slice(0))],
+    "slices of one": lambda: [x[:1] * 2, A[:, -1:] + 1, C[n - 1 :]],
+    "slopes of slices": lambda: with_slopes(x[:1] ** 2) + with_slopes(A[:, :1] ** 2),
+    "slices of all but one": lambda: with_slopes(x[1:] ** 2),
     "taken": lambda: [gc.take(x, k, axis=0), gc.one_hot(k, 4),
                       gc.take_along_axis(A, k[:, None], axis=1)],
     "added by labels": lambda: [gc.scatter_add(A, k, A, axis=0)],
@@ -122,3 +125,15 @@ def test_of_nothing_the_softmax_is_empty_and_the_log_of_the_sum_is_minus_inf(sim
     spelled = [gc.exp(x) / gc.sum(gc.exp(x)), gc.log(gc.sum(gc.exp(x)))]
     found = gc.compile([*spelled, gc.softmax(x), gc.logsumexp(x)], simplify=simplify)(np.zeros(0))
     assert [(0,), -np.inf, (0,), -np.inf] == [v.shape or v for v in map(np.asarray, found)]
+
+
+@pytest.mark.parametrize("part", [x[:1], x[-1:], x[n - 1 :], x[None, :1, None], -gc.exp(x[:1])])
+def test_a_slice_that_has_one_element_needs_one(part):
+    """A size is positive, so its type says 1; a call that makes it 0 is refused by name."""
+    message = r"the program needs the size n of at least 1, which is 0 \(n is axis 0 of x\)"
+    assert 1 in part.shape
+    with pytest.raises(gc.BindError, match=message):
+        gc.evaluate(part, {x: np.zeros(0)})
+    with pytest.raises(gc.BindError, match=message):
+        gc.compile(part)(np.zeros(0))
+    assert (1,) * part.ndim == np.shape(gc.compile(part)(np.ones(1)))

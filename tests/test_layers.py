@@ -27,6 +27,7 @@ FLOORS = {
     "meaning.py": 3,
     "ops": 4,
     "autodiff": 5,
+    "binding.py": 5,
     "evaluate.py": 6,  # below the passes: fold computes with the reference interpreter
     "passes": 7,
     "plan": 8,
@@ -50,7 +51,7 @@ FLOORS = {
     "__main__.py": 15,
 }
 
-SYMPY = {"shapes.py", "meaning.py", "ops/elementwise.py", "ops/from_formula.py"}
+SYMPY = {"shapes.py", "binding.py", "meaning.py", "ops/elementwise.py", "ops/from_formula.py"}
 SYMPY |= {"passes/exactly.py", "passes/formulas.py", "passes/simplify.py", "check/exact.py"}
 SYMPY |= {"records.py", "cli/ways.py"}
 OPTIONAL = {"networkx", "graphviz", "pygraphviz", "scipy", "rich"}

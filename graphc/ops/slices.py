@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,6 +116,25 @@ def _reshaped_axis(shape: Shape, target: Shape, axis: int) -> int | None:
         if d == target[axis] and shapes.size(shape[:k]) == before:
             return k
     return None
+
+
+def taken_for_granted(v: Node) -> Iterator[tuple[Dim, int]]:
+    """Sizes of axes, and how large they at least are where a slice is as long as its type says.
+
+    A symbol is positive, so x[:1] has one element: but for a call that gives it the size 0.
+
+    >>> import graphc as gc
+    >>> list(taken_for_granted(gc.input("x", ("n",))[:1]))
+    [(n, 1)]
+    """
+    if v.op is not at_index:
+        return
+    entries = [e for e in v.attrs["index"] if e is not None]
+    for e, d in zip(entries, v.inputs[0].shape, strict=True):
+        if isinstance(e, Span) and not isinstance(d, int):
+            length = e.length(d)
+            if isinstance(length, int) and not shapes.covers(d, length):
+                yield d, length
 
 
 def keeps_all(shape: Shape, index: Index) -> bool:

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from .. import shapes
-from ..ir import Graph
+from ..binding import Binding
 from ..ops.leaves import literal
 from ..passes.facts import ANYTHING, declared
-from ..shapes import Reading
 from .texts import Texts
 
 
-def bindings(
-    graph: Graph, readings: Sequence[Reading], texts: Texts, check_facts: bool
-) -> Iterator[str]:
+def bindings(binding: Binding, texts: Texts, check_facts: bool) -> Iterator[str]:
     """Arguments to arrays, then sizes from their shapes, then the sizes checked."""
-    parameters, use, name_of, size_of = graph.parameters, texts.use, texts.name, texts.size
-    for v in parameters:
-        x = name_of(v)
+    yield from _arrays(binding, texts, check_facts)
+    yield from _sizes(binding, texts)
+    yield from _checks(binding, texts)
+
+
+def _arrays(binding: Binding, texts: Texts, check_facts: bool) -> Iterator[str]:
+    for v in binding.inputs:
+        x, use = texts.name(v), texts.use
         yield f"{x} = {use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
         if check_facts and (fact := declared(v)) != ANYTHING and v.dtype != bool:
             low, high = (literal(bound, v.dtype) for bound in fact)
@@ -27,34 +29,31 @@ def bindings(
             yield f"{use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
             if v.attrs.get("distribution"):
                 yield f"{use('check_total')}({v.name!r}, {x})"
-    for r in readings:
-        v = parameters[r.input]
-        size = f"{name_of(v)}.shape[{r.axis}]"
+
+
+def _sizes(binding: Binding, texts: Texts) -> Iterator[str]:
+    for r in binding.readings:
+        v = binding.inputs[r.input]
+        size = f"{texts.name(v)}.shape[{r.axis}]"
         if not r.is_bare:
-            rest, text = size_of(r.rest), shapes.show(v.shape[r.axis])
+            rest, text = texts.size(r.rest), shapes.show(v.shape[r.axis])
             size = (
-                f"{use('solve_size')}({v.name!r}, {r.axis}, {size}, "
+                f"{texts.use('solve_size')}({v.name!r}, {r.axis}, {size}, "
                 f"{r.factor}, {rest}, {text!r})"
             )
         yield f"{texts.dim_names[r.symbol.name]} = {size}"
-    read = {(r.input, r.axis) for r in readings if r.is_bare}
-    sources = shapes.sources(readings, [str(v.name) for v in parameters])
-    for i, v in enumerate(parameters):
-        if all((i, k) in read for k in range(v.ndim)):
-            continue
-        wanted = size_of(v.shape)
-        shown = tuple(map(shapes.show, v.shape))
-        reasons = tuple(
-            "" if (i, k) in read else shapes.reason(d, sources) for k, d in enumerate(v.shape)
-        )
-        shape = f"{name_of(v)}.shape"
+
+
+def _checks(binding: Binding, texts: Texts) -> Iterator[str]:
+    for i, shown, reasons in binding.fits:
+        v = binding.inputs[i]
+        shape, wanted = f"{texts.name(v)}.shape", texts.size(v.shape)
         yield f"if {shape} != {wanted}:"
         yield (
-            f"    raise {use('wrong_shape')}"
+            f"    raise {texts.use('wrong_shape')}"
             f"({v.name!r}, {shape}, {wanted}, {shown!r}, {reasons!r})"
         )
-    for d in shapes.doubtful(v.shape for v in graph.nodes):
-        size = size_of(d)
-        reason = shapes.reason(d, sources)
-        yield f"if {size} < 0:"
-        yield f"    raise {use('no_size')}({shapes.show(d)!r}, {size}, {reason!r})"
+    for d, least, reason in binding.needs:
+        size, more = texts.size(d), f", {least}" if least else ""
+        yield f"if {size} < {least}:"
+        yield f"    raise {texts.use('no_size')}({shapes.show(d)!r}, {size}, {reason!r}{more})"

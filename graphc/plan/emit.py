@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .. import forms, shapes
+from ..binding import Binding
 from ..errors import Where
 from ..ir import Graph, Node
 from ..ops.slices import index_of_first
@@ -85,8 +86,8 @@ class Writer:
         self.identifiers = Identifiers((*HELPERS, *_MODULES, *reserved))
         self.function = self.identifiers.take(name)
         given = {v: self.identifiers.take(str(v.name)) for v in graph.parameters}
-        self.readings = shapes.readings([v.shape for v in graph.parameters])
-        dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.readings}
+        self.binding = Binding(graph.parameters, graph.nodes)
+        dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.binding.readings}
         self.texts = Texts(self.identifiers, given, self._called(), keeps_numbers=plan is not None)
         self.texts.dim_names = {symbol.name: given for symbol, given in dims.items()}
         self.place = ""
@@ -101,7 +102,7 @@ class Writer:
             functions += [f"def {called}({parameters}):", *_indented([*told, *self._scalars()])]
             called, told = self.identifiers.take(f"{called}_numpy"), []
             functions += [f"    return {called}({parameters})", "", ""]
-        head = bindings(self.graph, self.readings, self.texts, self.check_facts)
+        head = bindings(self.binding, self.texts, self.check_facts)
         body = [*told, *head, *self._faces()]
         functions += [
             '@np.errstate(all="ignore")', f"def {called}({parameters}):", *_indented(body)

@@ -73,9 +73,10 @@ def solve_size(name: str, axis: int, size: int, factor: int, rest: int, text: st
     return n
 
 
-def no_size(text: str, size: int, reason: str) -> BindError:
-    """The error of a size that comes out negative."""
-    return BindError(f"the program needs the size {text}, which is {size}{reason}")
+def no_size(text: str, size: int, reason: str, least: int = 0) -> BindError:
+    """The error of a size that comes out negative, or less than a slice takes for granted."""
+    needed = f"{text} of at least {least}" if least else text
+    return BindError(f"the program needs the size {needed}, which is {size}{reason}")
 
 
 def wrong_shape(

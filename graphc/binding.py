@@ -1,0 +1,161 @@
+"""Binding: how sizes are read from the shapes of arguments, and what must then hold of them.
+
+A program does as text what the interpreter does with numbers: both do what is said here.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import sympy as sp
+
+from . import shapes
+from .errors import BindError, ShapeError
+from .ir import Node
+from .ops.slices import taken_for_granted
+from .plan import runtime
+from .shapes import Dim, Shape
+
+
+class Reading(NamedTuple):
+    """Where a program learns a symbol: size of an axis = factor * symbol + rest."""
+
+    symbol: Dim
+    input: int
+    axis: int
+    factor: int
+    rest: Dim
+
+    @property
+    def is_bare(self) -> bool:
+        return self.factor == 1 and self.rest == 0
+
+
+def _readings(inputs: Sequence[Shape]) -> list[Reading]:
+    """How to learn every symbol from the sizes of some inputs.
+
+    A symbol is read where it stands bare, else where it is the only unknown of a linear expression.
+    """
+    found: dict[Dim, Reading] = {}
+    places = [(i, k, d) for i, shape in enumerate(inputs) for k, d in enumerate(shape)]
+    for i, k, d in places:
+        if not isinstance(d, int) and d.is_Symbol:
+            found.setdefault(d, Reading(d, i, k, 1, 0))
+    waiting = [place for place in places if set(shapes.symbols([place[2]])) - set(found)]
+    progress = True
+    while waiting and progress:
+        progress = False
+        for i, k, d in waiting:
+            unknown = [s for s in shapes.symbols([d]) if s not in found]
+            if len(unknown) == 1 and d.is_polynomial(unknown[0]):
+                factor, rest = d.coeff(unknown[0], 1), d.coeff(unknown[0], 0)
+                is_linear = sp.expand(factor * unknown[0] + rest - d) == 0
+                if is_linear and factor.is_Integer:
+                    found[unknown[0]] = Reading(unknown[0], i, k, int(factor), rest)
+                    progress = True
+        waiting = [place for place in waiting if set(shapes.symbols([place[2]])) - set(found)]
+    missing = [s for s in shapes.symbols(d for _, _, d in places) if s not in found]
+    if missing:
+        raise ShapeError(f"no input shows the size {missing[0]} in a form it can be read from")
+    return list(found.values())
+
+
+class Fit(NamedTuple):
+    """An input that has sizes which others decide."""
+
+    input: int
+    texts: tuple[str, ...]
+    """What its sizes have to be, as people read it."""
+    reasons: tuple[str, ...]
+    """Why, for each axis."""
+
+
+class Need(NamedTuple):
+    """A size that a program cannot do with where it is less."""
+
+    size: Dim
+    least: int
+    reason: str
+
+
+class Binding:
+    """The sizes of some inputs, for computing some nodes.
+
+    >>> import graphc as gc
+    >>> x, y = gc.input("x", ("n",)), gc.input("y", ("n",))
+    >>> binding = Binding([x, y], [x[1:], y[1:]])
+    >>> binding.readings, binding.needs
+    ([Reading(symbol=n, input=0, axis=0, factor=1, rest=0)], [Need(size=n - 1, least=0, ...)])
+    >>> binding.sizes([(3,), (3,)])
+    {n: 3}
+    """
+
+    def __init__(self, inputs: Sequence[Node], nodes: Iterable[Node]) -> None:
+        self.inputs = inputs
+        self.readings = _readings([v.shape for v in inputs])
+        self._read = {(r.input, r.axis) for r in self.readings if r.is_bare}
+        self._sources = {
+            r.symbol: f"axis {r.axis} of {inputs[r.input].name}" for r in self.readings
+        }
+        self.fits = list(self._fits())
+        self.needs = list(self._needs(nodes))
+
+    def _fits(self) -> Iterator[Fit]:
+        for i, v in enumerate(self.inputs):
+            read = [(i, k) in self._read for k in range(v.ndim)]
+            if not all(read):
+                reasons = [
+                    "" if bare else self._reason(d) for d, bare in zip(v.shape, read, strict=True)
+                ]
+                yield Fit(i, tuple(map(shapes.show, v.shape)), tuple(reasons))
+
+    def _needs(self, nodes: Iterable[Node]) -> Iterator[Need]:
+        wanted: dict[tuple[Dim, int], None] = {}
+        for v in nodes:
+            wanted.update(dict.fromkeys((d, 0) for d in v.shape if _may_be_negative(d)))
+            wanted.update(dict.fromkeys(taken_for_granted(v)))
+        for size, least in wanted:
+            if self._sources.keys() >= set(shapes.symbols([size])):
+                yield Need(size, least, self._reason(size))
+
+    def _reason(self, size: Dim) -> str:
+        """Why a size must be what it is: ` (n is axis 0 of X)`."""
+        known = [f"{s} is {self._sources[s]}" for s in shapes.symbols([size])]
+        return f" ({', '.join(known)})" if known else ""
+
+    def sizes(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
+        """What the symbols are for inputs of some shapes, which are checked."""
+        try:
+            return self._solved(given)
+        except runtime.BindError as error:  # that of programs, which stand alone
+            raise BindError(str(error)) from None
+
+    def _solved(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
+        known: dict[Dim, int] = {}
+        for symbol, i, axis, factor, rest in self.readings:
+            v = self.inputs[i]
+            known[symbol] = runtime.solve_size(
+                str(v.name), axis, given[i][axis], factor, shapes.number(rest, known),
+                shapes.show(v.shape[axis]),
+            )  # fmt: skip
+        for i, texts, reasons in self.fits:
+            v = self.inputs[i]
+            wanted = tuple(shapes.number(d, known) for d in v.shape)
+            if given[i] != wanted:
+                raise runtime.wrong_shape(str(v.name), given[i], wanted, texts, reasons)
+        for size, least, reason in self.needs:
+            found = shapes.number(size, known)
+            if found < least:
+                raise runtime.no_size(shapes.show(size), found, reason, least)
+        return known
+
+
+@functools.lru_cache(maxsize=4096)
+def _may_be_negative(value: Dim) -> bool:
+    """Whether a size comes out below 0 where a symbol is 0 or small, such as n - 1."""
+    if isinstance(value, int):
+        return False
+    loose = {s: sp.Symbol(s.name, integer=True, nonnegative=True) for s in value.free_symbols}
+    return value.subs(loose).is_nonnegative is not True
