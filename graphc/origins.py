@@ -14,7 +14,7 @@ import numpy as np
 
 from .evaluate import interpret
 from .ir import Graph, Node
-from .ops.contract import letters_of
+from .ops.letters import letters_of
 
 Array = Any
 Index = tuple[int, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,44 +12,24 @@ from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
+from . import blas
 from .elementwise import astype, greater, multiply
 from .from_formula import onto
 from .layout import broadcast_to, diagonal_matrix, moveaxis, permute_dims
+from .letters import letters_of, sizes_of, terms_of
 from .slices import expand_dims, squeeze
 
 
-def letters_of(node: Node) -> tuple[list[str], str]:
-    """The letters of each operand's axes, and those of the result's."""
-    return _terms(node.attrs["subscripts"])
-
-
-def _terms(subscripts: str) -> tuple[list[str], str]:
-    left, right = subscripts.split("->")
-    return left.split(","), right
-
-
-def _sizes(terms: Sequence[str], types: Sequence[TensorType]) -> dict[str, Dim]:
-    """The size of each letter; a letter stands for one size everywhere."""
-    found: dict[str, Dim] = {}
-    for term, t in zip(terms, types, strict=True):
-        for letter, d in zip(term, t.shape, strict=True):
-            if found.setdefault(letter, d) != d:
-                raise ShapeError(
-                    f"einsum needs one size for {letter!r}, and {found[letter]} is not {d}"
-                )
-    return found
-
-
 def _type(*types: TensorType, subscripts: str) -> TensorType:
-    terms, out = _terms(subscripts)
-    sizes = _sizes(terms, types)
+    terms, out = terms_of(subscripts)
+    sizes = sizes_of(terms, types)
     return TensorType(tuple(sizes[c] for c in out), np.result_type(*(t.dtype for t in types)))
 
 
 def _flops(node: Node) -> Dim:
     """A multiplication and an addition for every combination of the letters."""
     terms, _ = letters_of(node)
-    every = shapes.size(tuple(_sizes(terms, [v.type for v in node.inputs]).values()))
+    every = shapes.size(tuple(sizes_of(terms, [v.type for v in node.inputs]).values()))
     return len(terms) * every
 
 
@@ -57,7 +37,7 @@ def _bprop(node: Node, i: int, g: Node) -> Node:
     """The same letters, with the result's gradient in place of operand i."""
     terms, out = letters_of(node)
     operand = node.inputs[i]
-    sizes = _sizes(terms, [v.type for v in node.inputs])
+    sizes = sizes_of(terms, [v.type for v in node.inputs])
     others = [(t, v) for k, (t, v) in enumerate(zip(terms, node.inputs, strict=True)) if k != i]
     present = set(out).union(*(t for t, _ in others))
     wanted = "".join(dict.fromkeys(terms[i]))  # a repeated letter is a diagonal: once, then spread
@@ -111,7 +91,7 @@ def _guard(node: Node, condition: Node, is_urgent: bool) -> Node | None:
 
 def contract(subscripts: str, operands: Sequence[Node]) -> Node:
     """einsum on canonical letters; what is no product at all is spelled as a transpose."""
-    terms, out = _terms(subscripts)
+    terms, out = terms_of(subscripts)
     if len(terms) == 1 and len(set(terms[0])) == len(terms[0]) and sorted(terms[0]) == sorted(out):
         return permute_dims(operands[0], tuple(terms[0].index(c) for c in out))
     names = dict(zip(dict.fromkeys("".join(terms)), string.ascii_letters, strict=False))
@@ -119,214 +99,18 @@ def contract(subscripts: str, operands: Sequence[Node]) -> Node:
     return _einsum(*operands, subscripts=renamed)
 
 
-# -- NumPy text -------------------------------------------------------------------------------
-
-
-class _Product(NamedTuple):
-    """Two operands, what multiplies them, and the order of the result's axes if it is another."""
-
-    function: str
-    first: str
-    second: str
-    order: tuple[int, ...] = ()
-
-    def call(self) -> str:
-        # Of arrays with two axes at most the method takes half the time of @ where they are small.
-        if self.function == "dot":
-            return f"{self.first}.dot({self.second})"
-        return f"{self.function}({self.first}, {self.second})"
-
-    def into(self, place: str, inner: Dim, is_vector: bool = False) -> str:
-        """The call that writes into memory, given how many products each element is a sum of.
-
-        The method clears the memory first, which is nothing for vectors; but np.matmul does not
-        leave a column times a row to BLAS, and takes eight times as long for it.
-        """
-        name = self.function
-        if name == "dot":
-            if inner == 1 or is_vector:
-                return f"{self.first}.dot({self.second}, out={place})"
-            name = "np.matmul" if isinstance(inner, int) else "matrix_product"
-        return f"{name}({self.first}, {self.second}, out={place})"
-
-
-_OPERATORS = {"np.matmul": "@", "np.multiply": "*"}
-
-
-def _text(node: Node) -> str:
-    """The BLAS call that a person would write where there is one, else np.einsum."""
-    terms, out = letters_of(node)
-    if not _is_product(terms, out):
-        return _einsum_text(node)
-    a, b = terms
-    product = _product(a, b, out)
-    if product is None:
-        return _tensordot_text(a, b, out) if _is_flat(a, b, out) else _einsum_text(node)
-    if product.function not in _OPERATORS:
-        return product.call()
-    text = f"{product.first} {_OPERATORS[product.function]} {product.second}"
-    return f"np.transpose({text}, {product.order})" if product.order else text
-
-
-def _text_into(node: Node) -> str | None:
-    """The same call with `out`, where it has one."""
-    terms, out = letters_of(node)
-    if not out:  # a number has no place
-        return None
-    if _is_product(terms, out):
-        a, b = terms
-        product = _product(a, b, out)
-        if product is None and _is_flat(a, b, out):
-            return _flat_text(node)
-        if product is not None:
-            back = tuple(product.order.index(k) for k in range(len(product.order)))
-            place = f"np.transpose(out, {back})" if back else "out"
-            return product.into(place, _inner(node, terms, out), len(out) < 2)
-    text = _einsum_text(node)
-    if text.endswith(".copy()"):
-        return f"np.copyto(out, {text.removesuffix('.copy()')})"
-    return f"{text[:-1]}, out=out)"
-
-
-def _text_of_part(node: Node) -> str | None:
-    """Of an inner product: for many elements BLAS would start threads beside those of tiles."""
-    terms, out = letters_of(node)
-    is_inner = not out and _is_product(terms, out) and _product(terms[0], terms[1], out) is not None
-    return "inner_product(x0, x1)" if is_inner and node.type.is_float else None
-
-
-def _inner(node: Node, terms: Sequence[str], out: str) -> Dim:
-    """How many products each element is a sum of."""
-    sizes = _sizes(terms, [v.type for v in node.inputs])
-    return shapes.size(tuple(sizes[c] for c in sizes if c not in out))
-
-
-def _einsum_text(node: Node) -> str:
-    operands = ", ".join(f"x{i}" for i in range(len(node.inputs)))
-    terms, out = letters_of(node)
-    # Where two are multiplied and nothing is summed there is no order to look for.
-    is_plain = len(terms) < 3 and set("".join(terms)) == set(out)
-    order = "" if is_plain else ", optimize=True"
-    text = f"np.einsum({node.attrs['subscripts']!r}, {operands}{order})"
-    # Of a diagonal np.einsum returns a view.
-    return f"{text}.copy()" if len(terms) == 1 and set(terms[0]) == set(out) else text
-
-
-def _is_product(terms: Sequence[str], out: str) -> bool:
-    """Whether two operands are multiplied, and no letter is repeated or summed in one alone."""
-    if len(terms) != 2 or any(len(set(t)) < len(t) for t in terms):
-        return False
-    return set(terms[0] + terms[1]) - set(out) <= set(terms[0]) & set(terms[1])
-
-
-def _product(a: str, b: str, out: str) -> _Product | None:
-    shared = [c for c in a if c in b]
-    summed = [c for c in shared if c not in out]
-    batch = "".join(c for c in out if c in shared)
-    left = "".join(c for c in a if c not in b)
-    right = "".join(c for c in b if c not in a)
-    if not shared:
-        return _outer(a, b, out)
-    if not batch and a == b:
-        return _Product("dot" if len(a) == 1 else "np.vdot", "x0", "x1")
-    if a == b and out == a[:-1]:
-        return _Product("np.vecdot", "x0", "x1")
-    if len(summed) != 1 or len(left) > 1 or len(right) > 1 or batch and not (left and right):
-        return None
-    first, second = "x0", "x1"
-    if left and right and out.index(right) < out.index(left):
-        a, b, left, right, first, second = b, a, right, left, "x1", "x0"
-    made = batch + left + right
-    return _Product(
-        "np.matmul" if batch else "dot",
-        _oriented(first, a, batch, left + summed[0]),
-        _oriented(second, b, batch, summed[0] + right),
-        () if made == out else tuple(made.index(c) for c in out),
-    )
-
-
-def _oriented(name: str, term: str, batch: str, matrix: str) -> str:
-    """The operand with its batch letters first and its matrix letters in order."""
-    if term == batch + matrix:
-        return name
-    if term == batch + matrix[::-1]:
-        return f"{name}.swapaxes(-1, -2)" if batch else f"{name}.T"
-    return f"np.transpose({name}, {tuple(term.index(c) for c in batch + matrix)})"
-
-
-def _outer(a: str, b: str, out: str) -> _Product | None:
-    if out == b + a:
-        a, b, first, second = b, a, "x1", "x0"
-    elif out == a + b:
-        first, second = "x0", "x1"
-    else:
-        return None
-    if len(b) > 1:
-        first = f"{first}[(..., *[None] * {len(b)})]"
-    elif b:
-        first = f"{first}[..., None]"
-    return _Product("np.multiply", first, second)
-
-
-def _is_flat(a: str, b: str, out: str) -> bool:
-    """Whether it is one matrix product, once letters are taken together."""
-    return set(a) & set(b) != set() and not set(a) & set(b) & set(out)
-
-
-def _tensordot_text(a: str, b: str, out: str) -> str:
-    summed = [c for c in a if c in b]
-    axes = tuple(a.index(c) for c in summed), tuple(b.index(c) for c in summed)
-    made = [c for c in a + b if c not in summed]
-    text = f"np.tensordot(x0, x1, {axes})"
-    order = tuple(made.index(c) for c in out)
-    return text if order == tuple(range(len(out))) else f"np.transpose({text}, {order})"
-
-
-def _flat_text(node: Node) -> str | None:
-    """np.tensordot's matrix product, into the memory of `out`."""
-    (a, b), out = letters_of(node)
-    sizes = _sizes((a, b), [v.type for v in node.inputs])
-    summed = "".join(c for c in a if c in b)
-    left, right = ("".join(c for c in t if c not in summed) for t in (a, b))
-    first, second = "x0", "x1"
-    if out == right + left:
-        a, b, left, right, first, second = b, a, right, left, "x1", "x0"
-    elif out != left + right:
-        return None
-    rows, inner, columns = (
-        shapes.size(tuple(sizes[c] for c in group)) for group in (left, summed, right)
-    )
-    one = _flat(first, a, left, summed, (rows, inner))
-    two = _flat(second, b, summed, right, (inner, columns))
-    is_matrix = len(left) == len(right) == 1
-    place = "out" if is_matrix else f"np.reshape(out, {shapes.source((rows, columns))})"
-    return _Product("dot", one, two).into(place, inner)
-
-
-def _flat(name: str, term: str, rows: str, columns: str, shape: tuple[Dim, Dim]) -> str:
-    """An operand as a matrix, by views where its letters lie right."""
-    is_matrix = len(rows) == len(columns) == 1
-    if term == rows + columns:
-        return name if is_matrix else f"np.reshape({name}, {shapes.source(shape)})"
-    if term == columns + rows:
-        turned = f"np.reshape({name}, {shapes.source(shape[::-1])})"
-        return f"{name}.T" if is_matrix else f"{turned}.T"
-    order = tuple(term.index(c) for c in rows + columns)
-    return f"np.reshape(np.transpose({name}, {order}), {shapes.source(shape)})"
-
-
 _einsum = Op(
     "einsum",
     infer=_type,
-    numpy=_text,
-    into=_text_into,
+    numpy=blas.text_of,
+    into=blas.text_into,
     fold="np.add",
-    part=_text_of_part,
+    part=blas.text_of_part,
     bprop=_bprop,
     guard=(0, _guard),
     flops=_flops,
     family="contract",
-    complex_step=_einsum_text,  # np.vdot conjugates
+    complex_step=blas.einsum_text,  # np.vdot conjugates
     examples=(
         example([2, 3], [3, 4], subscripts="ab,bc->ac"),
         example([3, 2], [4, 3], subscripts="ab,ca->bc"),
@@ -390,7 +174,7 @@ def einsum(subscripts: str, *operands: Any) -> Node:
         terms, values, out = _without_ellipsis(terms, values, out)
     else:
         out = wanted
-    _sizes(terms, [v.type for v in values])  # an error here speaks of the user's own letters
+    sizes_of(terms, [v.type for v in values])  # an error here speaks of the user's own letters
     return contract(",".join(terms) + "->" + out, values)
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 
 from .. import shapes
 from ..ir import Graph, Node, building_for, with_inputs
-from ..ops.contract import contract, letters_of
+from ..ops.contract import contract
 from ..ops.layout import broadcast_to, contiguous, moveaxis
+from ..ops.letters import letters_of
 from ..ops.slices import WHOLE, Span, at_index
 from ..passes.rewrite import adopt
 from .rows import SHORT, is_by_element

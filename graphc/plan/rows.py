@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..ir import Node
-from ..ops.contract import letters_of
+from ..ops.letters import letters_of
 from ..ops.slices import source_axes
 from ..shapes import Dim, Shape
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from ..ir import FUNCTIONS, Graph, Node, building_for
-from ..ops.contract import contract, letters_of
+from ..ops.contract import contract
+from ..ops.letters import letters_of
 from ..ops.slices import Span
 from ..passes.rewrite import adopt
 from ..passes.share import replaced
