@@ -153,6 +153,27 @@ ELEMENTWISE = [
     ),
     ("sigmoid_minus_one", gc.sigmoid(x) - 1, -gc.sigmoid(-x), False),
     ("sigmoid_minus_one", -1.0 + gc.sigmoid(x), -gc.sigmoid(-x), False),
+    ("one_minus_exp", y * (1 - gc.exp(x)), y * -gc.expm1(x), False),
+    ("one_minus_exp", y / (1 - gc.exp(x)), None, False),
+    (
+        "exponential_over_expm1",
+        y / gc.expm1(p) / gc.expm1(p) * gc.exp(p),
+        y / gc.expm1(p) + y / gc.expm1(p) / gc.expm1(p),
+        False,
+    ),
+    ("exponential_over_expm1", y / gc.expm1(x) * gc.exp(x), None, False),
+    (
+        "quotient_times_share",
+        y / (1 + gc.exp(x)) * gc.sigmoid(x),
+        y * (gc.sigmoid(x) * gc.sigmoid(-x)),
+        False,
+    ),
+    ("hyperbolic_quotient", gc.sinh(x) / gc.cosh(x) + gc.sinh(x), None, False),
+    ("slope_of_cosh", y / gc.cosh(x) / gc.cosh(x) * gc.sinh(x), None, False),
+    ("log_of_cosh", gc.log(gc.cosh(x)), None, False),
+    ("root_of_exp", gc.sqrt(gc.exp(x)), gc.exp(0.5 * x), False),
+    ("log_of_odds", gc.log(gc.sigmoid(x) / (1 - gc.sigmoid(x))), x, False),
+    ("product_over_factor", (x * y) / y, x, False),
     ("exp_minus_one", gc.exp(x) - 1, gc.expm1(x), False),
     ("exp_minus_one_below", y / (gc.exp(x) - 1), y / gc.expm1(x + 0.0), False),
     ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
@@ -291,6 +312,32 @@ diag, V34 = gc.diagonal_matrix, gc.input("V34", (2, 3, 4, 5))
 N, W44 = gc.input("N", ("n", "n")), gc.input("W44", (2, 4, 4))
 mean = gc.mean(Z, axis=1, keepdims=True)
 TENSOR = [
+    ("log_of_softmax", gc.log(gc.take_along_axis(P, known[:, None], axis=1)), None, False),
+    (
+        "log_of_chosen_share",
+        gc.log(gc.take_along_axis(P, known[:, None], axis=1)) + gc.sum(gc.sin(P)),
+        None,
+        False,
+    ),
+    ("log_of_two_shares", gc.log(P / gc.softmax(G)), gc.log_softmax(Z) - gc.log_softmax(G), False),
+    (
+        "scattered_over_chosen",
+        gc.grad(gc.sum(u * gc.log(gc.take_along_axis(P, known[:, None], axis=1))[:, 0]), Z),
+        None,
+        False,
+    ),
+    (
+        "slope_through_share",
+        (G / P - 3.0 - gc.sum((G / P - 3.0) * P, axis=1, keepdims=True)) * P,
+        None,
+        False,
+    ),
+    (
+        "difference_times_product",
+        (G / gc.sigmoid(Z) - 3.0) * (gc.sigmoid(Z) * gc.tanh(G)),
+        (G - 3.0 * gc.sigmoid(Z)) * gc.tanh(G),
+        False,
+    ),
     ("transpose_of_transpose", A.T.T, A, True),
     (
         "transpose_of_transpose",

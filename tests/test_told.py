@@ -58,9 +58,9 @@ def test_a_rewrite_is_told_in_the_users_terms(name):
 
 def test_a_form_that_sympy_found_is_told_too():
     """Its equation is in x0, x1; the line below in the user's names."""
-    told = story(gc.sinh(x) / gc.cosh(x) + y)
-    assert "region: (sinh(x0) / cosh(x0)) + x1 = x1 + tanh(x0) (hyperbolic quotient" in told
-    assert "\n        sinh(x) / cosh(x) + y -> y + tanh(x)   4*n -> 2*n flops\n" in told + "\n"
+    told = story(x**2 - y**2)
+    assert "region: x0**2 - x1**2 = (x0 - x1) * (x0 + x1) (difference of squares" in told
+    assert "\n        x² − y² -> (x − y) * (x + y)\n" in told + "\n"
 
 
 def test_equal_layers_are_told_once_with_a_count():

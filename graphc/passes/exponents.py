@@ -28,11 +28,20 @@ _LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.perm
 _REDUCTIONS = (op.sum, op.max, op.min)
 
 
+def exponent(v: Node) -> Node | None:
+    """The x of exp(x), or -x of 1 / exp(x), unless it is less the largest already."""
+    e = v.inputs[0] if v.op is op.reciprocal else v
+    if e.op is not op.exp or _is_shifted(e.inputs[0]):
+        return None
+    return e.inputs[0] if e is v else f.negative(e.inputs[0])
+
+
 def may_overflow(v: Node) -> bool:
-    """Whether v is an exponential, or a positive power of a number, out of the range of squares."""
-    if v.op is not op.exp or not v.type.is_float or 0 in v.shape:
+    """Whether v is an exponential that is not known to stay in a range whose squares are finite."""
+    e = v.inputs[0] if v.op is op.reciprocal else v
+    if e.op is not op.exp or not v.type.is_float or 0 in v.shape:
         return False
-    (x,) = v.inputs
+    (x,) = e.inputs
     tame = 300.0 if v.dtype == np.float64 else 40.0
     return not _is_shifted(x) and x.dtype == v.dtype and interval(x).size > tame
 
@@ -41,7 +50,7 @@ def sums_of(nodes: Sequence[Node]) -> set[Node]:
     """The nodes that may be sums of such exponentials."""
     found: set[Node] = set()
     for v in nodes:
-        if v.op is op.exp:
+        if v.op in (op.exp, op.reciprocal):
             if may_overflow(v):
                 found.add(v)
         elif found and v.op in _LINEAR and not found.isdisjoint(v.inputs):
@@ -67,8 +76,9 @@ _NOTHING = Largest({})
 
 def largest_of(total: Node, sums: set[Node]) -> Largest:
     """The largest exponent of a sum of exponentials."""
-    if total.op is op.exp:
-        return Largest({total: total.inputs[0]})
+    alone = exponent(total)
+    if alone is not None:
+        return Largest({total: alone})
     shadow = _Shadow(sums)
     top = shadow.of(total)
     if top is None:
@@ -77,7 +87,7 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
     waiting = [(total, stripped(top))]
     while waiting:
         v, p = waiting.pop()
-        if v.op is op.exp:
+        if exponent(v) is not None:
             p = f.where(f.isfinite(p), p, like(v, 0))
             if found.setdefault(v, p) is not p:
                 return _NOTHING
@@ -112,8 +122,9 @@ class _Shadow:
 
     def _made(self, v: Node) -> Node | None:
         """The rules of max and plus for those of plus and times."""
-        if v.op is op.exp:
-            return v.inputs[0]
+        alone = exponent(v)
+        if alone is not None:
+            return alone
         below = [x for x in v.inputs if x in self.sums]
         if v.op in (op.add, op.where, op.concat):
             found = [self._part(x) for x in v.inputs[v.op is op.where :]]
@@ -153,6 +164,8 @@ class _Shadow:
             return self.of(x)
         if number(x) == 0:
             return like(x, -math.inf)
+        if x.op in (op.reciprocal, op.divide) and x.inputs[-1] in self.sums:
+            return None  # c / exp(x) is no number beside exp(x)
         self.has_one = True
         return like(x, 0.0) if x.type.is_float else None
 
@@ -285,7 +298,9 @@ def factors_among(v: Node, sums: set[Node]) -> Iterator[Node]:
         if not waiting:
             return
         u = waiting.pop()
-        if u.op in (op.multiply, op.divide, op.sqrt, op.square, op.reciprocal, op.negative):
+        if u in sums and exponent(u) is not None:
+            yield u
+        elif u.op in (op.multiply, op.divide, op.sqrt, op.square, op.reciprocal, op.negative):
             waiting += u.inputs
         elif u in sums:
             yield u

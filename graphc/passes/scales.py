@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir import Graph, Node, building_for, with_inputs
-from .exponents import carried, factors_among, labels, largest_of, sums_of
+from .exponents import carried, exponent, factors_among, labels, largest_of, sums_of
 from .log import Log
 from .rewrite import Rewrite, adopt, fitted
 from .rules.vocabulary import f, like, number, op
@@ -135,9 +135,8 @@ class _Walk:
 
     def _beside(self, v: Node) -> Scaled | None:
         """What v is beside the largest exponentials; None where that has no such form."""
-        t = self.shifts.get(v)
-        if t is not None:
-            (x,) = v.inputs
+        t, x = self.shifts.get(v), exponent(v)
+        if t is not None and x is not None:
             rest = f.subtract(x, t)
             if v in self.masked:
                 rest = f.minimum(rest, like(v, math.log(float(np.finfo(v.dtype).max))))
@@ -256,7 +255,7 @@ def _divisors(v: Node, sums: set[Node]) -> list[Node]:
     """The sums of exponentials that v divides by, or takes the log of."""
     if v.op in (op.divide, op.reciprocal):
         x = v.inputs[-1]
-        return [u for u in factors_among(x, sums) if u.op is not op.exp] if x in sums else []
+        return [u for u in factors_among(x, sums) if exponent(u) is None] if x in sums else []
     if v.op is op.log and v.inputs[0] in sums:
         return list(factors_among(v.inputs[0], sums))
     if v.op is op.log1p and v.inputs[0] in sums:

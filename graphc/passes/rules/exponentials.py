@@ -234,6 +234,109 @@ def exp_minus_one_below(n: Node) -> Node | None:
     return None if whole is None else f.expm1(f.add(whole.inputs[0], like(n, 0)))
 
 
+@rule("subtract", over=("exp",))
+def one_minus_exp(n: Node) -> Node | None:
+    """1 - exp(x) = 0 - expm1(x), whose zeros are positive too"""
+    match n:
+        case Node(op.subtract, (one, Node(op.exp, (x,)))) if is_literal(one, 1):
+            return f.subtract(like(n, 0), f.expm1(x)) if x.dtype == n.dtype else None
+    return None
+
+
+@rule("multiply", over=("exp",))
+def exponential_over_expm1(n: Node, is_alone: Alone) -> Node | None:
+    """u / m * exp(x) = u + u / m for m = expm1(x), x >= -1; else both at most the largest"""
+    for v, e in sides(n):
+        x = _exp_of(e)
+        if x is None:
+            continue
+        for m in (f.expm1(x), f.expm1(f.add(x, like(x, 0)))):
+            u = _times_divisor(v, m, is_alone)
+            if u is not None and interval(x).low >= -1:
+                return f.add(u, f.divide(u, m))
+            if u is not None:
+                largest = like(n, float(np.finfo(n.dtype).max))
+                return f.multiply(f.divide(u, f.minimum(m, largest)), f.minimum(e, largest))
+    return None
+
+
+def _times_divisor(v: Node, m: Node, is_alone: Alone, depth: int = 4) -> Node | None:
+    """v * m where m is among the divisors of v."""
+    if v.op in (op.divide, op.reciprocal) and v.inputs[-1] is m:
+        return v.inputs[0] if v.op is op.divide else like(v, 1)
+    if not depth or not is_alone(v):
+        return None
+    for i in {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}.get(v.op, ()):
+        u = _times_divisor(v.inputs[i], m, is_alone, depth - 1)
+        if u is not None:
+            return v.op(*(u if k == i else y for k, y in enumerate(v.inputs)))
+    return None
+
+
+@rule("multiply", over=("sigmoid",))
+def quotient_times_share(n: Node, is_alone: Alone) -> Node | None:
+    """u / (1 + exp(x)) * sigmoid(x) = u * (sigmoid(x) * sigmoid(-x))"""
+    for v, s in sides(n):
+        if v.op is op.divide and s.op is op.sigmoid and is_alone(v):
+            (x,) = s.inputs
+            if _exp_of(_one_plus(v.inputs[1])) is x:
+                return f.multiply(v.inputs[0], f.multiply(s, f.sigmoid(f.negative(x))))
+    return None
+
+
+@rule("divide", over=("sinh",))
+def hyperbolic_quotient(n: Node) -> Node | None:
+    """sinh(x) / cosh(x) = tanh(x)"""
+    match n:
+        case Node(op.divide, (Node(op.sinh, (x,)), Node(op.cosh, (y,)))) if x is y:
+            return f.tanh(x)
+    return None
+
+
+@rule("multiply", over=("sinh",))
+def slope_of_cosh(n: Node, is_alone: Alone) -> Node | None:
+    """u / cosh(x) * sinh(x) = u * tanh(x)"""
+    for v, s in sides(n):
+        if s.op is op.sinh:
+            (x,) = s.inputs
+            u = _times_divisor(v, f.cosh(x), is_alone)
+            if u is not None:
+                return f.multiply(u, f.tanh(x))
+    return None
+
+
+@rule("log", over=("cosh",))
+def log_of_cosh(n: Node) -> Node | None:
+    """log(cosh(x)) = s + log1p(expm1(-2 * s) / 2) for s = |x|"""
+    match n:
+        case Node(op.log, (Node(op.cosh, (x,)),)):
+            s = f.abs(x)
+            rest = f.expm1(f.multiply(like(n, -2), s))
+            return f.add(s, f.log1p(f.multiply(like(n, 0.5), rest)))
+    return None
+
+
+@rule("sqrt", over=("exp",))
+def root_of_exp(n: Node) -> Node | None:
+    """sqrt(exp(x)) = exp(x / 2)"""
+    match n:
+        case Node(op.sqrt, (Node(op.exp, (x,)),)):
+            return f.exp(f.multiply(like(n, 0.5), x))
+    return None
+
+
+@rule("log", over=("divide",))
+def log_of_odds(n: Node) -> Node | None:
+    """log(sigmoid(x) / (1 - sigmoid(x))) = x"""
+    match n:
+        case Node(op.log, (Node(op.divide, (Node(op.sigmoid, (x,)), rest)),)):
+            if rest is f.sigmoid(f.negative(x)):
+                return x
+            if rest.op is op.subtract and is_literal(rest.inputs[0], 1):
+                return x if rest.inputs[1] is f.sigmoid(x) else None
+    return None
+
+
 @rule("reciprocal", over=("add",))
 def reciprocal_of_one_plus_exp(n: Node) -> Node | None:
     """1 / (1 + exp(-x)) = sigmoid(x)"""

@@ -11,6 +11,7 @@ from ...ir import Node
 from ...ops.slices import keeps_all
 from ..facts import labels_of, sums_to_one
 from ..rewrite import rule
+from .factors import is_chosen
 from .labels import MANY
 from .vocabulary import Alone, f, fits, letters, like, number, op, sides
 
@@ -187,11 +188,66 @@ def _above(v: Node, total: Node, depth: int = 6) -> Node | None:
 
 @rule("log", over=("divide",))
 def log_of_softmax(n: Node) -> Node | None:
-    """log(softmax(x)) = log_softmax(x)"""
-    match n:
-        case Node(op.log, (Node(op.divide, (Node(op.exp, (x,)) as e, t)),)):
-            if t.op is op.sum and t.inputs[0] is e and t.attrs["keepdims"] and _is_shifted(x):
-                return f.subtract(x, f.log(t))
+    """log(softmax(x)) = log_softmax(x), also of what is chosen from it"""
+    (v,) = n.inputs
+    if v.op is not op.divide:
+        return None
+    e, t = v.inputs
+    total = _chosen_from(t)
+    if total.op is not op.sum or _chosen_from(e) is not total.inputs[0]:
+        return None
+    exponents = _before_exp(e)
+    if exponents is None or not _is_shifted(total.inputs[0].inputs[0]):
+        return None
+    return f.subtract(exponents, f.log(t))
+
+
+def _before_exp(e: Node) -> Node | None:
+    """The x of exp(x), and what is chosen from x where e is chosen from that."""
+    if e.op is op.exp:
+        return e.inputs[0]
+    x = _before_exp(e.inputs[0]) if e.op in _CHOICES else None
+    return None if x is None else e.op(x, *e.inputs[1:], **e.attrs)
+
+
+_CHOICES = (op.getitem, op.reshape, op.take, op.take_along_axis)
+
+
+def _chosen_from(v: Node) -> Node:
+    while v.op in _CHOICES:
+        v = v.inputs[0]
+    return v
+
+
+@rule("log", over=("take_along_axis",))
+def log_of_chosen_share(n: Node) -> Node | None:
+    """log(take_along_axis(softmax(x), k)) = take_along_axis(log_softmax(x), k)"""
+    (v,) = n.inputs
+    share = log_of_softmax(f.log(v.inputs[0])) if v.op is op.take_along_axis else None
+    return None if share is None else v.op(share, *v.inputs[1:], **v.attrs)
+
+
+@rule("log", over=("divide",))
+def log_of_two_shares(n: Node) -> Node | None:
+    """log(softmax(x) / softmax(y)) = log_softmax(x) - log_softmax(y)"""
+    (v,) = n.inputs
+    logs = [log_of_softmax(f.log(x)) for x in v.inputs] if v.op is op.divide else [None]
+    made: Node | None = None if None in logs else f.subtract(*logs)
+    return made
+
+
+@rule("multiply", over=("scatter_add_along_axis",), hides=True)
+def scattered_over_chosen(n: Node) -> Node | None:
+    """scatter_add(0, k, g / take_along_axis(p, k)) * p = scatter_add(0, k, g)"""
+    for v, p in sides(n):
+        if v.op is op.scatter_add_along_axis and number(v.inputs[0]) == 0:
+            zero, k, u = v.inputs
+            if u.op is op.divide and is_chosen(u.inputs[1], p) and u.inputs[1].inputs[1] is k:
+                if u.inputs[1].attrs == v.attrs and v.shape == p.shape:
+                    g = u.inputs[0]
+                    g = g if g.shape == u.shape else f.broadcast_to(g, u.shape)
+                    made: Node = v.op(zero, k, g, **v.attrs)
+                    return made
     return None
 
 
