@@ -258,6 +258,26 @@ def test_a_sum_by_a_product_is_the_sum(name, keepdims):
         np.testing.assert_array_equal(given, found)
 
 
+@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("fold", [np.maximum, np.minimum], ids=lambda f: f.__name__)
+def test_an_extreme_of_rows_is_that_of_numpy(name, keepdims, fold):
+    """Column by column where rows are short; NaN is the largest, and the least."""
+    x = ARRAYS[name].copy()
+    for dtype in ("float32", "int64"):
+        given = np.where(np.isfinite(x), x, 7).astype(dtype)
+        if dtype == "float32":
+            given[::3, -1:] = np.nan
+        for initial in (None, 5):
+            want = fold.reduce(given, axis=-1, keepdims=keepdims, initial=initial)
+            out = np.empty(want.shape, dtype)
+            for into in (None, out):
+                found = runtime.extreme(fold, given, keepdims, initial, into)
+                np.testing.assert_array_equal(found, want)
+                assert found.dtype == want.dtype
+            np.testing.assert_array_equal(out, want)
+
+
 # Each of these is written by a function of its own into large arrays, in the dtypes that it names.
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ARRAYS)

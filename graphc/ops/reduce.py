@@ -86,14 +86,18 @@ def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
     return _reduced(x, axis, keepdims).with_dtype(dtype)
 
 
+def _may_be_short(x: Node) -> bool:
+    """Whether the last axis may have so few elements that NumPy's loops along it only begin."""
+    return x.ndim > 1 and not (isinstance(x.shape[-1], int) and x.shape[-1] > 32)
+
+
 def _sum_text(*more: str) -> Any:
     """Along one of the last two axes, of which the last may be short: see the helper."""
     by_method = _text("sum", *more)
 
     def text(n: Node) -> str:
         (x,), axis, keepdims = n.inputs, n.attrs["axis"], n.attrs["keepdims"]
-        short = x.ndim > 1 and not (isinstance(x.shape[-1], int) and x.shape[-1] > 32)
-        if not short or not x.type.is_float or len(axis) != 1 or axis[0] < x.ndim - 2:
+        if not _may_be_short(x) or not x.type.is_float or len(axis) != 1 or axis[0] < x.ndim - 2:
             return str(by_method(n))
         arguments = ["x0", str(axis[0]), *(["keepdims=True"] if keepdims else []), *more]
         return f"summed({', '.join(arguments)})"
@@ -148,8 +152,29 @@ def _largest(
     return _reduced(x, axis, keepdims)
 
 
-_max = _reduction("max", "np.maximum", infer=_largest, bprop=_extremum_bprop)
-_min = _reduction("min", "np.minimum", bprop=_extremum_bprop)
+def _extremum_into(name: str, fold: str) -> Any:
+    """Along the last axis, which may be short: see the helper."""
+    by_method = _text(name, "out=out")
+
+    def text(n: Node) -> str:
+        (x,), axis = n.inputs, n.attrs["axis"]
+        if not _may_be_short(x) or axis != (x.ndim - 1,):
+            return str(by_method(n))
+        arguments = ["keepdims=True"] if n.attrs["keepdims"] else []
+        if "initial" in n.attrs:
+            arguments.append(f"initial={literal(n.attrs['initial'], n.dtype).strip('()')}")
+        return f"extreme({', '.join([fold, 'x0', *arguments, 'out=out'])})"
+
+    return text
+
+
+_max = _reduction(
+    "max", "np.maximum", infer=_largest, bprop=_extremum_bprop,
+    into=_extremum_into("max", "np.maximum"),
+)  # fmt: skip
+_min = _reduction(
+    "min", "np.minimum", bprop=_extremum_bprop, into=_extremum_into("min", "np.minimum")
+)
 
 
 def _truth(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
