@@ -233,7 +233,7 @@ import numpy as np
 import graphc as gc
 from test_growth import chain
 
-loss, inputs = chain(40_000)
+loss, inputs = chain(100_000)
 forward = len(gc.Graph([loss]))
 f = gc.compile([loss, *gc.grad(loss, inputs)])
 got = f(np.full(8, 0.5), np.full(8, 0.9), np.full(8, 0.01))
@@ -241,7 +241,7 @@ assert all(np.all(np.isfinite(g)) for g in got)
 assert sys.getrecursionlimit() == limit == 1000
 # The chain has a fixed point t = tanh(0.9 t + 0.01); sums of a geometric series around it.
 t = 0.5
-for _ in range(40_000):
+for _ in range(100_000):
     t = np.tanh(0.9 * t + 0.01)
 slope = 1 - t * t
 np.testing.assert_allclose(got[0], 8 * t, rtol=1e-12)
@@ -255,14 +255,14 @@ print(forward, peak / (1024**3 if sys.platform == "darwin" else 1024**2))
 
 
 @pytest.mark.slow
-def test_forty_thousand_layers_compile_and_run_in_two_and_a_half_gibibytes():
-    """120,000 nodes deep. With Python's own recursion limit, in a process of its own."""
+def test_a_hundred_thousand_layers_compile_and_run_in_six_gibibytes():
+    """With Python's own recursion limit, in a process of its own."""
     path = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {str(Path(__file__).parent)!r}]"
     done = subprocess.run([sys.executable, "-c", path + DEEP], capture_output=True, text=True)
     assert 0 == done.returncode, done.stderr
     forward, gibibytes = done.stdout.split()
-    assert 120_000 <= int(forward) <= 120_010
-    assert float(gibibytes) <= 2.5
+    assert 300_000 <= int(forward) <= 300_010
+    assert float(gibibytes) <= 6
 
 
 def interned():
@@ -280,7 +280,7 @@ def resident():
 
 
 @pytest.mark.slow
-def test_three_hundred_thousand_nodes_that_are_dropped_leave_nothing_behind():
+def test_a_million_nodes_that_are_dropped_leave_nothing_behind():
     """The table of nodes holds them weakly: dropping a graph forgets it."""
     x = gc.input("x", ("n",))
 
@@ -292,10 +292,10 @@ def test_three_hundred_thousand_nodes_that_are_dropped_leave_nothing_behind():
 
     build(0, 10_000)
     before, memory = interned(), resident()
-    for part in range(10):
+    for part in range(34):
         build(10_000 * part, 10_000)
     assert before == interned()
-    assert resident() - memory <= 32 * 2**20
+    assert resident() - memory <= 64 * 2**20
 
 
 def test_dropped_nodes_leave_the_table():
@@ -308,10 +308,10 @@ def test_dropped_nodes_leave_the_table():
         f(np.ones(3))
         return weakref.ref(loss)
 
-    for k in range(20):
+    for k in range(30):
         use(k + 0.5)
     before = interned()
-    references = [use(k + 0.25) for k in range(60)]
+    references = [use(k + 0.25) for k in range(200)]
     after = interned()
     assert all(reference() is None for reference in references)
     assert after <= before + 20
