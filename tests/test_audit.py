@@ -126,7 +126,7 @@ def test_a_region_whose_candidate_is_refuted_stays():
 
 def test_a_budget_that_is_spent_is_stated():
     """And the graph stays as it is."""
-    log = Log(Graph([gc.sinh(x * 7.125) / gc.cosh(x * 7.125)]))  # met here for the first time
+    log = Log(Graph([3 * gc.sinh(x * 7.125) / gc.cosh(x * 7.125)]))  # met here for the first time
     graph = simplify(log.steps[0].graph, log, Budget(-1.0))
     assert graph is log.steps[0].graph
     assert "simplify stopped: its budget of -1 s was spent" in log.table
