@@ -111,19 +111,20 @@ class _Walk:
         if found is None:
             return False
         new = found.value
+        taken = frozenset(_root(t) for x in v.inputs for t in self._of(x).powers)
+        is_worth_it = found.mixed or v.op in _LOGS or self.known_use >= taken
         if found.powers:
             self.scaled[v] = found
-            is_safe = all(k < 0 and _root(t) in self.least for t, k in found.powers.items())
-            if not is_safe or not (
-                found.mixed or self.known_use.issuperset(map(_root, found.powers))
-            ):
+            if not all(k < 0 and _root(t) in self.least for t, k in found.powers.items()):
                 return False
-            for t, k in found.powers.items():
+            for t, k in found.powers.items() if is_worth_it else ():
                 new = f.multiply(new, _exp_of_times(t, k))
+        if not is_worth_it:
+            return False
         fit = fitted(new, v)
         if fit is None:
             return False
-        self.used |= {_root(t) for x in v.inputs for t in self._of(x).powers}
+        self.used |= taken
         adopt(fit, v)
         self.becomes[v] = fit
         self.rewrites.append(Rewrite(_NAME, _EQUATION, v, fit))
@@ -154,7 +155,7 @@ class _Walk:
             return Scaled(total)
         if v.op is op.log1p:
             return self._log1p(v.inputs[0], parts[0])
-        if v.op in _SUMS:
+        if v.op in _SUMS and not _is_held(v):
             return self._sum(v, parts)
         if v.op in _LAYOUTS and len(v.inputs) == 1:
             (part,) = parts
@@ -240,10 +241,17 @@ class _Walk:
         return Scaled(v.op(*values, **v.attrs), left, v in self.wholes, mixed)
 
 
+_LOGS = (op.log, op.log1p)
 _SUMS = (op.add, op.subtract, op.maximum, op.minimum, op.where, op.concat)
 _REDUCED = (op.sum, op.max, op.min, op.cumulative_sum)
 _LAYOUTS = (op.negative, op.abs, op.relu, op.stop_gradient, op.reshape, op.permute_dims,
             op.getitem, op.broadcast_to, op.place, *_REDUCED)  # fmt: skip
+
+
+def _is_held(v: Node) -> bool:
+    """Whether v is no larger than the largest float: rules have seen to it that it is finite."""
+    largest = float(np.finfo(v.dtype).max)
+    return v.op is op.minimum and any(number(x) == largest for x in v.inputs)
 
 
 def _plus_one(x: Node, k: int) -> Node:
