@@ -219,8 +219,8 @@ def in_tiles(
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
-        run = tile_by_tile if wanted > 1 else one_by_one
-        return run(region, rows, tile, tile * buffer_bytes, wanted, totals, folds, arrays)
+        given = region, rows, tile, tile * buffer_bytes, totals, folds, arrays
+        return tile_by_tile(wanted, *given) if wanted > 1 else one_by_one(*given)
     memory = tile_memory(rows * buffer_bytes)
     made = region(0, rows, memory, *totals, *arrays)
     spare_memory.append(memory)
@@ -232,7 +232,6 @@ def one_by_one(
     rows: int,
     tile: int,
     bytes_needed: int,
-    threads: int,
     totals: tuple[Any, ...],
     folds: tuple[Any, ...],
     arrays: tuple[Any, ...],
@@ -250,11 +249,11 @@ def one_by_one(
 
 
 def tile_by_tile(
+    threads: int,
     region: Callable[..., Any],
     rows: int,
     tile: int,
     bytes_needed: int,
-    threads: int,
     totals: tuple[Any, ...],
     folds: tuple[Any, ...],
     arrays: tuple[Any, ...],
@@ -264,8 +263,6 @@ def tile_by_tile(
     result: Any = None
     joined = 0
     lock = _thread.allocate_lock()
-    errors: list[BaseException] = []
-    helpers: list[Any] = []  # a lock for each, which it holds as long as it works
     waiting = iter(range(0, rows, tile))
     threads = min(threads, -(-rows // tile))
     # In one piece, so that a later call finds what it needs whichever thread comes first. Of arrays
@@ -297,6 +294,16 @@ def tile_by_tile(
                         free.append(into)
                     joined += tile
 
+    on_threads(work, threads, waiting)
+    spare_memory.append(memory)
+    return result
+
+
+def on_threads(work: Callable[[], None], threads: int, waiting: Any) -> None:
+    """Do some work on several threads, this one among them, until nothing waits any more."""
+    errors: list[BaseException] = []
+    helpers: list[Any] = []  # a lock for each, which it holds as long as it works
+
     def assist() -> None:
         busy = _thread.allocate_lock()
         with busy, np.errstate(all="ignore"):  # each thread has settings of its own
@@ -320,8 +327,6 @@ def tile_by_tile(
             busy.acquire()
     if errors:
         raise errors[0]
-    spare_memory.append(memory)
-    return result
 
 
 def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
