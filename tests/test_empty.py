@@ -49,6 +49,9 @@ GRAPHS = {
                                     gc.exp(A) / gc.sum(gc.exp(A), axis=1, keepdims=True)],
     "logsumexp spelled out": lambda: [gc.log(gc.sum(gc.exp(x))),
                                       gc.log(gc.sum(gc.exp(A), axis=0))],
+    "sums of exponentials": lambda: [
+        *with_slopes(gc.log(1 + gc.sum(gc.exp(A), axis=1))),
+        *with_slopes(gc.exp(A) / (1 + gc.sum(gc.exp(A), axis=1, keepdims=True)))],
     "log of a mean": lambda: [gc.log(gc.mean(gc.exp(x)))],
     "products": lambda: [A @ B, B @ A, B @ x, x @ A, gc.vdot(A, A), gc.outer(x, x)],
     "stacks": lambda: [gc.einsum("bij,bkj->bik", D, D), gc.einsum("bij,bkj->ik", D, D)],

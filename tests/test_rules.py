@@ -8,7 +8,7 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph
-from graphc.passes import run
+from graphc.passes import exponents, run
 from graphc.passes.audit import audit
 from graphc.passes.cost import flops
 from graphc.passes.facts import declared
@@ -923,6 +923,68 @@ def test_sums_of_exponentials_as_people_spell_them(name, scale):
         near = [truth(at[x] + k * step, at[y], at[p]) for k in (-2, -1, 1, 2)]
     slope = (near[0] - 8 * near[1] + 8 * near[2] - near[3]) / (12 * step)
     np.testing.assert_allclose(found[1], slope, rtol=1e-7, atol=1e-9)
+
+
+# What is finite as written, beside sums whose exponentials go less the largest.
+BESIDE = {
+    "the square of a quotient": ((ex / (2 + ey)) ** 2, (600.0, 500.0, 0.0)),
+    "a product with another": (ex * ey / (ex + ep), (-100.0, 600.0, 700.0)),
+    "quotients of a huge number": (
+        p / (1 + ex + ey) / (1 + ex + ey) * (1 / (1 + ex + ey)), (0.0, 400.0, 1e300),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_what_stands_beside_sums_of_exponentials_stays_finite(name):
+    """It is not multiplied by what is larger than as written, nor by what is 0 only then."""
+    before, values = BESIDE[name]
+    at = {v: np.array([value]) for v, value in zip((x, y, p), values, strict=True)}
+    written = [before, gc.grad(gc.sum(before), y)]
+    graph, _ = run(Graph(written, [x, y, p]), True)
+    for was, now in zip(
+        gc.evaluate(written, at), gc.evaluate(list(graph.outputs), at), strict=True
+    ):
+        np.testing.assert_allclose(now[was != 0], was[was != 0], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_exponentials_that_a_mask_leaves_out_may_be_any(dtype):
+    """The largest float's log may round up: its exponential is no number, and 0 times that."""
+    z, keep = gc.input("z", (3,), dtype), gc.input("keep", (3,), "bool")
+    kept = gc.exp(z) * gc.astype(keep, dtype)
+    share = gc.sum(kept / gc.sum(kept) * gc.constant(np.arange(3, dtype=dtype)))
+    graph, _ = run(Graph([share, gc.grad(share, z)]), True)
+    at = {z: np.array([1, 2, 3000], dtype), keep: np.array([True, True, False])}
+    value, slope = gc.evaluate(list(graph.outputs), at)
+    s = 1 / (1 + np.exp(-1.0))
+    np.testing.assert_allclose(value, s, rtol=1e-6)
+    np.testing.assert_allclose(slope, [-s * (1 - s), s * (1 - s), 0], rtol=1e-5)
+
+
+def test_exponentials_go_less_the_largest_once():
+    """What that leaves is known again, and what only then is a log of a product is looked at."""
+    by_rows = gc.sum(gc.broadcast_to(gc.exp(s), (3, 4)), axis=0, keepdims=True)
+    for before in (
+        ex / (ex + 2 * ey + ep), 3 / (gc.exp(x - y) + 0.5 * gc.exp(-y)), gc.log(by_rows * gc.exp(t)),
+        gc.log((ex + 3 * ey) * (1 + ep + ex)),
+    ):  # fmt: skip
+        wrt = [v for v in Graph([before]).parameters if v.type.is_float]
+        once, _ = run(Graph([before, *gc.grad(gc.sum(before), wrt)]), True)
+        again, log = run(once, True)
+        assert once.outputs == again.outputs, str(log)
+
+
+def test_sums_that_share_their_terms_are_met_once(monkeypatch):
+    """There are two ways from each of these sums to the one before."""
+    calls = []
+    carried = exponents.carried
+    monkeypatch.setattr(exponents, "carried", lambda *a: calls.append(a) or carried(*a))
+    total = ex
+    for _ in range(15):
+        total = total + (1 + y**2) * total
+    run(Graph([ex / total]), True)
+    assert 15 <= len(calls) <= 1000
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

@@ -68,8 +68,12 @@ def regions(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
 
 def scales(graph: Graph, log: Log) -> Graph:
     """Exponentials less the largest of their sum, where sums are divided by, or their log taken."""
-    found = scaled(graph, log)
-    return graph if found is graph else regions(rules(found, log), log)
+    for _ in range(_REGIONS):
+        found = scaled(graph, log)
+        if found is graph:
+            break
+        graph = regions(rules(found, log), log)
+    return graph
 
 
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..ir import Node
+from ..ops.reduce import largest
 from ..ops.slices import Span, keeps_all
 from .facts import interval
-from .rules.softmax import _is_shifted
+from .rules.softmax import is_largest
 from .rules.vocabulary import f, fits, letters, like, number, op
 
 # A sum of more parts is left as it is.
@@ -25,13 +26,16 @@ _SMALL = 1 / 16
 
 _LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.permute_dims,
            op.getitem, op.broadcast_to, op.concat, op.einsum)  # fmt: skip
+# What rules may put around what is less the largest, and how much of it is looked through.
+_AROUND = (op.minimum, op.subtract, op.reshape, op.permute_dims, op.getitem, op.broadcast_to)
+_LAYERS = 4
 _REDUCTIONS = (op.sum, op.max, op.min)
 
 
 def exponent(v: Node) -> Node | None:
     """The x of exp(x), or -x of 1 / exp(x), unless it is less the largest already."""
     e = v.inputs[0] if v.op is op.reciprocal else v
-    if e.op is not op.exp or _is_shifted(e.inputs[0]):
+    if e.op is not op.exp or _is_less_the_largest(e.inputs[0]):
         return None
     return e.inputs[0] if e is v else f.negative(e.inputs[0])
 
@@ -43,7 +47,18 @@ def may_overflow(v: Node) -> bool:
         return False
     (x,) = e.inputs
     tame = 300.0 if v.dtype == np.float64 else 40.0
-    return not _is_shifted(x) and x.dtype == v.dtype and interval(x).size > tame
+    return not _is_less_the_largest(x) and x.dtype == v.dtype and interval(x).size > tame
+
+
+def _is_less_the_largest(x: Node) -> bool:
+    """Whether x is what this pass, or gc.softmax, leaves of an exponent: x - t, -t or k * t."""
+    for _ in range(_LAYERS):
+        if x.op in (op.subtract, op.negative, op.multiply) and is_largest(x.inputs[-1]):
+            return True
+        if x.op not in _AROUND:
+            break
+        x = x.inputs[0]
+    return False
 
 
 def sums_of(nodes: Sequence[Node]) -> set[Node]:
@@ -84,13 +99,17 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
     if top is None:
         return _NOTHING
     found: dict[Node, Node] = {}
+    met: dict[Node, Node] = {}
     waiting = [(total, stripped(top))]
     while waiting:
         v, p = waiting.pop()
-        if exponent(v) is not None:
-            p = f.where(f.isfinite(p), p, like(v, 0))
-            if found.setdefault(v, p) is not p:
+        if v in met:
+            if met[v] is not p:
                 return _NOTHING
+            continue
+        met[v] = p
+        if exponent(v) is not None:
+            found[v] = f.where(f.isfinite(p), p, like(v, 0))
             continue
         for i, x in enumerate(v.inputs):
             if x in sums and x in shadow.known:
@@ -151,7 +170,7 @@ class _Shadow:
             self.is_plain &= interval(w).size <= 1 / _SMALL
             return top
         if v.op is op.sum:
-            return reshaped(f.max(top, axis=v.attrs["axis"], keepdims=True), v.shape)
+            return reshaped(largest(top, v.attrs["axis"], -math.inf), v.shape)
         if v.op is op.einsum:
             return self._of_products(v, below[0], top)
         if v.op is op.getitem and not keeps_all(v.inputs[0].shape, v.attrs["index"]):
@@ -198,7 +217,7 @@ class _Shadow:
                 return None
             top = masked
         summed = tuple(i for i, c in enumerate(mine) if c not in out)
-        top = f.max(top, axis=summed, keepdims=True) if summed else top
+        top = largest(top, summed, -math.inf) if summed else top
         kept = carried(top, [c if c in out else None for c in mine], out)
         return None if kept is None else _stretched(kept, v)
 

@@ -61,12 +61,13 @@ class _Walk:
     """One walk over a graph: what nodes become, and what they are beside the largest."""
 
     def __init__(self, graph: Graph, sums: set[Node], used: frozenset[Node] = frozenset()) -> None:
-        self.graph, self.known_use = graph, used
+        self.graph, self.sums, self.known_use = graph, sums, used
         self.shifts: dict[Node, Node] = {}
         self.wholes: set[Node] = set()
         self.plain: set[Node] = set()
         self.masked: set[Node] = set()  # exponentials that may be larger, times 0
         self.least: set[Node] = set()  # those t that are not negative
+        self.wild: set[Node] = set()  # made of exponentials that nothing is taken out of
         self.scaled: dict[Node, Scaled] = {}
         self.becomes: dict[Node, Node] = {}
         self.used: frozenset[Node] = frozenset()
@@ -100,6 +101,10 @@ class _Walk:
                     belonging_to(v)
                     if self._is_settled(v):
                         continue
+                if v in self.sums and v not in self.scaled:
+                    is_left = any(x in self.wild or x in self.scaled for x in v.inputs)
+                    if is_left or exponent(v) is not None:
+                        self.wild.add(v)
                 if not self.becomes.keys().isdisjoint(v.inputs):
                     self.becomes[v] = with_inputs(
                         v, tuple(self.becomes.get(x, x) for x in v.inputs)
@@ -118,7 +123,7 @@ class _Walk:
             if not all(k < 0 and _root(t) in self.least for t, k in found.powers.items()):
                 return False
             for t, k in found.powers.items() if is_worth_it else ():
-                new = f.multiply(new, _exp_of_times(t, k))
+                new = _times_power(new, t, k)
         if not is_worth_it:
             return False
         fit = fitted(new, v)
@@ -140,10 +145,10 @@ class _Walk:
         if t is not None and x is not None:
             rest = f.subtract(x, t)
             if v in self.masked:
-                rest = f.minimum(rest, like(v, math.log(float(np.finfo(v.dtype).max))))
+                rest = f.minimum(rest, like(v, math.floor(math.log(float(np.finfo(v.dtype).max)))))
             value = f.broadcast_to(like(v, 1), v.shape) if t is x else f.exp(rest)
             return Scaled(value, {t: Fraction(1)}, v in self.wholes)
-        if not v.type.is_float:
+        if not v.type.is_float or not self.wild.isdisjoint(v.inputs):
             return None
         parts = [self._of(x) for x in v.inputs]
         if v.op in (op.multiply, op.divide, op.reciprocal, op.square, op.sqrt, op.power):
@@ -234,7 +239,7 @@ class _Walk:
                 less = part.powers.get(t, Fraction(0)) - k
                 if less and _root(t) not in self.least:
                     return None
-                value = f.multiply(value, _exp_of_times(t, less)) if less else value
+                value = _times_power(value, t, less)
             values.append(value)
         left = {t: k for t, k in most.items() if k}
         mixed = any(p.mixed for p in parts)
@@ -290,6 +295,9 @@ def _root(t: Node) -> Node:
     return t
 
 
-def _exp_of_times(t: Node, k: Fraction) -> Node:
-    made: Node = f.exp(f.negative(t) if k == -1 else f.multiply(like(t, float(k)), t))
-    return made
+def _times_power(x: Node, t: Node, k: Fraction) -> Node:
+    """x * exp(t)**k for k <= 0, one factor after the other: each is larger than their product."""
+    for _ in range(math.floor(-k)):
+        x = f.multiply(x, f.exp(f.negative(t)))
+    part = k + math.floor(-k)
+    return f.multiply(x, f.exp(f.multiply(like(t, float(part)), t))) if part else x

@@ -18,12 +18,14 @@ from .vocabulary import Alone, f, fits, letters, like, number, op, sides
 
 def _is_shifted(x: Node) -> bool:
     """Whether x is already less its largest element, as gc.softmax writes it."""
-    if x.op is not op.subtract:
-        return False
-    top = x.inputs[1]
-    while top.op in (op.reshape, op.broadcast_to):
-        top = top.inputs[0]
-    return top.op is op.where and top.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
+    return x.op is op.subtract and is_largest(x.inputs[1])
+
+
+def is_largest(t: Node) -> bool:
+    """Whether t is where(isfinite(top), top, 0), in whatever layout."""
+    while t.op in (op.reshape, op.broadcast_to, op.permute_dims):
+        (t,) = t.inputs
+    return t.op is op.where and t.inputs[0].op in (op.isfinite, op.reshape, op.broadcast_to)
 
 
 def _may_overflow(x: Node) -> bool:
