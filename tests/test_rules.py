@@ -966,8 +966,8 @@ def test_exponentials_go_less_the_largest_once():
     """What that leaves is known again, and what only then is a log of a product is looked at."""
     by_rows = gc.sum(gc.broadcast_to(gc.exp(s), (3, 4)), axis=0, keepdims=True)
     for before in (
-        ex / (ex + 2 * ey + ep), 3 / (gc.exp(x - y) + 0.5 * gc.exp(-y)), gc.log(by_rows * gc.exp(t)),
-        gc.log((ex + 3 * ey) * (1 + ep + ex)),
+        ex / (ex + 2 * ey + ep), 3 / (gc.exp(x - y) + 0.5 * gc.exp(-y)),
+        gc.log(by_rows * gc.exp(t)), gc.log((ex + 3 * ey) * (1 + ep + ex)),
     ):  # fmt: skip
         wrt = [v for v in Graph([before]).parameters if v.type.is_float]
         once, _ = run(Graph([before, *gc.grad(gc.sum(before), wrt)]), True)
