@@ -43,10 +43,16 @@ def read_twice():
     return ends * gc.exp(gradient(x[2:] * x[:-2], x) + ends)
 
 
+def beginning_together():
+    """No two of what starts at one place follow one another: they are added, not joined."""
+    parts = Y[:1], Y[:2], Y[:2] * 3, Y[:1] * 2, Y[1:]
+    return sum((gradient(part, Y) for part in parts[1:]), gradient(parts[0], Y))
+
+
 # What a graph has left of places, and of sums of them.
 SUMS = {
     laplacian: (0, 1), unrolled: (0, 1), beside_others: (0, 2), within_rows: (0, 1),
-    read_twice: (0, 2),
+    read_twice: (0, 2), beginning_together: (0, 1),
 }  # fmt: skip
 each = pytest.mark.parametrize("formula", SUMS, ids=lambda f: f.__name__)
 

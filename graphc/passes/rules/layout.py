@@ -168,7 +168,8 @@ def places_that_tile(n: Node) -> Node | None:
             at = shapes.as_dim(at + t.inputs[0].shape[axis])
             if (n.shape[axis] if span.stop is None else span.stop) != at:
                 return None
-        if by_start or at != n.shape[axis] or len({p.dtype for p in parts}) > 1:
+        is_each_once = len(parts) == len(terms)  # no two start at the same place
+        if not is_each_once or at != n.shape[axis] or len({p.dtype for p in parts}) > 1:
             return None
         return f.concat(parts, axis=axis)
     return None
