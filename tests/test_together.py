@@ -69,6 +69,15 @@ def gates():
     return [c, loss, gc.grad(loss, A)]
 
 
+def stretched():
+    """Some slices are stretched beside their like, or are cut along another axis of the result."""
+    beside = [V[:2] * W[:1], V[2:3] * W[1:2], V[3:4] * W[2:4]]
+    shifted = [gc.exp(V[:2]) + gc.sin(W[:1]), gc.exp(V[2:4]) + gc.sin(W[1:2])]
+    column = W[:, :1]
+    across = [column[:2] + B[:2], column[2:] + B[2:], B[:2] * V[:, :2], B[2:] * V[:, 2:]]
+    return [*beside, *shifted, *across]
+
+
 def with_functions():
     """Their functions are needed on the way: those are not there together, their slopes are."""
     h = loop(lambda h, t: gc.tanh(h @ W + 0.1 * h**2), X[0])
@@ -78,7 +87,7 @@ def with_functions():
 
 CASES = (
     recurrent, with_decay, of_vectors, of_transposed, with_partial_sums, of_a_product_that_waits,
-    gates, with_functions,
+    gates, stretched, with_functions,
 )  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 

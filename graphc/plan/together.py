@@ -107,6 +107,11 @@ class _Slices:
             x in self.part or not x.ndim for x in v.inputs
         ):
             return None
+        # Counted from the last axis: there broadcasting has the axes of one another.
+        axes = {self.part[x].axis - x.ndim for x in v.inputs if x in self.part}
+        axis = axes.pop()
+        if axes or any(x.ndim and x.shape[axis] != v.shape[axis] for x in v.inputs):
+            return None  # one is stretched, or cut along another axis
         operands = [
             (p.whole, p.axis, x.ndim) if (p := self.part.get(x)) else x for x in v.inputs
         ]
@@ -141,7 +146,8 @@ class _Slices:
                     x = _sliced(p.whole, p.axis, p.start, self.part[y].stop)
                 operands.append(x)
             whole = first.op(*operands, **first.attrs)
-        axis, start = self._parts(first)[0].axis, 0
+        x = next(x for x in first.inputs if x in self.part)
+        axis, start = self.part[x].axis + whole.ndim - x.ndim, 0
         for v in run:
             size = v.shape[axis]
             assert isinstance(size, int)
