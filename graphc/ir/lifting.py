@@ -19,7 +19,10 @@ _ARRAYS = (np.ndarray, np.generic, list, tuple)
 
 
 def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
-    """Nodes for some operands. Python numbers are weak: they take their peers' dtype (NEP 50)."""
+    """Nodes for some operands. Python numbers are weak: they take their peers' dtype (NEP 50).
+
+    So are sizes, which are Python numbers when the program runs.
+    """
     try:
         given = [_typed(value, taker) for value in values]
     except GraphcError as error:
@@ -31,14 +34,12 @@ def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
     )
 
 
-def _typed(value: Any, taker: str) -> Node | bool | int | float:
-    """A node, or a Python number whose dtype its peers decide."""
-    if isinstance(value, Node) or type(value) in _NUMBERS:
-        return value  # type: ignore[no-any-return]
-    if shapes.is_expression(value):
-        return FUNCTIONS["size"](value)  # type: ignore[no-any-return]
+def _typed(value: Any, taker: str) -> Any:
+    """A node, or a Python number or a size, whose dtype its peers decide."""
+    if isinstance(value, Node) or type(value) in _NUMBERS or shapes.is_expression(value):
+        return value
     if isinstance(value, _ARRAYS):
-        return FUNCTIONS["constant"](value)  # type: ignore[no-any-return]
+        return FUNCTIONS["constant"](value)
     raise ArgumentError(
         f"{taker} takes symbolic tensors, numbers and arrays, not {a_kind(value)}{_instead(value)}"
     )
@@ -65,10 +66,12 @@ def _instead(value: Any) -> str:
     return ": does a function lack its return?" if value is None else ""
 
 
-def _weak(value: bool | int | float, peers: list[np.dtype[Any]], taker: str) -> Node:
-    # Integers beyond int64 have no dtype of their own: 1 stands for them.
-    kind = 1 if type(value) is int else value
-    dtype = np.result_type(*peers, kind) if peers else None
+def _weak(value: Any, peers: list[np.dtype[Any]], taker: str) -> Node:
+    # Neither sizes nor integers beyond int64 have a dtype of their own: 1 stands for them.
+    is_size = shapes.is_expression(value)
+    dtype = np.result_type(*peers, 1 if is_size or type(value) is int else value) if peers else None
+    if is_size:
+        return FUNCTIONS["size"](value, dtype or np.int64)  # type: ignore[no-any-return]
     try:
         return FUNCTIONS["constant"](value, dtype=dtype)  # type: ignore[no-any-return]
     except DTypeError:
