@@ -925,6 +925,21 @@ def test_sums_of_exponentials_as_people_spell_them(name, scale):
     np.testing.assert_allclose(found[1], slope, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("scale", [1.0, 1000.0, -1000.0])
+@pytest.mark.parametrize("spelling", [lambda e, w: gc.sum(w * e, axis=1), lambda e, w: e @ w])
+def test_the_slope_by_the_weights_of_exponentials_is_finite(spelling, scale):
+    """A mixture's: what cancels lies along the axis that is summed, here over three rows."""
+    t, w = gc.input("t", ("n", 2)), gc.input("w", (2,))
+    slopes = gc.grad(gc.sum(gc.log(spelling(gc.exp(t), w))), [t, w])
+    at = {t: scale + np.array([[0.0, 1.0], [-2.0, 3.0], [0.5, 0.25]]), w: np.array([0.25, 0.75])}
+    parts = np.exp(at[t] - at[t].max(axis=1, keepdims=True))
+    shares = parts / (parts @ at[w])[:, None]
+    graph, _ = run(Graph(slopes, [t, w]), True)
+    found = gc.evaluate(list(graph.outputs), at)
+    for got, want in zip(found, (shares * at[w], sum(shares)), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 # What is finite as written, beside sums whose exponentials go less the largest.
 BESIDE = {
     "the square of a quotient": ((ex / (2 + ey)) ** 2, (600.0, 500.0, 0.0)),

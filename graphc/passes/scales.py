@@ -7,6 +7,7 @@ what comes to degree 0, as a quotient or by a log, is made of exponentials that 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping
 from fractions import Fraction
@@ -18,7 +19,7 @@ from ..ir import Graph, Node, building_for, with_inputs
 from .exponents import carried, exponent, factors_among, labels, largest_of, sums_of
 from .log import Log
 from .rewrite import Rewrite, adopt, fitted
-from .rules.vocabulary import f, like, number, op
+from .rules.vocabulary import f, letters, like, number, op
 
 _NAME = "exponentials_less_the_largest"
 _EQUATION = "sum(w * exp(x)) = sum(w * exp(x - t)) * exp(t) for t = max(x): in quotients t cancels"
@@ -205,17 +206,24 @@ class _Walk:
         return Scaled(v.op(*values, **v.attrs), left, all(p.whole for p in parts), mixed)
 
     def _einsum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
+        """Powers are gathered beside all axes: what cancels may lie along one that is summed."""
+        terms, out = letters(v)
+        axes = list(dict.fromkeys(itertools.chain(*terms)))
         powers: dict[Node, Fraction] = {}
         mixed = any(p.mixed for p in parts)
-        for i, part in enumerate(parts):
-            found = _carried(part.powers, v, i)
-            if found is None:
-                return None
-            for t, k in found.items():
-                mixed |= powers.get(t, 0) * k < 0
-                powers[t] = powers.get(t, Fraction(0)) + k
-        left = {t: k for t, k in powers.items() if k}
-        return Scaled(v.op(*(p.value for p in parts), **v.attrs), left, v in self.wholes, mixed)
+        for term, part in zip(terms, parts, strict=True):
+            for t, k in part.powers.items():
+                beside = carried(t, term, axes) if len(set(term)) == len(term) else None
+                if beside is None:
+                    return None
+                mixed |= powers.get(beside, 0) * k < 0
+                powers[beside] = powers.get(beside, Fraction(0)) + k
+        left = {carried(t, axes, out): k for t, k in powers.items() if k}
+        if None in left:
+            return None
+        value = v.op(*(p.value for p in parts), **v.attrs)
+        known = {t: k for t, k in left.items() if t is not None}
+        return Scaled(value, known, v in self.wholes, mixed)
 
     def _sum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
         """Of one degree, or brought to it: by exponentials that are at most 1."""
