@@ -2,6 +2,7 @@
 
 import decimal
 import fractions
+import math
 
 import numpy as np
 import pytest
@@ -417,3 +418,33 @@ def test_evaluate_takes_values_by_node_or_by_name_and_names_what_is_missing():
     assert str(caught.value).endswith("        b : f64[n]    test_inputs.py:" + str(
         b.where.line
     ))
+
+
+# -- sizes as numbers --------------------------------------------------------------------------
+
+SIZES = {
+    "size": lambda n, d: n,
+    "negative": lambda n, d: -n,
+    "may be negative": lambda n, d: 1 - n,
+    "half": lambda n, d: n / 2,
+    "times a float": lambda n, d: 0.5 * n * d * math.log(6.25),
+    "reciprocal": lambda n, d: 1 / (n - 1),
+    "root": lambda n, d: d**-0.5,
+    "sum": lambda n, d: n / 3 + d**0.5 - 2.5,
+    "product of roots": lambda n, d: n**0.5 * d**-0.5,
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize("name", SIZES)
+def test_a_formula_in_sizes_is_a_number_beside_tensors(name, dtype):
+    """Of the dtype that NumPy gives where X.shape[0] stands, also without a peer."""
+    n, d = gc.dims("n d")
+    X = gc.input("X", (n, d), dtype)
+    array = np.arange(12).reshape(3, 4).astype(dtype)
+    number = SIZES[name]
+    wanted = array * number(3, 4)
+    for simplify in (False, True):
+        found = gc.compile(X * number(n, d), simplify=simplify)(array)
+        assert found.dtype == wanted.dtype
+        np.testing.assert_allclose(found, wanted, rtol=1e-6 if dtype == "float32" else 1e-14)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Sequence
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError, GraphcError
+from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError
 from .node import Node, operands
 from .tables import FUNCTIONS
 
@@ -67,12 +68,33 @@ def _instead(value: Any) -> str:
 
 
 def _weak(value: Any, peers: list[np.dtype[Any]], taker: str) -> Node:
-    # Neither sizes nor integers beyond int64 have a dtype of their own: 1 stands for them.
-    is_size = shapes.is_expression(value)
-    dtype = np.result_type(*peers, 1 if is_size or type(value) is int else value) if peers else None
-    if is_size:
-        return FUNCTIONS["size"](value, dtype or np.int64)  # type: ignore[no-any-return]
+    if shapes.is_expression(value):
+        kind: bool | int | float = 1 if value.is_integer else 1.0
+        return _of_sizes(value, np.result_type(*peers, kind) if peers else np.dtype(type(kind)))
+    # Integers beyond int64 have no dtype of their own: 1 stands for them.
+    dtype = np.result_type(*peers, 1 if type(value) is int else value) if peers else None
     try:
         return FUNCTIONS["constant"](value, dtype=dtype)  # type: ignore[no-any-return]
     except DTypeError:
         raise DTypeError(f"{taker}: {value} does not fit in {dtype or 'int64'}") from None
+
+
+def _of_sizes(formula: Any, dtype: np.dtype[Any]) -> Node:
+    """A formula in sizes. What is no size itself, as n / 2 or -n, is computed from sizes in it."""
+    f = FUNCTIONS
+    factor, rest = formula.as_coeff_Mul()
+    try:
+        made = f["size"](formula, dtype)
+    except ShapeError:
+        if formula.is_Number:
+            made = f["constant"](float(formula), dtype=dtype)
+        elif factor != 1:
+            made = f["multiply"](_of_sizes(factor, dtype), _of_sizes(rest, dtype))
+        elif formula.is_Add or formula.is_Mul:
+            parts = [_of_sizes(part, dtype) for part in formula.args]
+            made = functools.reduce(f["add" if formula.is_Add else "multiply"], parts)
+        elif formula.is_Pow and formula.exp.is_Number:
+            made = f["power"](_of_sizes(formula.base, dtype), float(formula.exp))
+        else:
+            raise
+    return made  # type: ignore[no-any-return]
