@@ -413,6 +413,23 @@ TENSOR = [
     ("product_with_diagonal_matrix", (A @ diag(v)) @ B, None, False),
     ("product_with_diagonal_matrix", gc.sum(diag(u) @ (A @ B)), None, False),
     ("product_with_diagonal_matrix", diag(W) @ V34, None, False),
+    ("product_with_diagonal_matrix", gc.sum(diag(u) * diag(u + 1)), gc.vdot(u, u + 1), False),
+    ("product_with_diagonal_matrix", gc.norm(diag(u)), gc.sqrt(gc.vdot(u, u)), False),
+    ("product_with_diagonal_matrix", gc.vdot(S, diag(u)), gc.vdot(u, gc.diagonal(S)), False),
+    ("product_with_diagonal_matrix", gc.einsum("ab,ab->b", diag(u), S), None, False),
+    ("product_with_diagonal_matrix", gc.einsum("ab,ab->a", diag(u), diag(u)), u * u, False),
+    ("product_with_diagonal_matrix", gc.einsum("ab,ac->", diag(u), diag(u)), None, False),
+    ("product_with_diagonal_matrix", gc.einsum("nab,nab->n", diag(A), diag(C)), None, False),
+    ("product_with_diagonal_matrix", gc.einsum("nab,nba->", diag(A), diag(C)), None, False),
+    ("trace_of_diagonal_matrix", diag(u).trace(), gc.sum(u), False),
+    ("trace_of_diagonal_matrix", gc.diagonal(diag(A)), A, False),
+    ("trace_of_diagonal_matrix", gc.einsum("abb->ba", diag(A)), A.T, False),
+    ("trace_of_diagonal_matrix", gc.einsum("abc->b", diag(A)), gc.sum(A, axis=0), False),
+    ("sum_of_diagonal_matrix", gc.sum(diag(A)), gc.sum(A), False),
+    ("sum_of_diagonal_matrix", gc.sum(diag(u), axis=0), u, False),
+    ("sum_of_diagonal_matrix", gc.sum(diag(A), axis=(0, 1)), gc.sum(A, axis=0), False),
+    ("sum_of_diagonal_matrix", gc.sum(diag(A), axis=2, keepdims=True),
+     gc.reshape(A, ("m", "n", 1)), False),
     ("contraction_of_contraction", (A @ B).trace(), gc.einsum("ab,ba->", A, B), False),
     ("cheaper_chain", (S @ T) @ u, S @ (T @ u), False),
     ("sum_of_diagonal", gc.sum(gc.einsum("aa->a", S)), gc.einsum("aa->", S), False),
@@ -703,6 +720,67 @@ def test_an_identity_of_tensors(name, before, after, is_strict):
         assert after is None or result is canonical(after, mode)
         was, now = gc.evaluate([before, result], values)
         np.testing.assert_allclose(now, was, rtol=1e-13, atol=1e-14)
+
+
+# Where a rule may meet what it looks at: below other ops, whose rules look at what it made.
+POSITIONS = {
+    "transposed": lambda z: gc.permute_dims(z, tuple(reversed(range(z.ndim)))),
+    "stacked": lambda z: gc.stack([z, 2.0 * gc.sin(z)]),
+    "squared and summed": lambda z: gc.sum(z * z),
+    "summed along the last axis": lambda z: gc.sum(gc.sin(z) * z, axis=-1) if z.ndim else z,
+    "beside its transpose": lambda z: gc.vdot(z.T, z.T + 1.0),
+}
+OF_FLOATS = [row for row in TENSOR if row[1].type.is_float]
+
+
+@pytest.mark.parametrize("position", POSITIONS)
+def test_an_identity_of_tensors_in_every_position(position):
+    """A sum of squares of a diagonal matrix ended with an error: it met the rule of a product."""
+    rng = np.random.default_rng(0)
+    sizes, values = {"m": 5, "n": 7, "k": 3}, {gc.input("sizes", ("m", "n")): np.zeros((5, 7))}
+    outputs = [POSITIONS[position](row[1]) for row in OF_FLOATS]
+    for node in (node for node in Graph(outputs).nodes if node.op.name == "input"):
+        shape = [sizes.get(str(size), size) for size in node.shape]
+        drawn = rng.normal(size=shape)
+        values[node] = rng.integers(0, 5, shape) if node.dtype.kind == "i" else drawn
+    results = [canonical(node, True) for node in outputs]
+    assert [node.type for node in outputs] == [node.type for node in results]
+    was, now = gc.evaluate(outputs, values), gc.evaluate(results, values)
+    for row, expected, value in zip(OF_FLOATS, was, now, strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-11, atol=1e-12, err_msg=row[0])
+
+
+DIAGONALS = {
+    "sum of squares": (lambda u, S: gc.sum(diag(u) * diag(u)), lambda u, S: np.sum(u * u)),
+    "norm": (lambda u, S: gc.norm(diag(u)), lambda u, S: np.linalg.norm(u)),
+    "mean": (lambda u, S: gc.mean(diag(u) ** 2), lambda u, S: np.mean(np.diag(u) ** 2)),
+    "vdot": (lambda u, S: gc.vdot(diag(u), S), lambda u, S: u @ np.diag(S)),
+    "two": (lambda u, S: gc.sum(diag(u) * diag(u + 1)), lambda u, S: np.sum(u * (u + 1))),
+    "trace": (lambda u, S: (diag(u) @ S).trace(), lambda u, S: u @ np.diag(S)),
+    "jacobian": (
+        lambda u, S: gc.sum(gc.jacobian(gc.tanh(u), u) ** 2),
+        lambda u, S: np.sum((1 - np.tanh(u) ** 2) ** 2),
+    ),
+    "hessian": (
+        lambda u, S: gc.sum(gc.hessian(gc.sum(gc.exp(u)), u) ** 2),
+        lambda u, S: np.sum(np.exp(2 * u)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DIAGONALS)
+def test_numbers_of_diagonal_matrices(name):
+    """And their gradients, by central differences; a sum takes no matrix of zeros."""
+    build, expected = DIAGONALS[name]
+    value = build(u, S)
+    results = run(Graph([value, gc.grad(value, u)]), True)[0].outputs
+    if name not in ("norm", "mean"):
+        assert all(node.op.name != "diagonal_matrix" for node in Graph(results[:1]).nodes)
+    at = {u: np.array([0.5, -1.25, 2.0]), S: np.arange(9.0).reshape(3, 3) / 4 - 1}
+    now, slope = gc.evaluate(results, at)
+    np.testing.assert_allclose(now, expected(at[u], at[S]), rtol=1e-13)
+    near = [[expected(at[u] + h * row, at[S]) for h in (1e-5, -1e-5)] for row in np.eye(3)]
+    np.testing.assert_allclose(slope, [(b - a) / 2e-5 for b, a in near], rtol=1e-7)
 
 
 # What people write, and its derivative, by sigmoid(x) and sigmoid(-x).

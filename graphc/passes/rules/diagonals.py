@@ -55,24 +55,53 @@ def product_with_diagonal(n: Node) -> Node | None:
 
 @rule("einsum", over=("diagonal_matrix",), hides=True)
 def product_with_diagonal_matrix(n: Node) -> Node | None:
-    """diag(d) @ A = d[:, None] * A, A @ diag(d) = A * d, diag(d) @ diag(e) = diag(d * e)"""
+    """A @ diag(d) = A * d, diag(d) @ diag(e) = diag(d * e), vdot(A, diag(d)) = diag(A) @ d"""
     terms, out = letters(n)
     for i in (0, 1) if len(terms) == 2 and n.type.is_float else ():
         v, a, (term, other) = n.inputs[i], n.inputs[1 - i], (terms[i], terms[1 - i])
         if v.op is not op.diagonal_matrix or len(set(term)) < len(term):
             continue
         (d,), batch, ends = v.inputs, term[:-2], term[-2:]
-        if a.op is v.op and d.ndim == a.ndim - 1 == 1 and set(term) ^ set(other) == set(out):
+        one_shared = n.ndim == 2 and set(term) ^ set(other) == set(out)
+        if a.op is v.op and d.ndim == a.ndim - 1 == 1 and one_shared:
             return f.diagonal_matrix(f.multiply(d, a.inputs[0]))
         for summed, kept in itertools.permutations(ends):
-            moved = other.replace(summed, kept)
-            if summed in out or len(set(moved)) < len(moved) or d.dtype != a.dtype:
+            if summed in out or len(set(other)) < len(other) or d.dtype != a.dtype:
                 continue
-            own = batch + kept
+            own, moved = batch + kept, other.replace(summed, kept)
+            if len(set(moved)) < len(moved):  # both ends stand in the other term
+                tied, moved = moved, "".join(dict.fromkeys(moved))
+                a = contract.contract(f"{tied}->{moved}", [a])
             if set(own + moved) == set(out):
                 return f.multiply(_spread(a, moved, out), _spread(d, own, out))
             return contract.contract(f"{own},{moved}->{out}", [d, a])
     return None
+
+
+@rule("einsum", over=("diagonal_matrix",), signs=True)
+def trace_of_diagonal_matrix(n: Node) -> Node | None:
+    """trace(diag(d)) = sum(d), diagonal(diag(d)) = d"""
+    (term, *others), out = letters(n)
+    if others or not n.type.is_float or len(set(term[-2:]) & set(out)) > 1:
+        return None
+    own = term[:-1] if term[-2] in out else term[:-2] + term[-1]
+    if len(set(own)) < len(own):
+        return None
+    (d,) = n.inputs[0].inputs
+    summed = tuple(k for k, c in enumerate(own) if c not in out)
+    total = f.sum(d, axis=summed) if summed else d
+    return contract.contract(f"{''.join(c for c in own if c in out)}->{out}", [total])
+
+
+@rule("sum", over=("diagonal_matrix",), signs=True)
+def sum_of_diagonal_matrix(n: Node) -> Node | None:
+    """sum(diag(d)) = sum(d), sum(diag(d), axis=0) = d"""
+    (d,), axes = n.inputs[0].inputs, n.attrs["axis"]
+    ends = {d.ndim - 1, d.ndim}
+    if not n.type.is_float or ends.isdisjoint(axes):
+        return None
+    summed = tuple(k for k in axes if k not in ends) + (d.ndim - 1,) * ends.issubset(axes)
+    return f.reshape(f.sum(d, axis=summed) if summed else d, n.shape)
 
 
 def _spread(x: Node, own: str, out: str) -> Node:
