@@ -68,8 +68,8 @@ def _parsed(text: str) -> Term | None:
 
 def _term_of(e: ast.expr) -> Term:
     match e:
-        case ast.Name(id=name) if re.fullmatch(r"x\d+", name):
-            return Term("operand", name[1:])
+        case ast.Name() if _is_operand(e):
+            return Term("operand", e.id[1:])
         case ast.Constant(value=int() | float() as number):
             return Term("number", number_text(number))
         case ast.UnaryOp(op=ast.USub(), operand=inner):
@@ -84,13 +84,17 @@ def _term_of(e: ast.expr) -> Term:
             return Term("infix", "@", (_term_of(left), _term_of(right)))
         case ast.Attribute(value=inner, attr="T"):
             return Term("transpose", "", (_term_of(inner),))
-        case ast.Subscript(value=inner, slice=index):
+        case ast.Subscript(value=inner, slice=index) if not any(map(_is_operand, ast.walk(index))):
             where = ast.unparse(index).replace("dim_", "")
             where = where[1:-1] if isinstance(index, ast.Tuple) and where[0] == "(" else where
             return Term("index", where, (_term_of(inner),))
         case ast.Call(func=ast.Name(id=word), args=arguments, keywords=[]):
             return Term("call", word, tuple(map(_term_of, arguments)))
     raise NotImplementedError
+
+
+def _is_operand(e: ast.AST) -> bool:
+    return isinstance(e, ast.Name) and re.fullmatch(r"x\d+", e.id) is not None
 
 
 def number_text(number: bool | int | float) -> str:
