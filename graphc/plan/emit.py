@@ -7,7 +7,6 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -328,7 +327,7 @@ class Writer:
         return ['"""', *(line.strip() for line in inputs), f"-> {result}", '"""']
 
     def _head(self, functions: list[str]) -> list[str]:
-        helpers = [inspect.getsource(HELPERS[name]) for name in texts.closure(self.texts.helpers)]
+        helpers = [texts.helper_text(name) for name in texts.closure(self.texts.helpers)]
         imports = [
             f"import {module}"
             for module in _MODULES
@@ -351,8 +350,8 @@ class Writer:
     def _tail(self) -> list[str]:
         """What the function uses; constants come last, since they may call helpers."""
         tail = []
-        helpers = [HELPERS[name] for name in texts.closure(self.texts.helpers)]
-        for piece in (*self.pieces, *(inspect.getsource(helper).rstrip() for helper in helpers)):
+        helpers = [texts.helper_text(name) for name in texts.closure(self.texts.helpers)]
+        for piece in (*self.pieces, *helpers):
             tail += ["", "", piece]
         constants = self.texts.constants
         if "in_tiles" in self.texts.helpers:

@@ -150,6 +150,12 @@ def _helpers(text: str) -> frozenset[str]:
     return frozenset(_WORD.findall(text)) & HELPERS.keys()
 
 
+@functools.cache
+def helper_text(name: str) -> str:
+    """What a program holds of a helper. Found once: Python reads the whole module to find it."""
+    return inspect.getsource(HELPERS[name]).rstrip()
+
+
 def closure(names: Iterable[str]) -> list[str]:
     """Some helpers and all those that they use, in their order."""
     found: set[str] = set()
@@ -158,5 +164,5 @@ def closure(names: Iterable[str]) -> list[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_helpers(inspect.getsource(HELPERS[name])))
+            waiting.extend(_helpers(helper_text(name)))
     return [name for name in HELPERS if name in found]
