@@ -108,10 +108,11 @@ def test_what_is_empty_or_single_is_computed_alike(graph, simplify, monkeypatch)
     monkeypatch.setattr(emit, "SMALL", -1)
     monkeypatch.setattr(emit, "LEAST_SMALL", -1)
     tiled = gc.compile(outputs, simplify=simplify)
+    runs = f, tiled, plain(f)
     for sizes in SIZES:
         values = arguments(f, sizes)
         want = outcome(gc.evaluate, outputs, values)
-        for run in (f, tiled, plain(f)):
+        for run in runs:
             got = outcome(run, **values)
             if isinstance(want, tuple) or isinstance(got, tuple):
                 assert want == got
