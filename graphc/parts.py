@@ -108,8 +108,15 @@ def at_work() -> tuple[FrameType | None, Part]:
         return frame, found
     part = part_of(frame)
     if sys.gettrace() is None:
-        call.f_trace = part = Part(within.f_code.co_name, part, is_call=True, is_ours=True)
+        call.f_trace = part = Part(_name_of(within), part, is_call=True, is_ours=True)
     return frame, part
+
+
+def _name_of(call: FrameType) -> str:
+    """What was called: NumPy's function, where NumPy has handed the call on to a tensor."""
+    name, given = call.f_code.co_name, call.f_locals
+    handed = {"array_function": "function", "array_ufunc": "ufunc"}.get(name)
+    return given[handed].__name__ if handed in given else name
 
 
 def part_of(frame: FrameType | None) -> Part:

@@ -7,6 +7,7 @@ import sys
 import threading
 import weakref
 
+import numpy as np
 import pytest
 
 import graphc as gc
@@ -225,6 +226,13 @@ def test_a_function_of_graphcs_is_drawn_as_one_operation():
     opened = labels(gc.draw(loss, expand="logsumexp"))
     assert any("isfinite" in label for label in opened) and "softmax(U)" in opened
     assert () == loss.scope
+
+
+@pytest.mark.parametrize("name", ["trace", "diff", "var"])
+def test_a_function_of_numpys_has_its_own_name(name):
+    """And not that of what NumPy calls on a tensor."""
+    A = gc.input("A", ("n", "n"))
+    assert f"= {name}(A)" in str(gc.Graph([getattr(np, name)(A) * 2]))
 
 
 def test_its_result_has_the_users_name_and_is_what_it_is():
