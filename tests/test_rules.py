@@ -12,7 +12,7 @@ from graphc.passes import exponents, run
 from graphc.passes.audit import audit
 from graphc.passes.cost import flops
 from graphc.passes.facts import declared
-from graphc.passes.rewrite import rewritten
+from graphc.passes.rewrite import rewritten, rule
 from graphc.passes.rules import RULES, STRICT
 from graphc.passes.share import SHARING, shared
 
@@ -1316,6 +1316,21 @@ def test_every_strict_rule_is_a_rule_and_every_rule_has_an_equation():
     """The docstring is what the log shows."""
     assert set(STRICT) < set(RULES)
     assert [] == [r.name for r in RULES if "=" not in r.equation and "not not" not in r.equation]
+
+
+def test_a_rule_that_does_not_fit_is_left_out():
+    """A mistake of one rule leaves the user the program without it. Here warnings are errors."""
+
+    @rule("exp")
+    def twice(n):
+        """exp(x) = exp(x) beside itself, which it is not"""
+        return gc.stack([n, n])
+
+    graph = Graph([gc.exp(x)])
+    with pytest.warns(RuntimeWarning, match=r"made f64\[2, k\] of .*test_rules.py:\d+.*left out"):
+        found, fired_rules = rewritten(graph, [twice])
+    assert found.outputs == graph.outputs
+    assert not fired_rules
 
 
 def test_rules_that_undo_each_other_end():

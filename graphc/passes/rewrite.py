@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import InvalidGraph, OnTheWay
+from ..errors import OnTheWay, ShapeError
 from ..ir import FUNCTIONS, Graph, Node, building_for, topo, with_inputs
 from .constants import folded_node
 
@@ -318,14 +319,23 @@ class _Round:
 
 
 def fitted(new: Node, old: Node) -> Node | None:
-    """The new node stretched to the old one's shape; None where the dtype is another."""
+    """The new node stretched to the old one's shape; None where the dtype is another.
+
+    None also where no stretching leads there. That is a rule's mistake, and no reason to leave the
+    user without a program, which is as right without the rewrite: a warning says so.
+    """
     if new.dtype != old.dtype:
         return None
-    if new.shape != old.shape:
-        new = FUNCTIONS["broadcast_to"](new, old.shape)
-    if new.type != old.type:
-        raise InvalidGraph(f"a rule made {new.type} of {old.label}, which is {old.type}")
-    return new
+    if new.shape == old.shape:
+        return new
+    try:
+        stretched: Node = FUNCTIONS["broadcast_to"](new, old.shape)
+        return stretched
+    except ShapeError:
+        place = f" ({old.where.place})" if old.where is not None else ""
+        made = f"made {new.type} of {old.label}{place}, which is {old.type}"
+        warnings.warn(f"a rewrite of graphc's {made}: it was left out", RuntimeWarning, 2)
+        return None
 
 
 def adopt(new: Node, old: Node) -> None:
