@@ -422,7 +422,7 @@ def test_evaluate_takes_values_by_node_or_by_name_and_names_what_is_missing():
 
 # -- sizes as numbers --------------------------------------------------------------------------
 
-SIZES = {
+NUMBERS = {
     "size": lambda n, d: n,
     "negative": lambda n, d: -n,
     "may be negative": lambda n, d: 1 - n,
@@ -436,13 +436,13 @@ SIZES = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", NUMBERS)
 def test_a_formula_in_sizes_is_a_number_beside_tensors(name, dtype):
     """Of the dtype that NumPy gives where X.shape[0] stands, also without a peer."""
     n, d = gc.dims("n d")
     X = gc.input("X", (n, d), dtype)
     array = np.arange(12).reshape(3, 4).astype(dtype)
-    number = SIZES[name]
+    number = NUMBERS[name]
     wanted = array * number(3, 4)
     for simplify in (False, True):
         found = gc.compile(X * number(n, d), simplify=simplify)(array)
