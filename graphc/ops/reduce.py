@@ -26,16 +26,21 @@ def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType
     )
 
 
+def _initial(n: Node) -> list[str]:
+    """The argument that says what the result is of nothing, where there is one."""
+    if "initial" not in n.attrs:
+        return []
+    return [f"initial={literal(n.attrs['initial'], n.dtype).strip('()')}"]
+
+
 def _text(function: str, *more: str) -> Any:
     def text(n: Node) -> str:
         axis, keepdims = n.attrs["axis"], n.attrs["keepdims"]
         where = axis[0] if len(axis) == 1 else axis
         every = len(axis) == n.inputs[0].ndim and not keepdims
         arguments = [] if every else [f"axis={where}", *(["keepdims=True"] if keepdims else [])]
-        if "initial" in n.attrs:
-            arguments.append(f"initial={literal(n.attrs['initial'], n.dtype).strip('()')}")
         # The method: np.sum and its like take microseconds to find it.
-        return f"x0.{function}({', '.join([*arguments, *more])})"
+        return f"x0.{function}({', '.join([*arguments, *_initial(n), *more])})"
 
     return text
 
@@ -160,10 +165,8 @@ def _extremum_into(name: str, fold: str) -> Any:
         (x,), axis = n.inputs, n.attrs["axis"]
         if not _may_be_short(x) or axis != (x.ndim - 1,):
             return str(by_method(n))
-        arguments = ["keepdims=True"] if n.attrs["keepdims"] else []
-        if "initial" in n.attrs:
-            arguments.append(f"initial={literal(n.attrs['initial'], n.dtype).strip('()')}")
-        return f"extreme({', '.join([fold, 'x0', *arguments, 'out=out'])})"
+        kept = ["keepdims=True"] if n.attrs["keepdims"] else []
+        return f"extreme({', '.join([fold, 'x0', *kept, *_initial(n), 'out=out'])})"
 
     return text
 

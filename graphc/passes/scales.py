@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -195,35 +195,33 @@ class _Walk:
             parts, exponents = parts[:1], [Fraction(k)]
         if any(p.powers and not p.whole and k < 0 for p, k in zip(parts, exponents, strict=True)):
             return None
-        powers: dict[Node, Fraction] = {}
-        mixed = any(p.mixed for p in parts)
-        for part, k in zip(parts, exponents, strict=True):
-            for t, j in part.powers.items():
-                mixed |= powers.get(t, 0) * j * k < 0
-                powers[t] = powers.get(t, Fraction(0)) + j * k
+        pairs = zip(parts, exponents, strict=True)
+        left, cancels = _gathered((t, j * k) for part, k in pairs for t, j in part.powers.items())
+        mixed = cancels or any(p.mixed for p in parts)
         values = [p.value for p in parts] + list(v.inputs[len(parts) :])
-        left = {t: k for t, k in powers.items() if k}
         return Scaled(v.op(*values, **v.attrs), left, all(p.whole for p in parts), mixed)
 
     def _einsum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
         """Powers are gathered beside all axes: what cancels may lie along one that is summed."""
         terms, out = letters(v)
         axes = list(dict.fromkeys(itertools.chain(*terms)))
-        powers: dict[Node, Fraction] = {}
-        mixed = any(p.mixed for p in parts)
+        given: list[tuple[Node, Fraction]] = []
         for term, part in zip(terms, parts, strict=True):
             for t, k in part.powers.items():
                 beside = carried(t, term, axes) if len(set(term)) == len(term) else None
                 if beside is None:
                     return None
-                mixed |= powers.get(beside, 0) * k < 0
-                powers[beside] = powers.get(beside, Fraction(0)) + k
-        left = {carried(t, axes, out): k for t, k in powers.items() if k}
-        if None in left:
-            return None
+                given.append((beside, k))
+        left, cancels = _gathered(given)
+        powers: dict[Node, Fraction] = {}
+        for t, k in left.items():
+            beside = carried(t, axes, out)
+            if beside is None:
+                return None
+            powers[beside] = k
+        mixed = cancels or any(p.mixed for p in parts)
         value = v.op(*(p.value for p in parts), **v.attrs)
-        known = {t: k for t, k in left.items() if t is not None}
-        return Scaled(value, known, v in self.wholes, mixed)
+        return Scaled(value, powers, v in self.wholes, mixed)
 
     def _sum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
         """Of one degree, or brought to it: by exponentials that are at most 1."""
@@ -283,6 +281,16 @@ def _divisors(v: Node, sums: set[Node]) -> list[Node]:
         ways = [_plus_one(v.inputs[0], k) for k in (0, 1)]
         return [w for w in ways if w in sums] or ways[:1]
     return []
+
+
+def _gathered(given: Iterable[tuple[Node, Fraction]]) -> tuple[dict[Node, Fraction], bool]:
+    """The powers of a product of powers, and whether some were divided by one another."""
+    powers: dict[Node, Fraction] = {}
+    cancels = False
+    for t, k in given:
+        cancels |= powers.get(t, 0) * k < 0
+        powers[t] = powers.get(t, Fraction(0)) + k
+    return {t: k for t, k in powers.items() if k}, cancels
 
 
 def _carried(powers: Powers, v: Node, i: int) -> Powers | None:
