@@ -39,6 +39,7 @@ from .errors import (
 from .evaluate import evaluate
 from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example
+from .jit import Jit, jit
 from .notation import latex
 from .ops.as_numpy.other_names import otherwise
 from .ops.contract import (
@@ -161,16 +162,8 @@ from .optim import fit
 from .parts import scope
 from .shapes import TensorType, dim, dims
 from .sparse import sparse_hessian, sparse_jacobian, sparsity
-from .trace import (
-    Jit,
-    grad_fn,
-    hessian_fn,
-    jacobian_fn,
-    jit,
-    trace,
-    value_and_grad,
-    vmap,
-)
+from .trace import trace
+from .transforms import grad_fn, hessian_fn, jacobian_fn, value_and_grad, vmap
 
 __all__ = [
     "abs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 
@@ -15,13 +15,15 @@ def leaves(form: Any) -> list[Any]:
     return [form]
 
 
-def paths(form: Any, prefix: str = "") -> list[str]:
+def paths(form: Any, name: str = "") -> list[str]:
     """What to call each leaf: the keys and positions that lead to it, joined by underscores."""
     if isinstance(form, dict):
-        return [p for key, part in form.items() for p in paths(part, f"{prefix}_{key}")]
-    if isinstance(form, list | tuple):
-        return [p for k, part in enumerate(form) for p in paths(part, f"{prefix}_{k}")]
-    return [prefix.lstrip("_")]
+        parts: Iterable[tuple[Any, Any]] = form.items()
+    elif isinstance(form, list | tuple):
+        parts = enumerate(form)
+    else:
+        return [name]
+    return [p for key, part in parts for p in paths(part, f"{name}_{key}" if name else str(key))]
 
 
 def keys(form: Any) -> list[Any]:
@@ -33,20 +35,31 @@ def keys(form: Any) -> list[Any]:
     return []
 
 
-def fill(form: Any, values: Sequence[Any]) -> Any:
+def skeleton(form: Any) -> Any:
+    """What forms of one structure have in common, to look them up by."""
+    if isinstance(form, dict):
+        return dict, *((key, skeleton(part)) for key, part in form.items())
+    if isinstance(form, list | tuple):
+        return type(form), *map(skeleton, form)
+    return None
+
+
+def map_leaves(function: Callable[[Any], Any], form: Any) -> Any:
+    """The form with a function applied to each leaf."""
+    # No function here calls itself by a variable of another: such a pair would keep the leaves
+    # alive until the collector comes.
+    if isinstance(form, dict):
+        return {key: map_leaves(function, part) for key, part in form.items()}
+    if isinstance(form, list | tuple):
+        parts = [map_leaves(function, part) for part in form]
+        return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
+    return function(form)
+
+
+def fill(form: Any, values: Iterable[Any]) -> Any:
     """The form with other values for its leaves."""
     rest = iter(values)
-
-    def filled(part: Any) -> Any:
-        if isinstance(part, dict):
-            return {key: filled(inner) for key, inner in part.items()}
-        if isinstance(part, tuple) and hasattr(part, "_fields"):
-            return type(part)(*map(filled, part))
-        if isinstance(part, list | tuple):
-            return type(part)(map(filled, part))
-        return next(rest)
-
-    return filled(form)
+    return map_leaves(lambda _: next(rest), form)
 
 
 def _key(key: str | int) -> str:
@@ -54,20 +67,19 @@ def _key(key: str | int) -> str:
     return str.__repr__(key) if isinstance(key, str) else int.__repr__(key)
 
 
-def write(form: Any, texts: Sequence[str]) -> str:
+def write(form: Any, texts: Iterable[str]) -> str:
     """Python text that builds the form out of texts for its leaves."""
-    rest = iter(texts)
+    return _text(fill(form, texts))
 
-    def written(part: Any) -> str:
-        if isinstance(part, dict):
-            return "{" + ", ".join(f"{_key(key)}: {written(v)}" for key, v in part.items()) + "}"
-        if isinstance(part, list):
-            return "[" + ", ".join(map(written, part)) + "]"
-        if isinstance(part, tuple):
-            return "(" + "".join(f"{written(v)}, " for v in part).strip() + ")"
-        return next(rest)
 
-    return written(form)
+def _text(form: Any) -> str:
+    if isinstance(form, dict):
+        return "{" + ", ".join(f"{_key(key)}: {_text(part)}" for key, part in form.items()) + "}"
+    if isinstance(form, list):
+        return "[" + ", ".join(map(_text, form)) + "]"
+    if isinstance(form, tuple):
+        return "(" + "".join(f"{_text(part)}, " for part in form).strip() + ")"
+    return str(form)
 
 
 def is_written(form: Any) -> bool:
@@ -77,8 +89,3 @@ def is_written(form: Any) -> bool:
     if isinstance(form, list | tuple):
         return not hasattr(form, "_fields") and all(map(is_written, form))
     return True
-
-
-def map_leaves(function: Callable[[Any], Any], form: Any) -> Any:
-    """The form with a function applied to each leaf."""
-    return fill(form, [function(leaf) for leaf in leaves(form)])

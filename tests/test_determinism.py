@@ -1,12 +1,15 @@
 """The same graph gives the same source, byte for byte, in every process, for every hash seed."""
 
 import functools
+import gc as collector
 import hashlib
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import graphc as gc
@@ -63,6 +66,37 @@ def test_the_source_does_not_depend_on_what_was_built_before():
     assert first == sources() and kept
     del kept
     assert first == sources()
+
+
+USES = {
+    "gradient": lambda z, x: gc.grad(z, x),
+    "jacobian": lambda z, x: gc.jacobian(x * z, [x]),
+    "compile": lambda z, x: repr(gc.compile({"z": z, "g": gc.grad(z, x)}).report),
+    "evaluate": lambda z, x: gc.evaluate([z], {x: np.ones(3)}),
+    "check": lambda z, x: repr(gc.check(z, [x])),
+    "draw": lambda z, x: gc.draw(z, wrt=x).svg,
+    "explain": lambda z, x: gc.explain(z, x).markdown,
+    "latex": lambda z, x: gc.latex([z, x]),
+    "vectorize": lambda z, x: gc.vectorize([z], {x: gc.input("xs", ("m", 3))}),
+    "jit": lambda z, x: gc.grad_fn(lambda y: np.sum(np.exp(y)))(np.ones(3)),
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_nodes_end_with_the_last_that_holds_them(use):
+    """One that waited for the collector would name what is built like it next, or would not."""
+
+    def held():
+        x = gc.input("x", (3,))
+        hidden = gc.exp(x)
+        USES[use](gc.sum(hidden * hidden), x)
+        return weakref.ref(hidden)
+
+    collector.disable()
+    try:
+        assert held()() is None
+    finally:
+        collector.enable()
 
 
 def test_a_graph_built_in_another_order_is_the_same_program():

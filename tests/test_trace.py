@@ -75,6 +75,15 @@ class Pair(NamedTuple):
     second: object
 
 
+def test_what_dims_does_not_name_keeps_its_sizes():
+    """Of a dict one part may be open, and the other has a program for each of its sizes."""
+    f = gc.jit(lambda p: np.sum(p["w"]) + np.sum(p["b"]), dims={"p": {"w": ("n",)}})
+    assert 4.0 == f({"w": np.ones(2), "b": np.ones(2)})
+    assert 7.0 == f({"w": np.ones(3), "b": np.ones(4)})
+    program = f.compiled({"w": np.ones(3), "b": np.ones(4)})
+    assert ["f64[n]", "f64[4]"] == [str(x.type) for x in program.graph.parameters]
+
+
 def test_arguments_and_results_may_be_nested():
     """Tuples, lists, dicts and named tuples of arrays, both ways."""
 

@@ -1,0 +1,167 @@
+"""What gradients, Jacobians and Hessians of plain functions are, and functions of many examples."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from . import forms
+from .autodiff import grad, hessian, jacobian, mapped
+from .autodiff.batching import placeholder
+from .errors import ArgumentError, Disconnected
+from .ir import Node, operands, rebuild, topo
+from .jit import Jit, name_of
+from .trace import Plain, parameters, results
+
+
+def _derived(
+    function: Plain,
+    argnums: int | tuple[int, ...],
+    derive: Callable[[Any, Any], Any],
+    has_zeros: bool = True,
+) -> Jit:
+    """A function of the same arguments that returns `derive(results, the chosen arguments)`."""
+
+    def derived(*args: Any, **kwargs: Any) -> Any:
+        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+        if not all(-len(args) <= k < len(args) for k in numbers):
+            raise ArgumentError(f"argnums= is {argnums}, and {len(args)} arguments were given")
+        numbers = tuple(k % len(args) for k in numbers)
+        meant: dict[Node, Node] = {}
+        names = parameters(function, len(args))
+
+        def one(x: Any, path: str) -> Node:
+            if not isinstance(x, Node) or not x.type.is_float:
+                raise ArgumentError(
+                    f"derivatives are by floats, and {path}, an argument of "
+                    f"{name_of(function)}, is {x.type if isinstance(x, Node) else repr(x)}"
+                )
+            if x.op.name == "input":
+                return x
+            # Only what depends on the argument counts, not what depends on the same node elsewhere.
+            stand_in = placeholder(x.type)
+            meant[stand_in] = x
+            return stand_in
+
+        def by(k: int, form: Any) -> Any:
+            parts = zip(forms.leaves(form), forms.paths(form, names[k]), strict=True)
+            return forms.fill(form, [one(x, path) for x, path in parts])
+
+        given = [by(k, a) if k in numbers else a for k, a in enumerate(args)]
+        values = results(function, function(*given, **kwargs))
+        chosen = tuple(given[k] for k in numbers)
+        try:
+            made = derive(values, chosen if isinstance(argnums, tuple) else chosen[0])
+        except Disconnected as error:
+            error.sentence += '; disconnected="zero" gives zeros' * has_zeros
+            raise
+        if not meant:
+            return made
+        new = rebuild(topo(forms.leaves(made)), replacements=meant)
+        return forms.map_leaves(lambda v: new[v], made)
+
+    return Jit(functools.wraps(function, updated=())(derived))
+
+
+def _scalar(value: Any, function: Plain) -> Node:
+    if isinstance(value, Node) and not value.shape:
+        return value
+    said = f"a gradient is taken of a scalar, and {name_of(function)} returns "
+    if not isinstance(value, Node):
+        raise ArgumentError(
+            f"{said}several values: return the loss alone, and what else is wanted by a function "
+            "of its own, or take jacobian_fn of one of them"
+        )
+    error = ArgumentError(f"{said}{value.type}: sum it, or use jacobian_fn")
+    error.locate(operands([value]))
+    raise error
+
+
+def grad_fn(
+    function: Plain, argnums: int | tuple[int, ...] = 0, *, disconnected: str = "raise"
+) -> Jit:
+    """The function that returns the gradient of a plain function by some of its arguments.
+
+    >>> import numpy as np, graphc as gc
+    >>> slope = gc.grad_fn(lambda x: np.sum(np.sin(x)) ** 2)
+    >>> slope(np.array([0.0, np.pi / 2]))
+    array([2.0000000e+00, 1.2246468e-16])
+    """
+    derived = _derived(
+        function, argnums, lambda z, x: grad(_scalar(z, function), x, disconnected=disconnected)
+    )
+    return derived._made_again_by(grad_fn, function, argnums=argnums, disconnected=disconnected)
+
+
+def value_and_grad(
+    function: Plain, argnums: int | tuple[int, ...] = 0, *, disconnected: str = "raise"
+) -> Jit:
+    """The function that returns the value and the gradient, computed together.
+
+    >>> import numpy as np, graphc as gc
+    >>> both = gc.value_and_grad(lambda p, x: np.sum(p["w"] * x) + p["b"])
+    >>> both({"w": np.array([1.0, 2.0]), "b": 0.5}, np.array([3.0, 4.0]))
+    (np.float64(11.5), {'w': array([3., 4.]), 'b': np.float64(1.0)})
+    """
+    derived = _derived(
+        function,
+        argnums,
+        lambda z, x: (z, grad(_scalar(z, function), x, disconnected=disconnected)),
+    )
+    options = {"argnums": argnums, "disconnected": disconnected}
+    return derived._made_again_by(value_and_grad, function, **options)
+
+
+def jacobian_fn(
+    function: Plain,
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    mode: str = "auto",
+    disconnected: str = "raise",
+) -> Jit:
+    """The function that returns the Jacobian of a plain function: result.shape + argument.shape.
+
+    >>> import numpy as np, graphc as gc
+    >>> gc.jacobian_fn(lambda x: np.array([2.0, 3.0]) * x**2)(np.array([1.0, 2.0]))
+    array([[ 4.,  0.],
+           [ 0., 12.]])
+    """
+    derived = _derived(
+        function, argnums, lambda v, x: jacobian(v, x, mode, disconnected=disconnected)
+    )
+    options = {"argnums": argnums, "mode": mode, "disconnected": disconnected}
+    return derived._made_again_by(jacobian_fn, function, **options)
+
+
+def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
+    """The function that returns the Hessian of a plain function of a scalar value.
+
+    >>> import numpy as np, graphc as gc
+    >>> gc.hessian_fn(lambda x: x[0] ** 2 * x[1])(np.array([1.0, 2.0]))
+    array([[4., 2.],
+           [2., 0.]])
+    """
+    def derive(z: Any, x: Any) -> Any:
+        return hessian(_scalar(z, function), x)
+
+    derived = _derived(function, argnums, derive, has_zeros=False)
+    return derived._made_again_by(hessian_fn, function, argnums=argnums)
+
+
+def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
+    """A function of one example, applied to many at once; no loop is built.
+
+    `in_axes` is an axis for all arguments, or one for each: an int, None (the same for every
+    example), or a form of them. Inside other traced functions it works on nodes as well as on
+    arrays.
+
+    >>> import numpy as np, graphc as gc
+    >>> per_example = gc.vmap(gc.grad_fn(lambda w, x: np.tanh(w @ x)), in_axes=(None, 0))
+    >>> per_example(np.zeros(2), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    array([[1., 2.],
+           [3., 4.],
+           [5., 6.]])
+    """
+    made = Jit(functools.wraps(function, updated=())(mapped(function, in_axes, out_axes)))
+    return made._made_again_by(vmap, function, in_axes=in_axes, out_axes=out_axes)
