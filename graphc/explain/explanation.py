@@ -109,17 +109,17 @@ class Explanation:
     @functools.cached_property
     def text(self) -> str:
         """The derivation in plain text."""
-        return faces.text_of(self)
+        return faces.text_of(self.derivation, tuple(self.written()))
 
     @functools.cached_property
     def markdown(self) -> str:
         """The derivation as Markdown, formulas between dollars."""
-        return faces.markdown_of(self)
+        return faces.markdown_of(self.derivation, tuple(self.written()))
 
     @functools.cached_property
     def latex(self) -> str:
         """The derivation as aligned equations, for within a displayed formula."""
-        return faces.latex_of(self)
+        return faces.latex_of(self.derivation, tuple(self.written()))
 
     def __str__(self) -> str:
         return self.text

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..ir import OPS, Node
 from ..notation import Term, number_text
-from .derivation import Formula, Step, added, gradient_by, parts, written
+from . import reasons
+from .derivation import Derivation, Formula, Step, added, gradient_by, parts, written
 from .outline import Gap
-
-if TYPE_CHECKING:
-    from .explanation import Explanation
 
 _MOST_NAMES, _MOST_TARGETS, _MOST_CUTS = 12, 6, 5
 # Arrays of more elements than this are described.
@@ -29,6 +27,7 @@ RULE = (
 )
 
 Write = Callable[[Formula], str]
+Told: TypeAlias = Sequence[Step | Gap]  # what is written out of a derivation
 
 
 # -- what all faces tell -----------------------------------------------------------------------
@@ -56,29 +55,29 @@ def listed(texts: Iterable[str], most: int = _MOST_NAMES) -> str:
     return " and ".join(filter(None, [", ".join(first[:-1]), *first[-1:]]))
 
 
-def _named(e: Explanation, nodes: Iterable[Node], write: Write = str) -> list[str]:
-    names = e.derivation.names
+def _named(d: Derivation, nodes: Iterable[Node], write: Write = str) -> list[str]:
+    names = d.names
     return [write(written(v, names)) for v in nodes]
 
 
-def _title(e: Explanation, write: Write) -> str:
-    (z,) = _named(e, [e.table.z], write)
-    targets = listed(_named(e, e.table.targets, write), _MOST_TARGETS)
-    count = len(e.steps)
+def _title(d: Derivation, write: Write) -> str:
+    (z,) = _named(d, [d.table.z], write)
+    targets = listed(_named(d, d.table.targets, write), _MOST_TARGETS)
+    count = len(d)
     how = f", in {count} step{'s' * (count > 1)} (Algorithm 6.6)" if count else ""
     return f"The gradient of {z} by {targets}{how}"
 
 
-def _left_out(e: Explanation, write: Write) -> list[str]:
+def _left_out(d: Derivation, write: Write) -> list[str]:
     """What Algorithm 6.5 leaves out, by name."""
-    names, found = e.derivation.names, dict[str, list[Node]]()
-    for v, reason in e.table.left_out(e.derivation.graph.nodes).items():
-        if v in names and v not in e.table.targets and len(e.steps):
+    names, found = d.names, dict[str, list[Node]]()
+    for v, reason in d.table.left_out(d.graph.nodes).items():
+        if v in names and v not in d.table.targets and len(d):
             found.setdefault(reason, []).append(v)
-    many = len(e.table.targets) > _MOST_TARGETS
-    targets = "any target" if many else " or ".join(_named(e, e.table.targets, write))
+    many = len(d.table.targets) > _MOST_TARGETS
+    targets = "any target" if many else " or ".join(_named(d, d.table.targets, write))
     return [
-        f"Left out (Algorithm 6.5): {listed(_named(e, nodes, write))}, for "
+        f"Left out (Algorithm 6.5): {listed(_named(d, nodes, write))}, for "
         + (f"every path through {'it' if len(nodes) == 1 else 'them'} is cut."
            if reason.startswith("every") else
            f"{'it does' if len(nodes) == 1 else 'they do'} not depend on {targets}.")
@@ -86,10 +85,10 @@ def _left_out(e: Explanation, write: Write) -> list[str]:
     ]  # fmt: skip
 
 
-def _dictionary(e: Explanation) -> str:
+def _dictionary(told: Told) -> str:
     """What the less usual functions mean that occur in the formulas."""
     words: dict[str, None] = {}
-    for part in e.written():
+    for part in told:
         if not isinstance(part, Gap):
             formulas = [part.operation, part.built, *(s.rule for s in part.shares)]
             terms = (t for f in formulas if f is not None for t in parts(f.term))
@@ -113,9 +112,9 @@ def _gradient(step: Step) -> Formula:
     return Formula(gradient_by(step.name.term))
 
 
-def _made(e: Explanation, v: Node, write: Write) -> str:
+def _made(d: Derivation, v: Node, write: Write) -> str:
     """`u = x * z`: a value with how it is computed."""
-    name, made = Formula(e.derivation.names[v]), e.derivation.made(v)
+    name, made = Formula(d.names[v]), d.made(v)
     terms = name.term if made is None else Term("infix", "=", (name.term, made.term))
     return write(Formula(terms))
 
@@ -140,46 +139,49 @@ def _in_numbers(step: Step) -> Formula | None:
     return None if is_bare else total
 
 
-def _results(e: Explanation) -> list[tuple[Formula, Formula]]:
+def _results(d: Derivation) -> list[tuple[Formula, Formula]]:
     """The whole gradients by the targets, as far as they can be written."""
-    names = e.derivation.names
+    names = d.names
     found = [
-        (Formula(gradient_by(names[t])), e.derivation.result(t))
-        for t in e.table.targets[:_MOST_NAMES] if t in e.table
+        (Formula(gradient_by(names[t])), d.result(t))
+        for t in d.table.targets[:_MOST_NAMES] if t in d.table
     ]  # fmt: skip
     return [(name, f) for name, f in found if f.is_whole and len(str(f)) <= _LONGEST]
 
 
-def _stops(e: Explanation) -> list[str]:
+def _stops(d: Derivation) -> list[str]:
     """Where no gradient passes, and which targets have none because of it."""
-    found = [reason[0].upper() + reason[1:] + "." for reason in e.missing.values()]
-    for cut in () if e.missing else e.cuts[:_MOST_CUTS]:
-        consumer, node = _named(e, [cut.consumer, cut.node])
+    missing = reasons.missing(d)
+    if missing:
+        return [reason[0].upper() + reason[1:] + "." for reason in missing.values()]
+    cuts, found = reasons.cuts(d), []
+    for cut in cuts[:_MOST_CUTS]:
+        consumer, node = _named(d, [cut.consumer, cut.node])
         found.append(f"No gradient comes back from {consumer} to {node}: {cut.reason}.")
-    more = 0 if e.missing else len(e.cuts) - _MOST_CUTS
+    more = len(cuts) - _MOST_CUTS
     return found + [f"And {more} more such places (`.cuts`)."] * (more > 0)
 
 
 # -- plain text --------------------------------------------------------------------------------
 
 
-def text_of(e: Explanation) -> str:
+def text_of(d: Derivation, told: Told) -> str:
     """The derivation in plain text."""
-    lines = [_title(e, str), ""]
-    if len(e.steps):
-        lines += ["Forward", *_forward(e), ""]
-        notes = [*_left_out(e, str), _dictionary(e)]
+    lines = [_title(d, str), ""]
+    if len(d):
+        lines += ["Forward", *_forward(d, told), ""]
+        notes = [*_left_out(d, str), _dictionary(told)]
         lines[-1:] = [line for note in notes for line in _wrapped(note, 4)] + [""]
-        lines += ["Backward", *_wrapped(RULE.format(z=_named(e, [e.table.z])[0]), 4), ""]
-    for part in e.written():
-        lines += [f"     … {part}"] if isinstance(part, Gap) else _step(e, part)
-    results = _results(e)
+        lines += ["Backward", *_wrapped(RULE.format(z=_named(d, [d.table.z])[0]), 4), ""]
+    for part in told:
+        lines += [f"     … {part}"] if isinstance(part, Gap) else _step(d, part)
+    results = _results(d)
     if results:
         lines += ["", "Altogether"]
         lines += [f"    {name} = {formula}" for name, formula in results]
-    stops = _stops(e)
+    stops = _stops(d)
     if stops:
-        lines += [""] * bool(len(e.steps)) + ["Where no gradient passes"]
+        lines += [""] * bool(len(d)) + ["Where no gradient passes"]
     for sentence in stops:
         lines += _wrapped(sentence, 4)
     return "\n".join(lines)
@@ -192,10 +194,10 @@ def _wrapped(sentence: str, indent: int) -> list[str]:
     )
 
 
-def _forward(e: Explanation) -> list[str]:
+def _forward(d: Derivation, told: Told) -> list[str]:
     """How each value that has a step is computed, inputs first."""
     rows = []
-    for part in reversed(list(e.written())):
+    for part in reversed(told):
         if isinstance(part, Gap):
             rows.append(("⋮", "", "", ""))
             continue
@@ -210,25 +212,25 @@ def _forward(e: Explanation) -> list[str]:
     ]
 
 
-def _step(e: Explanation, step: Step) -> list[str]:
+def _step(d: Derivation, step: Step) -> list[str]:
     name = f"∇{step.name}" if step.name.term.kind == "name" else str(_gradient(step))
     head, margin = f"{step.number:3}. ", "         "
     if not step.shares:
         return [f"{head}{name} = {step.sum}: {WHAT_IS_DIFFERENTIATED}."]
     users = list(dict.fromkeys(s.consumer for s in step.shares))
     if len(step.shares) == 1:
-        lines = [f"{head}{name}: {step.name} goes into {_made(e, users[0], str)}"]
+        lines = [f"{head}{name}: {step.name} goes into {_made(d, users[0], str)}"]
     else:
-        into = _named(e, users) + [f"{step.more} more"] * bool(step.more)
+        into = _named(d, users) + [f"{step.more} more"] * bool(step.more)
         lines = [f"{head}{name}: {step.name} goes into {listed(into)}"]
-        made = [_made(e, s.consumer, str) for s in step.shares]
+        made = [_made(d, s.consumer, str) for s in step.shares]
         width = min(max(map(len, made)), _WIDEST_COLUMN)
         for text, s in zip(made, step.shares, strict=True):
             lines.append(f"{margin}{text:{width}}   contributes   {s.rule}")
         if step.more:
             lines.append(f"{margin}and {step.more} more contribute likewise (`table.steps`)")
     lines += _equalities(f"{margin}{name}", step)
-    for remark in e.remarks(step):
+    for remark in reasons.remarks(d, step):
         lines += _wrapped(remark, len(margin))
     return lines
 
@@ -256,26 +258,26 @@ def _equalities(left: str, step: Step) -> list[str]:
 # -- Markdown ----------------------------------------------------------------------------------
 
 
-def markdown_of(e: Explanation) -> str:
+def markdown_of(d: Derivation, told: Told) -> str:
     """The derivation as Markdown, formulas between dollars."""
-    lines = [f"### {_title(e, _dollars)}", ""]
-    if len(e.steps):
-        has_point = e.derivation.at is not None
+    lines = [f"### {_title(d, _dollars)}", ""]
+    if len(d):
+        has_point = d.at is not None
         lines += ["**Forward**", "", f"| value | type |{' here |' * has_point}"]
         lines += ["|---|---|" + "---|" * has_point]
-        for part in reversed(list(e.written())):
+        for part in reversed(told):
             if isinstance(part, Gap):
                 lines.append("| ⋮ | |" + " |" * has_point)
                 continue
             here = f" {number(part.value)} |" if has_point else ""
-            lines.append(f"| {_made(e, part.node, _dollars)} | `{part.node.type!r}` |{here}")
-        lines += ["", *_left_out(e, _dollars), _dictionary(e), ""]
-        lines += ["**Backward**", "", RULE.format(z=_named(e, [e.table.z], _dollars)[0]), ""]
-    for part in e.written():
-        lines += [f"- … {part}"] if isinstance(part, Gap) else _markdown_step(e, part)
-    for name, formula in _results(e):
+            lines.append(f"| {_made(d, part.node, _dollars)} | `{part.node.type!r}` |{here}")
+        lines += ["", *_left_out(d, _dollars), _dictionary(told), ""]
+        lines += ["**Backward**", "", RULE.format(z=_named(d, [d.table.z], _dollars)[0]), ""]
+    for part in told:
+        lines += [f"- … {part}"] if isinstance(part, Gap) else _markdown_step(d, part)
+    for name, formula in _results(d):
         lines += ["", f"$${name.latex} = {formula.latex}$$"]
-    lines += [f"\n{sentence}" for sentence in _stops(e)]
+    lines += [f"\n{sentence}" for sentence in _stops(d)]
     return "\n".join(lines)
 
 
@@ -284,7 +286,7 @@ def _dollars(formula: Formula) -> str:
     return f"${formula.latex.replace('|', chr(92) + 'vert ')}$"
 
 
-def _markdown_step(e: Explanation, step: Step) -> list[str]:
+def _markdown_step(d: Derivation, step: Step) -> list[str]:
     chain = " = ".join(f.latex for f in [_gradient(step), *(f for f, _ in _chain(step))])
     if not step.shares:
         return [f"- **{step.number}.** ${chain}$: {WHAT_IS_DIFFERENTIATED}."]
@@ -293,29 +295,28 @@ def _markdown_step(e: Explanation, step: Step) -> list[str]:
         chain += f" = {numbers.latex}"
     here = "" if step.slope is None else f", here {number(step.slope)}"
     users = dict.fromkeys(s.consumer for s in step.shares)
-    into = listed(_made(e, c, _dollars) for c in users)
+    into = listed(_made(d, c, _dollars) for c in users)
     lines = [f"- **{step.number}.** {_dollars(step.name)} goes into {into}: ${chain}${here}."]
     if len(step.shares) > 1:
         for s in step.shares:
-            (consumer,) = _named(e, [s.consumer], _dollars)
+            (consumer,) = _named(d, [s.consumer], _dollars)
             lines.append(f"    - {consumer} contributes {_dollars(s.rule)}")
-    return lines + [f"    - {remark}" for remark in e.remarks(step)]
+    return lines + [f"    - {remark}" for remark in reasons.remarks(d, step)]
 
 
 # -- LaTeX -------------------------------------------------------------------------------------
 
 
-def latex_of(e: Explanation) -> str:
+def latex_of(d: Derivation, told: Told) -> str:
     """The derivation as aligned equations: the values, then the gradients."""
-    parts = list(e.written())
     rows = []
-    for part in reversed(parts):
+    for part in reversed(told):
         if isinstance(part, Gap):
             rows.append(r"&\;\;\vdots")
         elif part.operation is not None:
             rows.append(f"{part.name.latex} &= {part.operation.latex}")
     rows.append("&")
-    for part in parts:
+    for part in told:
         if isinstance(part, Gap):
             rows.append(r"&\;\;\vdots")
             continue
