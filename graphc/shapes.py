@@ -17,11 +17,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import DTypeLike
 
-from .errors import DTypeError, IndexingError, ShapeError, not_the_users
-
-# In `n * x` Python asks the dim first, in `np.sum(x)` NumPy: they stand between us and the user.
-not_the_users(sp.__file__)
-not_the_users(np.__file__)
+from .errors import DTypeError, IndexingError, ShapeError
+from .sizes import Size
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
 Shape: TypeAlias = tuple[Dim, ...]
@@ -61,7 +58,7 @@ def own_dim(name: str) -> Dim:
 
 @functools.cache
 def _symbol(name: str) -> Dim:
-    return sp.Symbol(name, integer=True, positive=True)
+    return Size(name, integer=True, positive=True)
 
 
 def as_dim(value: object) -> Dim:

@@ -11,16 +11,12 @@ from typing import Any
 
 from .errors import ArgumentError, GraphcError, NotConcrete, Where, is_internal
 from .ir.building import tracing
+from .sizes import OF_FORMULAS
 
 # How Python, NumPy and sympy say that an expression in sizes is no number.
 _OF_A_SIZE = re.compile(
-    r"'(Symbol|Add|Mul|Pow|Max|Min)'|type (Symbol|Add|Mul|Pow|Max|Min)\b"
+    r"'(Add|Mul|Pow|Max|Min)'|type (Add|Mul|Pow|Max|Min)\b"
     r"|convert (symbols|expression) to|truth value of Relational"
-)
-_A_SIZE_IS_OPEN = (
-    "a size that dims= leaves open is a symbol while the function is traced, and here a number is "
-    "needed: in formulas write gc.size(x.shape[0]), for arrays of that size gc.zeros, gc.ones, "
-    "gc.iota or gc.eye; a loop or a branch needs a size that is known: leave it out of dims="
 )
 _NOT_INTO_ARRAYS = (
     "a symbolic tensor cannot be written into an array: build the result with np.stack, "
@@ -63,7 +59,7 @@ def _said(error: Exception, lists: str) -> Exception:
     is_of_a_size = _OF_A_SIZE.search(str(error))
     if not is_of_a_size and not lists:
         return error
-    said = ArgumentError(_A_SIZE_IS_OPEN if is_of_a_size else f"{error}; {lists}")
+    said = ArgumentError(OF_FORMULAS if is_of_a_size else f"{error}; {lists}")
     said.where = _place(error.__traceback__) or said.where
     return said
 

@@ -432,6 +432,9 @@ NUMBERS = {
     "root": lambda n, d: d**-0.5,
     "sum": lambda n, d: n / 3 + d**0.5 - 2.5,
     "product of roots": lambda n, d: n**0.5 * d**-0.5,
+    "NumPy's root": lambda n, d: np.sqrt(n),
+    "NumPy's logarithm and minimum": lambda n, d: np.log(d) * np.minimum(n, 2),
+    "in an array": lambda n, d: np.array([7]) * d / n,
 }
 
 

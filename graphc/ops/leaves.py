@@ -224,6 +224,8 @@ def constant(value: Any, dtype: DTypeLike | None = None) -> Node:
     if array.dtype.kind not in "biufc":
         if isinstance(value, int):
             raise DTypeError(f"{value} does not fit in int64")
+        if any(shapes.is_expression(held) for held in np.ravel(array)):
+            raise DTypeError("sizes are no numbers yet: gc.size takes one, gc.stack takes several")
         if not array.ndim and array.dtype == object:
             raise DTypeError(f"a tensor holds numbers, and was given {a_kind(value)}")
         held, cure = _NO_NUMBERS.get(array.dtype.kind, ("records", "take one of their fields"))

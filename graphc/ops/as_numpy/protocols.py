@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ...ir import Node, lift, spelling
 from ...shapes import as_dtype
+from ...sizes import Size
 from .. import contract, layout, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat
@@ -66,6 +67,9 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
         return _called(reduction, name, args[:1], {"axis": 0, **by_place, **kwargs})
     raise ArgumentError(f"{name}.{method} has no form for symbolic tensors")
 
+
+# NumPy asks a size too, as in `np.sqrt(n)`: it is a number of the graph.
+Size.of_ufunc = array_ufunc
 
 _REDUCTIONS: dict[tuple[str, str], Function] = {
     ("add", "reduce"): reduce.sum,
