@@ -344,4 +344,4 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:  # a checker shall find the name missing
-    __getattr__ = otherwise(__all__)
+    __getattr__ = otherwise([*__all__, *(f"optim.{name}" for name in optim.__all__)])

@@ -97,8 +97,20 @@ ELSEWHERE = {
     "placeholder": ": it is called gc.input",
     "ravel": " of its own: np.ravel takes its tensors",
     "heaviside": " of its own: np.heaviside takes its tensors",
+    "cholesky": "; nothing is like it: compute it outside, and pass the result in as an argument",
+    "argmax": "; the nearest is np.max, or np.take_along_axis with indices from "
+    "outside",
+    "kron": " of its own: np.kron takes its tensors",
+    "matrix_power": " of its own: np.linalg.matrix_power takes its tensors",
+    "linspace": " of its own: what np.linspace gives stands beside tensors",
+    "erf": "; NumPy has none, and programs need NumPy alone: gc.elementwise makes an operation of "
+    "a formula and a NumPy text",
+    "randn": "; no graph draws random numbers: draw them with NumPy, and pass them in as an input",
+    "Softmax": "; did you mean gc.softmax?",
+    "jacobean": "; did you mean gc.jacobian?",
+    "Adam": "; did you mean gc.optim.adam?",
     "linalg": "",
-    "softmix": "",
+    "nothing_like_it": "",
     "__path_hooks__": "",
 }
 
@@ -109,6 +121,7 @@ def test_a_name_that_numpy_has_leads_to_what_it_is_called_here(name, instead):
     with pytest.raises(AttributeError) as caught:
         getattr(gc, name)
     assert f"graphc has no {name}{instead}" == str(caught.value)
+    assert caught.value.name is None  # with one Python would add what is nearest in letters
 
 
 def test_every_ufunc_that_is_covered_leads_somewhere():

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import NoReturn
 
 import numpy as np
 
 from ...ir import Op
+from .protocols import nearest
 from .table import TABLE
 from .ufuncs import UFUNCS
 
 # Besides the ufuncs: functions whose parameters have other names, and words for inputs.
 _CALLED = {
-    "amax": "max", "amin": "min", "around": "round", "concatenate": "concat",
+    "amax": "max", "amin": "min", "around": "round", "concatenate": "concat", "arange": "iota",
     "cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "array": "constant",
-    "asarray": "constant", "placeholder": "input", "symbol": "input", "variable": "input",
+    "asarray": "constant", "tensor": "constant", "placeholder": "input", "symbol": "input",
+    "variable": "input",
 }  # fmt: skip
+
+# What no graph holds, by the names under which people look for it.
+_WHY = {
+    "erf erfc erfinv gamma gammaln lgamma digamma": "NumPy has none, and programs need NumPy "
+    "alone: gc.elementwise makes an operation of a formula and a NumPy text",
+    "random rand randn normal uniform dropout": "no graph draws random numbers: draw them with "
+    "NumPy, and pass them in as an input",
+    "scan cond while_loop fori_loop switch": "no graph holds loops or branches: Python's loops "
+    "over known sizes are unrolled, and gc.where chooses",
+}
 
 
 def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
-    """The `__getattr__` of a package that has these names. Python itself knows what is near.
+    """The `__getattr__` of a package that has these names.
 
     >>> otherwise(["atan", "softmax"])("arctan")
     Traceback (most recent call last):
@@ -29,16 +43,43 @@ def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
     """
 
     def missing(name: str) -> NoReturn:
-        raise AttributeError(f"graphc has no {name}{_instead(name, names)}")
+        # With an object, and no name: else Python adds the name that is nearest in letters.
+        said = f"graphc has no {name}{_instead(name, names)}"
+        raise AttributeError(said, obj=otherwise)
 
     return missing
 
 
 def _instead(name: str, names: Sequence[str]) -> str:
+    if name.startswith("_"):
+        return ""
     found = UFUNCS.get(name)
-    called = found.name if isinstance(found, Op) else _CALLED.get(name)
+    called = found.name if isinstance(found, Op) else _CALLED.get(name.lower())
     if called in names:
         return f": it is called gc.{called}"
-    function = vars(np).get(name)
-    is_covered = name in UFUNCS or callable(function) and function in TABLE
-    return f" of its own: np.{name} takes its tensors" if is_covered else ""
+    if name in UFUNCS:
+        return f" of its own: np.{name} takes its tensors"
+    for refused, why in _WHY.items():
+        if name in refused.split():
+            return f"; {why}"
+    return _of_numpy(name) or _alike(name, names)
+
+
+def _of_numpy(name: str) -> str:
+    """What to do with NumPy's thing of this name, if there is one."""
+    for room, things in {"np": vars(np), "np.linalg": vars(np.linalg)}.items():
+        thing = things.get(name)
+        if callable(thing) and thing in TABLE:
+            return f" of its own: {room}.{name} takes its tensors"
+        if callable(thing) and nearest(f"{room}.{name}"):
+            return nearest(f"{room}.{name}")
+    thing = vars(np).get(name)
+    if thing is None or isinstance(thing, ModuleType):
+        return ""
+    return f" of its own: what np.{name} gives stands beside tensors"
+
+
+def _alike(name: str, names: Sequence[str]) -> str:
+    alike = {known.rpartition(".")[2].lower(): known for known in reversed(names)}
+    close = difflib.get_close_matches(name.lower(), alike, 1, cutoff=0.7)
+    return f"; did you mean gc.{alike[close[0]]}?" if close else ""

@@ -38,7 +38,7 @@ def array_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -
     """`np.sum(node, axis=0)`: Node.__array_function__ comes here."""
     name = f"np.{spelled(function)}"
     if function not in TABLE:
-        raise ArgumentError(f"{name} has no form for symbolic tensors{_nearest(name)}")
+        raise ArgumentError(f"{name} has no form for symbolic tensors{nearest(name)}")
     return _called(TABLE[function], name, args, kwargs)
 
 
@@ -54,7 +54,7 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
     function = UFUNCS.get(ufunc.__name__)
     name += ".at" if method == "at" else ""
     if function is None or method == "at":
-        raise ArgumentError(f"{name} has no form for symbolic tensors{_nearest(name)}")
+        raise ArgumentError(f"{name} has no form for symbolic tensors{nearest(name)}")
     if method == "__call__":
         return _called(function, name, args, kwargs)
     if method == "outer" and len(args) == 2:
@@ -172,13 +172,13 @@ _INSTEAD = {
 _NOTHING_LIKE_IT = "nothing is like it: compute it outside, and pass the result in as an argument"
 
 
-def _nearest(name: str) -> str:
-    """`; the nearest that has one is np.f`: by meaning, for there is no likeness in letters."""
+def nearest(name: str) -> str:
+    """`; the nearest is np.f`: by meaning, for there is no likeness in letters."""
     if name in _INSTEAD:
-        return f"; the nearest that has one is {_INSTEAD[name]}"
+        return f"; the nearest is {_INSTEAD[name]}"
     if name.startswith("np.nan") and getattr(np, name.removeprefix("np.nan"), None) in TABLE:
         return (
-            f"; the nearest that has one is np.{name.removeprefix('np.nan')}, of "
+            f"; the nearest is np.{name.removeprefix('np.nan')}, of "
             "np.where(np.isnan(x), 0, x) or another number that leaves it as it is"
         )
     return f"; {_NOTHING_LIKE_IT}" if name.startswith(("np.linalg.", "np.fft.")) else ""
