@@ -6,23 +6,25 @@ same attributes are the same object, so common subexpressions are shared by cons
 
 from .building import building_for, standing_for
 from .declared import declaration, declare
+from .functions import FUNCTIONS
 from .graph import Graph
-from .interning import interned, key_of
+from .interning import key_of
 from .lifting import a_kind, lift
 from .node import Attrs, Node, listed, operands
 from .op import (
+    OPS,
     Example,
     GuardRule,
     Op,
     cuts_path,
     example,
+    interned,
     no_flops,
     size_of_result,
     spelling,
     with_inputs,
 )
 from .pickling import PackedGraph
-from .tables import FUNCTIONS, OPS
 from .walks import rebuild, topo
 
 __all__ = [

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, InvalidGraph, MissingInput, NameClash, ShapeError
 from .declared import declaration
+from .functions import FUNCTIONS
 from .node import Node, applied, listed, operands
-from .tables import FUNCTIONS
 from .walks import ancestors, consumers, rebuild, topo
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import shapes
 from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError
+from .functions import FUNCTIONS
 from .node import Node, operands
-from .tables import FUNCTIONS
 
 _NUMBERS = (bool, int, float)
 _ARRAYS = (np.ndarray, np.generic, list, tuple)

@@ -14,7 +14,7 @@ from ..errors import ArgumentError, NameClash, NotConcrete, Operand, Where, is_i
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
 from .building import building, tracing
-from .tables import FUNCTIONS
+from .functions import FUNCTIONS
 
 if TYPE_CHECKING:
     from .op import Op

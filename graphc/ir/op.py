@@ -12,13 +12,17 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 from ..errors import ArgumentError, GraphcError, NameClash
 from ..parts import is_spelled_by
 from ..shapes import Dim, Shape, TensorType
-from .interning import interned, key_of
+from .functions import FUNCTIONS
+from .interning import Interned, key_of
 from .lifting import lift
 from .node import NO_ATTRS, Attrs, Node, operands
-from .tables import FUNCTIONS, OPS
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+# One table each for the process: the records by their names, and the node of each meaning.
+OPS: dict[str, Op] = {}
+interned: Interned[Node] = Interned()
 
 # The word `out` in a text, but for the argument of that name.
 _OUT = re.compile(r"\bout\b(?!=)")

@@ -18,9 +18,9 @@ from ..errors import Where
 from ..parts import Part
 from .declared import declaration, declare_as_read
 from .graph import Graph
-from .interning import interned, key_of
+from .interning import key_of
 from .node import NO_ATTRS, Node
-from .op import named_op
+from .op import interned, named_op
 from .walks import topo
 
 
