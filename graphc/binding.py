@@ -5,18 +5,35 @@ A program does as text what the interpreter does with numbers: both do what is s
 
 from __future__ import annotations
 
+import difflib
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import sympy as sp
 
 from . import shapes
 from .errors import BindError, ShapeError
-from .ir import Node
+from .ir import Node, declaration
 from .ops.slices import taken_for_granted
 from .plan import runtime
 from .shapes import Dim, Shape
+
+
+def no_input(of: str, key: object, inputs: Iterable[Node] | Mapping[str, str]) -> BindError:
+    """The error about a value for what is no input: for a name that is misspelled, above all."""
+    if not isinstance(inputs, Mapping):
+        inputs = {str(v.name): str(v.type) for v in sorted(inputs, key=declaration)}
+    name = key.label if isinstance(key, Node) else str(key)
+    alike = {known.lower(): known for known in inputs}
+    close = [alike[known] for known in difflib.get_close_matches(name.lower(), alike, 1)]
+    hint = f"; did you mean {close[0]}?" if close else ""
+    return BindError(f"{of} has no input {name}: {signature(of, inputs)}{hint}")
+
+
+def signature(of: str, inputs: Mapping[str, str]) -> str:
+    """What takes what: `model(X: f64[n, d], w: f64[d])`."""
+    return f"{of}({', '.join(f'{name}: {type_}' for name, type_ in inputs.items())})"
 
 
 class Reading(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import difflib
 import functools
 import itertools
 import linecache
@@ -13,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from . import forms, passes, shapes
+from .binding import no_input, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
-from .errors import ArgumentError, BindError, MissingInput
+from .errors import ArgumentError, BindError, MissingInput, counted
 from .ir import Graph, Node, PackedGraph, declaration, topo
 from .objective import Objective
 from .passes import Log
@@ -264,16 +264,12 @@ class Function:
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, some given by position and some by name."""
         if len(args) > len(self._names):
-            raise BindError(
-                f"{self.name} takes {len(self._names)} arguments, and was given {len(args)}"
-            )
+            taken = counted(len(self._names), "argument")
+            raise BindError(f"{self.name} takes {taken}, and was given {len(args)}")
         values = dict(zip(self._names, args, strict=False))
         for key, value in kwargs.items():
             if key not in self._names:
-                alike = {n.lower(): n for n in self._names}
-                close = [alike[n] for n in difflib.get_close_matches(key.lower(), alike, 1)]
-                hint = f"; did you mean {close[0]}?" if close else ""
-                raise BindError(f"{self.name} has no input {key}: {self._signature}{hint}")
+                raise no_input(self.name, key, self._text.arguments)
             if key in values:
                 raise BindError(f"{self.name} was given {key} twice")
             values[key] = value
@@ -284,8 +280,7 @@ class Function:
 
     @property
     def _signature(self) -> str:
-        arguments = (f"{name}: {type_}" for name, type_ in self._text.arguments.items())
-        return f"{self.name}({', '.join(arguments)})"
+        return signature(self.name, self._text.arguments)
 
     @property
     def unused(self) -> tuple[Node, ...]:

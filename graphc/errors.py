@@ -187,6 +187,11 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
+def counted(count: int, one: str, more: str = "") -> str:
+    """How many there are of something: `1 axis`, `2 axes`, `1,000 nodes`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
 class Operand(NamedTuple):
     """One line below an error: a value that took part, its type, and where it was made."""
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from . import forms
-from .binding import Binding
+from .binding import Binding, no_input
 from .errors import ArgumentError, BindError, MissingInput
-from .ir import Node, operands, topo
+from .ir import Node, is_declared, operands, topo
 from .plan import runtime
 from .plan.helpers import HELPERS
 
@@ -95,6 +95,7 @@ def bind(
     """
     given = [v for v in values if isinstance(v, Node)]
     inputs = [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
+    _refuse_unknown(values, inputs)
     for v in inputs:
         if v not in values and v.name not in values:
             error = MissingInput(f"{v.name} has no value")
@@ -106,6 +107,18 @@ def bind(
     except runtime.BindError as error:
         raise BindError(str(error)) from None
     return bound, {f"dim_{symbol.name}": size for symbol, size in sizes.items()}
+
+
+def _refuse_unknown(values: Mapping[Any, Any], inputs: Sequence[Node]) -> None:
+    """Raise where a value is for what is no input, as a name that is misspelled is none.
+
+    Names of other inputs pass: one dict may be for several graphs, some of which have lost one.
+    """
+    names = {v.name for v in inputs}
+    for key in values:
+        known = key in inputs if isinstance(key, Node) else key in names or is_declared(key)
+        if not known:
+            raise no_input("graph", key, inputs)
 
 
 def _array(v: Node, value: Any) -> Any:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from . import shapes
 from .draw import Drawing, draw
-from .errors import printable
+from .errors import counted, printable
 from .evaluate import bind
 from .ir import Graph, Node
 from .passes.cost import flops_of, weight
@@ -148,7 +148,7 @@ class Profile:
         count = sum(map(len, groups)) - sum(len(groups[i]) for i in slowest)
         if count:
             taken, share, _ = self._times(sum(seconds) - sum(seconds[i] for i in slowest))
-            yield [f"   ... and {count} steps that take less: {taken}, {share} ..."]
+            yield [f"   ... and {counted(count, 'step')} of less time: {taken}, {share} ..."]
 
     def _told(self, timing: Timing) -> tuple[str, str, str]:
         step = timing.step
@@ -219,7 +219,8 @@ def profiled(
     first, *others = [(marked.steps[k], seconds) for k, seconds in marks]
     steps = [sizes.timing(step, seconds) for step, seconds in others if step is not None]
     given = [f"{v.name}: {v.type.with_shape(sizes.shape(v))}" for v in graph.parameters]
-    title = f"{name}({printable(short(given, 8))}): {len(steps)} steps, medians of {count} runs"
+    taken = counted(len(steps), "step")
+    title = f"{name}({printable(short(given, 8))}): {taken}, medians of {count} runs"
     notes = [_ON_FLOATS] if on_floats else []
     return Profile(graph, title, steps, (first[1], after), whole, sizes, notes)
 

@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import DTypeLike
 
-from .errors import DTypeError, IndexingError, ShapeError
+from .errors import DTypeError, IndexingError, ShapeError, counted
 from .sizes import Size
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
@@ -231,7 +231,7 @@ def as_axis(axis: object, rank: int, of: str = "tensor") -> int:
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
         raise ShapeError(f"an axis must be an int, and {axis!r} is {_a(axis)}")
     if not -rank <= axis < rank:
-        raise ShapeError(f"axis {axis} does not exist in a {of} of {rank} axes")
+        raise ShapeError(f"axis {axis} does not exist in a {of} of {counted(rank, 'axis', 'axes')}")
     return int(axis) % rank
 
 

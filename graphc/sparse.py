@@ -17,7 +17,7 @@ from .autodiff.backprop import carries, check_differentiable
 from .autodiff.batching import placeholder
 from .binding import Binding
 from .compile import Function, compile
-from .errors import ArgumentError, BindError, MissingInput
+from .errors import ArgumentError, BindError, MissingInput, counted
 from .evaluate import interpret
 from .ir import FUNCTIONS, Graph, Node, topo
 from .ops.leaves import Value
@@ -404,7 +404,8 @@ class SparseFunction:
         for name, x in zip(names, self.inputs, strict=True):
             bound.append(np.asarray(values[name], x.dtype))
             if bound[-1].ndim != x.ndim:
-                raise BindError(f"{name} needs {x.type}, and has {bound[-1].ndim} axes")
+                axes = counted(bound[-1].ndim, "axis", "axes")
+                raise BindError(f"{name} needs {x.type}, and has {axes}")
         return bound
 
     def __repr__(self) -> str:

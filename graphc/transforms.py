@@ -9,7 +9,7 @@ from typing import Any
 from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
 from .autodiff.batching import placeholder
-from .errors import ArgumentError, Disconnected
+from .errors import ArgumentError, Disconnected, counted
 from .ir import Node, operands, rebuild, topo
 from .jit import Jit, name_of
 from .trace import Plain, parameters, results
@@ -26,7 +26,8 @@ def _derived(
     def derived(*args: Any, **kwargs: Any) -> Any:
         numbers = argnums if isinstance(argnums, tuple) else (argnums,)
         if not all(-len(args) <= k < len(args) for k in numbers):
-            raise ArgumentError(f"argnums= is {argnums}, and {len(args)} arguments were given")
+            there = counted(len(args), "argument")
+            raise ArgumentError(f"argnums= is {argnums}, and was given {there}")
         numbers = tuple(k % len(args) for k in numbers)
         meant: dict[Node, Node] = {}
         names = parameters(function, len(args))

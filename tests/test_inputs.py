@@ -194,7 +194,7 @@ REFUSED = {
     "the masked constant": ("float64", 0, np.ma.masked, MASKED),
     "too few axes": ("float64", 2, [1.0], "x needs 2 axes, and has shape (1,)"),
     "too many axes": ("float64", 0, [1.0], "x needs 0 axes, and has shape (1,)"),
-    "a number for a vector": ("float64", 1, 1.0, "x needs 1 axes, and has shape ()"),
+    "a number for a vector": ("float64", 1, 1.0, "x needs 1 axis, and has shape ()"),
 }
 
 

@@ -710,11 +710,11 @@ def test_a_list_of_numbers_is_named_where_an_array_was_meant():
         ),
         (
             lambda: gc.grad_fn(lambda x: x, argnums=2)(1.0),
-            "argnums= is 2, and 1 arguments were given",
+            "argnums= is 2, and was given 1 argument",
         ),
         (
             lambda: gc.vmap(lambda x, y: x, (0,))(B, B),
-            "in_axes names 1 arguments, and 2 were given",
+            "in_axes names 1 argument, and was given 2",
         ),
         (lambda: gc.vmap(lambda x, y: x + y)(B, C), "batches need one size, and 3 is not 4"),
         (

@@ -454,7 +454,7 @@ MISTAKES = [
      lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {}, checkpoint="nowhere/run.npz")),
     (gc.ArgumentError, "clipped needs a limit", lambda: optim.sgd(0.1).clipped()),
     (gc.ArgumentError, "a limit above 0", lambda: optim.sgd(0.1).clipped(norm=0)),
-    (gc.BindError, "v needs 1 axes", lambda: gc.fit(gc.sum(v**2), {v: 0.0}, {})),
+    (gc.BindError, "v needs 1 axis", lambda: gc.fit(gc.sum(v**2), {v: 0.0}, {})),
     (gc.BindError, "has no input x", lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {"x": 1})),
     (gc.ArgumentError, "no batches in epoch 2: a generator",
      lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, ({} for _ in "a"), epochs=2)),

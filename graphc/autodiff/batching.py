@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, counted
 from ..ir import FUNCTIONS, OPS, Node, operands, standing_for, topo
 from ..ops.contract import contract
 from ..ops.slices import Span
@@ -177,7 +177,8 @@ def mapped(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) ->
     def over_batches(*args: Any, **kwargs: Any) -> Any:
         axes = in_axes if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
         if len(axes) != len(args):
-            raise ArgumentError(f"in_axes names {len(axes)} arguments, and {len(args)} were given")
+            named = counted(len(axes), "argument")
+            raise ArgumentError(f"in_axes names {named}, and was given {len(args)}")
         batches: dict[Node, Node] = {}
 
         def one(x: Any, axis: int | None) -> Any:

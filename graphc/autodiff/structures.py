@@ -72,7 +72,7 @@ def structure(matrix: Node, rows: int | None = None) -> Structure:
     """
     split = matrix.ndim // 2 if rows is None else rows
     if not 0 <= split <= matrix.ndim:
-        error = ShapeError(f"rows= is how many of {matrix.ndim} axes are rows, not {rows}")
+        error = ShapeError(f"rows= is how many axes of {matrix.type} are rows, not {rows}")
         error.locate(operands([matrix]))
         raise error
     parts = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, BindError
+from ..binding import no_input
+from ..errors import ArgumentError, BindError, ShapeError
 from ..evaluate import bind, interpret
 from ..ir import Node, declaration, topo
 from ..passes.facts import declared
@@ -45,26 +47,21 @@ def point(wanted: Sequence[Node], at: Mapping[Any, Any] | None, seed: int) -> Po
         raise ArgumentError(f"at= maps inputs or their names to values, not a {type(at).__name__}")
     order = topo([*wanted, *(key for key in given if isinstance(key, Node))])
     inputs = sorted((v for v in order if v.op.name == "input"), key=declaration)
-    _refuse_unknown(given, inputs)
+    for key in given:
+        if key not in inputs and key not in {v.name for v in inputs}:
+            raise no_input("graph", key, inputs)
     known = {v: given[v] if v in given else given[v.name] for v in inputs if _is_in(v, given)}
     missing = [v for v in inputs if v not in known]
     if not missing:
         values, sizes = _run(order, known)
         return Point(values, sizes, "")
+    with contextlib.suppress(ShapeError):  # as when a size is shown by none of those given
+        bind([v for v in inputs if v in known], known)
     return _drawn(order, wanted, known, missing, seed)
 
 
 def _is_in(v: Node, given: Mapping[Any, Any]) -> bool:
     return v in given or v.name in given
-
-
-def _refuse_unknown(given: Mapping[Any, Any], inputs: Sequence[Node]) -> None:
-    names = {v.name for v in inputs}
-    for key in given:
-        if key not in names if isinstance(key, str) else key not in inputs:
-            called = ", ".join(sorted(map(str, names)))
-            shown = key.label if isinstance(key, Node) else repr(key)
-            raise ArgumentError(f"at= names {shown}, which is no input: there are {called}")
 
 
 def _run(order: Sequence[Node], known: Mapping[Any, Any]) -> tuple[dict[Node, Any], dict[str, int]]:
@@ -83,6 +80,7 @@ def _drawn(
 ) -> Point:
     """The first of some draws at which all that is wanted is finite, or else the first at all."""
     found: Point | None = None
+    misfit = ""
     for symbols, assigned in _assignments(order, known):
         for ranges in _ranges(missing, seed):
             rng = np.random.default_rng(seed)
@@ -92,7 +90,8 @@ def _drawn(
             }
             try:
                 values, sizes = _run(order, {**known, **drawn})
-            except BindError:
+            except BindError as error:
+                misfit = f": {error.sentence}"
                 break  # these sizes do not do
             except (IndexError, ValueError):
                 continue  # a position beyond its axis
@@ -102,7 +101,7 @@ def _drawn(
             found = found or here
     if found is None:
         names = ", ".join(str(v.name) for v in missing)
-        raise ArgumentError(f"no sizes were found that fit; give values for {names} by at=")
+        raise ArgumentError(f"no sizes were found that fit; give {names} by at={misfit}")
     return found
 
 

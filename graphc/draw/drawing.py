@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, counted
 from ..ir import Node
 from ..passes import Log
 from ..plan.table import Bar
@@ -115,7 +115,7 @@ class PlanDrawing(Drawing):
         raise ArgumentError("a plan is drawn as SVG alone: it has .svg, and is saved as .svg")
 
     def __repr__(self) -> str:
-        return f"<drawing of {self._title}: {len(self._bars)} values>"
+        return f"<drawing of {self._title}: {counted(len(self._bars), 'value')}>"
 
 
 class _Draw:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from ..errors import counted
 from ..plan.table import Bar
 from .picture import FONT_SIZE, KINDS, SMALL
 from .style import css
@@ -41,7 +42,8 @@ def lanes_svg(bars: Sequence[Bar], title: str) -> str:
     low = top + steps * row
     h = low + LEGEND + EDGE
     buffers = len({bar.lane for bar in bars})
-    told = f"A plan of {steps} steps: {len(bars)} values in {buffers} buffers."
+    steps_told, held = counted(steps, "step"), counted(len(bars), "value")
+    told = f"A plan of {steps_told}: {held} in {counted(buffers, 'buffer')}."
     lines = list(head(printable(title), told, w, h, "\n".join([css(), *_RULES])))
     lines += _grid(gutter, lanes, top, low, row, right)
     for lane in lanes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ..errors import counted
 from .text import width
 
 # What a box stands for, in the order of the legend.
@@ -116,7 +117,8 @@ class Picture:
             counts[box.kind] += 1
         told = [f"{c} {k}{'s' * (c != 1 and k != 'loss')}" for k, c in counts.items() if c]
         outputs = [box.headline for box in self.boxes if box.is_output]
-        sentence = f"A computation graph of {len(self.boxes)} boxes: {', '.join(told)}."
+        boxes = counted(len(self.boxes), "box", "boxes")
+        sentence = f"A computation graph of {boxes}: {', '.join(told)}."
         if not self.boxes:
             sentence = "An empty computation graph."
         if outputs:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import forms
 from ..autodiff import backprop
-from ..errors import ArgumentError
+from ..errors import ArgumentError, counted
 from ..ir import Node
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
@@ -35,7 +35,7 @@ class Steps(Sequence[Step]):
         return self._derivation[numbers]
 
     def __repr__(self) -> str:
-        return f"<{len(self)} steps>"
+        return f"<{counted(len(self), 'step')}>"
 
 
 class Explanation:

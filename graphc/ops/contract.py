@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, counted
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
 from . import blas
@@ -159,12 +159,14 @@ def einsum(subscripts: str, *operands: Any) -> Node:
     if not all(c in string.ascii_letters + ",.->" for c in text):
         raise ArgumentError(f"einsum's subscripts are letters, commas and ->, not {subscripts!r}")
     if len(terms) != len(values):
-        raise ArgumentError(f"einsum names {len(terms)} operands, and was given {len(values)}")
+        wanted = counted(len(terms), "operand")
+        raise ArgumentError(f"einsum names {wanted}, and was given {len(values)}")
     named = [t.replace("...", "") for t in terms]
     for term, letters, v in zip(terms, named, values, strict=True):
         if len(letters) > v.ndim or (len(letters) < v.ndim and letters == term):
             raise ShapeError(
-                f"einsum's {term!r} names {len(letters)} axes, and {v.label} has {v.ndim}"
+                f"einsum's {term!r} names {counted(len(letters), 'axis', 'axes')}, and "
+                f"{v.label} has {v.ndim}"
             )
     wanted = out.replace("...", "") if arrow else _implied(named)
     if len(set(wanted)) < len(wanted) or not set(wanted) <= set("".join(named)):
@@ -262,7 +264,8 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Node:
     if isinstance(axes, int | np.integer):
         count = int(axes)
         if not 0 <= count <= min(a.ndim, b.ndim):
-            raise ShapeError(f"tensordot cannot pair {count} axes of {a.type} and {b.type}")
+            paired = counted(count, "axis", "axes")
+            raise ShapeError(f"tensordot cannot pair {paired} of {a.type} and {b.type}")
         axes = (range(a.ndim - count, a.ndim), range(count))
     first, second = ([k] if isinstance(k, int) else list(k) for k in axes)
     if len(first) != len(second):

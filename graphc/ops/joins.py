@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, ShapeError
+from ..errors import ArgumentError, ShapeError, counted
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
 from ..shapes import Dim, TensorType, as_axis, as_dim
 from .layout import reshape
@@ -154,7 +154,8 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Node:
     if len(pad_width) == 2 and not isinstance(pad_width[0], tuple | list):
         pad_width = (tuple(pad_width),) * value.ndim
     if len(pad_width) != value.ndim:
-        raise ShapeError(f"pad needs one pair for each of {value.ndim} axes, not {len(pad_width)}")
+        pairs = counted(len(pad_width), "pair")
+        raise ShapeError(f"pad needs a pair for each axis of {value.type}, and was given {pairs}")
     widths = tuple((as_dim(before), as_dim(after)) for before, after in pad_width)
     margin = constant(constant_values, dtype=value.dtype).attrs["value"]
     return _pad(value, widths=widths, value=margin) if widths else value

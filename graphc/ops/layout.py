@@ -148,7 +148,7 @@ def permute_dims(x: Any, axes: Sequence[int]) -> Node:
     (value,) = lift([x], "permute_dims")
     order = tuple(as_axis(a, value.ndim) for a in axes)
     if sorted(order) != list(range(value.ndim)):
-        raise ShapeError(f"permute_dims needs each of {value.ndim} axes once, and got {axes}")
+        raise ShapeError(f"permute_dims needs each axis of {value.type} once, and got {axes}")
     return value if order == tuple(range(value.ndim)) else permute(value, axes=order)
 
 

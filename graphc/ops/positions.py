@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import shapes
-from ..errors import IndexingError, ShapeError
+from ..errors import IndexingError, ShapeError, counted
 from ..ir import Node, lift, spelling
 from ..shapes import Dim
 from . import elementwise as e
@@ -73,7 +73,8 @@ def _for_each_axis(x: Node, given: list[Any]) -> Iterator[Any]:
     """One entry for each axis and each None, with the Ellipsis written out."""
     rest = x.ndim - sum(entry is not None and entry is not Ellipsis for entry in given)
     if rest < 0:
-        raise IndexingError(f"{x.ndim - rest} indices are too many for {x.ndim} axes")
+        axes = counted(x.ndim, "axis", "axes")
+        raise IndexingError(f"too many indices: {x.ndim - rest} for {axes}")
     ellipses = sum(entry is Ellipsis for entry in given)
     if ellipses > 1:
         raise IndexingError("an index holds at most one Ellipsis")

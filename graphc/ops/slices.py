@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import shapes
-from ..errors import IndexingError, ShapeError
+from ..errors import IndexingError, ShapeError, counted
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
 from ..shapes import Dim, Shape, as_axes, as_axis
 from .layout import reshape
@@ -262,7 +262,7 @@ def _canonical(x: Node, given: tuple[Any, ...]) -> Iterable[Any]:
     if ellipses > 1:
         raise IndexingError("an index holds at most one Ellipsis")
     if used > x.ndim:
-        raise IndexingError(f"{used} indices are too many for {x.ndim} axes")
+        raise IndexingError(f"too many indices: {used} for {counted(x.ndim, 'axis', 'axes')}")
     for entry in given if ellipses else (*given, Ellipsis):
         if entry is Ellipsis:
             yield from [WHOLE] * (x.ndim - used)

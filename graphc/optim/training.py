@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, counted
 
 Array = Any
 
@@ -56,7 +56,8 @@ class Training:
     def __repr__(self) -> str:
         """In one line: parameters can be large."""
         losses = [f"{name} {values[-1]:.4g}" for name, values in self.history.items() if values]
-        done = [f"{self.steps} steps in {self.epoch} epochs", *losses, self.stopped]
+        ran = f"{counted(self.steps, 'step')} in {counted(self.epoch, 'epoch')}"
+        done = [ran, *losses, self.stopped]
         return f"<training of {', '.join(self.params)}: {', '.join(filter(None, done))}>"
 
     @property

@@ -82,7 +82,8 @@ def as_input(name: str, value: Any, dtype: Any, ndim: int) -> Any:
             )
         array = array.astype(dtype)
     if array.ndim != ndim:
-        raise BindError(f"{name} needs {ndim} axes, and has shape {array.shape}")
+        axes = "axis" if ndim == 1 else "axes"
+        raise BindError(f"{name} needs {ndim} {axes}, and has shape {array.shape}")
     return array[()] if ndim == 0 else array
 
 
