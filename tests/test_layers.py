@@ -32,7 +32,7 @@ FLOORS = {
     "evaluate.py": 6,  # below the passes: fold computes with the reference interpreter
     "passes": 7,
     "plan": 8,
-    "notation.py": 6,  # what the passes did is told in the user's terms
+    "notation": 6,  # what the passes did is told in the user's terms
     "draw": 9,
     "check": 9,
     "objective.py": 9,

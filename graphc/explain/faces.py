@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..ir import OPS, Node
-from ..notation import Term, number_text
+from ..notation import Term, aligned, number_text
 from . import reasons
 from .derivation import Derivation, Formula, Step, added, gradient_by, parts, written
 from .outline import Gap
@@ -322,5 +322,4 @@ def latex_of(d: Derivation, told: Told) -> str:
             continue
         chain = [f.latex for f, _ in _chain(part)]
         rows.append(f"{_gradient(part).latex} &= " + " = ".join(chain))
-    body = " \\\\\n".join(rows)
-    return f"\\begin{{aligned}}\n{body}\n\\end{{aligned}}"
+    return aligned(rows)

@@ -1,0 +1,64 @@
+"""Terms in one line of Unicode."""
+
+from __future__ import annotations
+
+import re
+
+from .terms import ATOM, Term, indices, level, level_before, runs
+
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def number_text(number: bool | int | float) -> str:
+    """A number as people write it: 2 for 2.0, at most six digits."""
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
+
+
+def text(t: Term, least: int = 0) -> str:
+    """A term in one line of Unicode; in brackets if it holds together less than that.
+
+    >>> import graphc as gc
+    >>> from graphc.notation import names_of, term
+    >>> X, w = gc.input("X", ("n", "d")), gc.input("w", ("d",))
+    >>> text(term(gc.sigmoid(X @ w) ** 2 - 1, names_of(gc.Graph([X, w])), 9))
+    'σ(X @ w)² − 1'
+    """
+    if level(t) < least:
+        return f"({text(t)})"
+    parts = t.parts
+    match t.kind:
+        case "negative":
+            return f"−{text(parts[0], 4)}"
+        case "infix":
+            sign = {"⊙": "*", "·": "@", "-": "−"}.get(t.head, t.head)
+            own = level(t)
+            return f"{text(parts[0], level_before(t))} {sign} {text(parts[1], own + 1)}"
+        case "power":
+            exponent = text(parts[1])
+            if parts[1].kind == "number" and re.fullmatch(r"-?\d+", exponent):
+                return text(parts[0], ATOM) + exponent.translate(_SUPERSCRIPTS)
+            return f"{text(parts[0], ATOM)}^{text(parts[1], ATOM)}"
+        case "transpose":
+            return f"{text(parts[0], ATOM)}ᵀ"
+        case "index":
+            return f"{text(parts[0], ATOM)}[{t.head}]"
+        case "gradient":
+            return f"∇{text(parts[0], ATOM)}"
+        case "partial":
+            below = runs(text(p, ATOM) for p in parts[1:])
+            by = "".join(f"∂{x}{_raised(n)}" for x, n in below)
+            return f"∂{_raised(len(parts) - 1)}{text(parts[0], ATOM)}/{by}"
+        case "name" if parts:
+            return t.head + parts[0].head.translate(_SUBSCRIPTS)
+        case "einsum":
+            terms, summed = indices(t)
+            factors = " ".join(f"{text(p, ATOM)}[{i}]" for p, i in zip(parts, terms, strict=True))
+            return f"Σ{summed} {factors}" if summed else factors
+        case "call":
+            return f"{t.head}({', '.join(map(text, parts))})"
+    return t.head.replace("-", "−", 1) if t.kind == "number" else t.head
+
+
+def _raised(n: int) -> str:
+    return str(n).translate(_SUPERSCRIPTS) if n > 1 else ""

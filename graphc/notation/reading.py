@@ -1,0 +1,235 @@
+"""Nodes as terms, read off their records.
+
+An op needs no row here: what its NumPy text spells with operators is written with them, and
+anything else is a call by the op's name.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+from .. import shapes
+from ..ir import Graph, Node
+from .in_text import number_text, text
+from .terms import ELIDED, Term, filled
+
+# Where the NumPy text is not how people write it.
+_WRITTEN: dict[str, str | Callable[[Node], str]] = {
+    "astype": "x0",
+    "broadcast_to": "x0",
+    "permute_dims": lambda v: "x0.T" if _is_transposition(v) else "permute_dims(x0)",
+    "sigmoid": "σ(x0)",
+    "square": "x0 ** 2",
+    "stop_gradient": "stop_gradient(x0)",
+}
+
+# How often a number may be shaped and cast and still be written where it is used.
+_MOST_CASTS = 4
+
+_SIGNS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Mod: "%",
+    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
+}  # fmt: skip
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(text: str) -> Term | None:
+    """A text of operators, words and operands x0, x1, ... as a term; None for what is more."""
+    try:
+        return _term_of(ast.parse(text, mode="eval").body)
+    except (NotImplementedError, SyntaxError):
+        return None
+
+
+def _term_of(e: ast.expr) -> Term:
+    match e:
+        case ast.Name() if _is_operand(e):
+            return Term("operand", e.id[1:])
+        case ast.Constant(value=int() | float() as number):
+            return Term("number", number_text(number))
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            return Term("negative", "-", (_term_of(inner),))
+        case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
+            return Term("power", "", (_term_of(base), _term_of(exponent)))
+        case ast.BinOp(op=sign, left=left, right=right) if type(sign) in _SIGNS:
+            return Term("infix", _SIGNS[type(sign)], (_term_of(left), _term_of(right)))
+        case ast.Compare(left=left, ops=[sign], comparators=[right]):
+            return Term("infix", _SIGNS[type(sign)], (_term_of(left), _term_of(right)))
+        case ast.Call(func=ast.Attribute(value=left, attr="dot"), args=[right], keywords=[]):
+            return Term("infix", "@", (_term_of(left), _term_of(right)))
+        case ast.Attribute(value=inner, attr="T"):
+            return Term("transpose", "", (_term_of(inner),))
+        case ast.Subscript(value=inner, slice=index) if not any(map(_is_operand, ast.walk(index))):
+            where = ast.unparse(index).replace("dim_", "")
+            where = where[1:-1] if isinstance(index, ast.Tuple) and where[0] == "(" else where
+            return Term("index", where, (_term_of(inner),))
+        case ast.Call(func=ast.Name(id=word), args=arguments, keywords=[]):
+            return Term("call", word, tuple(map(_term_of, arguments)))
+    raise NotImplementedError
+
+
+def _is_operand(e: ast.AST) -> bool:
+    return isinstance(e, ast.Name) and re.fullmatch(r"x\d+", e.id) is not None
+
+
+def pattern(v: Node) -> Term:
+    """How an op's value is written in terms of its operands."""
+    written = _WRITTEN.get(v.op.name, v.op.text)
+    found = _parsed(written if isinstance(written, str) else written(v))
+    if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):
+        return _as_tensors(found, v)
+    operands = tuple(Term("operand", str(i)) for i in range(len(v.inputs)))
+    if "subscripts" in v.attrs:
+        return Term("einsum", v.attrs["subscripts"], operands)
+    return Term("call", v.op.name, (*operands, *_options(v)))
+
+
+def _as_tensors(t: Term, v: Node) -> Term:
+    """A sign that LaTeX writes in another way between tensors: ⊙, a power by elements, a dot."""
+    dims = [x.ndim for x in v.inputs]
+    if (t.kind, t.head) == ("infix", "*") and all(dims):
+        return t._replace(head="⊙")
+    if (t.kind, t.head) == ("infix", "@") and dims == [1, 1]:
+        return t._replace(head="·")
+    if t.kind == "power" and dims[0] >= 2:
+        return t._replace(head="⊙")
+    return t
+
+
+def _is_transposition(v: Node) -> bool:
+    """Whether a permutation swaps the last two axes, as `mT` does."""
+    *lead, a, b = v.attrs["axes"]
+    return (*lead, b, a) == tuple(range(v.ndim))
+
+
+def _options(v: Node) -> Iterable[Term]:
+    axis = v.attrs.get("axis")
+    if axis is None or (isinstance(axis, tuple) and len(axis) == v.inputs[0].ndim):
+        return ()
+    where = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    return (Term("name", f"axis={where}"),)
+
+
+def is_written_inside(v: Node) -> bool:
+    """A number or a size, however shaped or cast: it is written where it is used."""
+    for _ in range(_MOST_CASTS):
+        if len(v.inputs) == 1 and (v.op.family == "layout" or _WRITTEN.get(v.op.name) == "x0"):
+            v = v.inputs[0]
+    return (v.op.name == "constant" and v.ndim == 0) or v.op.name == "size"
+
+
+def leaf_term(v: Node) -> Term:
+    """A leaf that has no name."""
+    if v.op.name == "constant":
+        array = v.attrs["value"].array
+        if array.ndim == 0:
+            return Term("number", number_text(array.item()))
+        if array.size <= 4:
+            return Term("number", str(array.tolist()))
+        return Term("name", f"{v.dtype.name} {size_text(v)}")
+    if v.op.name == "size":
+        return _size_term(v.attrs["dim"])
+    return Term("call", v.op.name)
+
+
+def _size_term(d: shapes.Dim) -> Term:
+    """A size as a formula in the names of its symbols."""
+    symbols = shapes.symbols([d])
+    places = {str(s): f"x{k}" for k, s in enumerate(symbols)}
+    written = re.sub(r"[A-Za-z_]\w*", lambda word: places.get(word[0], word[0]), shapes.show(d))
+    found = _parsed(written)
+    if found is None:
+        return Term("name", shapes.show(d))
+    return filled(found, [Term("name", str(s)) for s in symbols])
+
+
+def size_text(v: Node) -> str:
+    """`n×784`; nothing for a scalar."""
+    return "×".join(shapes.show(d) for d in v.shape)
+
+
+def names_of(graph: Graph) -> dict[Node, Term]:
+    """The names by which terms refer to nodes: the user's, and ∇v or ∂z/∂v for gradients by v.
+
+    A name given to several values is numbered, as in programs: h, h₁, h₂.
+    """
+    names: dict[Node, Term] = {}
+    has_one = has_one_gradient(graph)
+    used: Counter[str] = Counter()
+    for v, name in graph.names.items():
+        if v.adjoint_of is None or v.name:
+            number = (Term("number", str(used[name])),) * bool(used[name])
+            used[name] += 1
+            names[v] = Term("name", name, number)
+        elif not is_written_inside(v):  # not a number that happens to be a gradient
+            names[v] = gradient_term(v.differentiated, v.adjoint_of, names, has_one)
+    return names
+
+
+def has_one_gradient(graph: Graph, z: Node | None = None, table: Mapping[Node, Node] = {}) -> bool:
+    """Whether ∇v says enough: no two gradients by one v, and none of a gradient.
+
+    The `table` holds the gradients of z by nodes of the graph, where they are known.
+    """
+    own = {g: g.adjoint_of for g in graph.nodes if g.adjoint_of is not None and g.inputs}
+    by = own | {g: v for v, g in table.items() if g.origin is not None and g.inputs}
+    of = {g.differentiated for g in own} | {z}
+    return len(set(by.values())) == len(by) and all(s is None or s.adjoint_of is None for s in of)
+
+
+def gradient_term(
+    z: Node | None, v: Node, names: Mapping[Node, Term], has_one: bool = True
+) -> Term:
+    """The gradient of z by v: ∇v where there is one gradient only, else ∂z/∂v, ∂²z/∂u∂v..."""
+    by = reference(v, names)
+    if z is None or has_one:
+        return Term("gradient", "", (by,))
+    chain = [by]
+    while z.adjoint_of is not None and z.differentiated is not None:
+        chain.append(reference(z.adjoint_of, names))
+        z = z.differentiated
+    return Term("partial", "", (reference(z, names), *chain))
+
+
+def term(v: Node, names: Mapping[Node, Term], depth: int) -> Term:
+    """What v is, written in named values and at most `depth` operations; "…" is what is deeper."""
+    while v.inputs:
+        found = pattern(v)
+        if v.inputs[0] in names or not (found.kind == "operand" or is_written_inside(v)):
+            break
+        v = v.inputs[0]
+    if not v.inputs:
+        return names.get(v) or leaf_term(v)
+
+    def of(x: Node) -> Term:
+        if x in names:
+            return names[x]
+        return term(x, names, depth - 1) if depth > 1 or is_written_inside(x) else ELIDED
+
+    return filled(found, [of(x) for x in v.inputs])
+
+
+def reference(v: Node, names: Mapping[Node, Term]) -> Term:
+    """A short way to speak of a node: its name, its formula, or its op."""
+    if v in names:
+        return names[v]
+    for depth in (2, 1):
+        found = term(v, names, depth)
+        if len(text(found)) <= 16:
+            return found
+    written = pattern(v)
+    if written.kind in ("call", "einsum", "operand"):
+        return Term("call", op_word(v), (ELIDED,))
+    return filled(written, [ELIDED] * len(v.inputs))
+
+
+def op_word(v: Node) -> str:
+    """What to call a node's operation in a sentence: `matmul` where it is `X @ w`."""
+    if "subscripts" not in v.attrs:
+        return v.op.name
+    found = pattern(v)
+    return "matmul" if found.kind == "infix" and found.head == "@" else "einsum"
