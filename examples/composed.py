@@ -5,6 +5,7 @@ alone, f'(f(f(w))) f'(f(w)) f'(w) computes f(w) again and again; a graph holds i
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,6 @@ product = np.cos(Y) * np.cos(X) * np.cos(0.5)
 print(f"    f'(y) f'(x) f'(w) = {product:.6f}")
 assert np.isclose(gc.evaluate(table[w], {w: 0.5}), product, rtol=1e-14)
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "composed.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "composed.svg"
 gc.draw(table, title="z = f(f(f(w))) and its gradient").save(picture)
 print(f"\nThe graph: {picture}")

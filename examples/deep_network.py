@@ -5,6 +5,7 @@ in plain NumPy; and by the general Algorithms 6.5 and 6.6 on its graph.
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,6 @@ for v in [*weights, *biases]:
     print(f"    {v.name}  {str(list(v.shape)):8} {difference:.1e}")
     assert difference < 1e-13
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "deep_network.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "deep_network.svg"
 gc.draw(cost, title=f"A network of {layers} layers").save(picture)
 print(f"\nThe graph: {picture}")

@@ -8,6 +8,7 @@
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,6 @@ for (rule, one), other in zip(by_hand.items(), derived, strict=True):
     print(f"{rule:27} {str(list(one.shape)):10} {difference:.1e}")
     assert difference < 1e-14
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "delta_rules.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "delta_rules.svg"
 gc.draw(E, wrt=[U, V], title="Two layers of sigmoid units").save(picture)
 print(f"\nThe graph: {picture}")

@@ -6,6 +6,7 @@ trained by gradient descent on all examples at once, on one at a time, and on ba
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,6 @@ for way, (batches, optimizer, epochs) in ways.items():
     print(f"{way:20}{optimizer.name:9}{done.steps:8}   {loss:.4f}{seen:20.1%}{new:11.1%}")
     assert new > 0.95
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "digits.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "digits.svg"
 gc.draw(J, wrt=[W1, b1, W2, b2], fold=True, title="A classifier of digits").save(picture)
 print(f"\nThe graph: {picture}")

@@ -4,6 +4,7 @@
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import graphc as gc
@@ -44,7 +45,7 @@ def linear_regression():
     return J, [w]
 
 
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 drawings = {
     "A product": multiplication,
     "Logistic regression": logistic_regression,
@@ -56,4 +57,4 @@ for title, make in drawings.items():
     drawing = gc.draw(value, wrt=wrt, title=title)
     drawing.save(folder / f"{make.__name__}.svg")
     drawing.save(folder / f"{make.__name__}.html")
-    print(f"{make.__name__}.svg, .html   {make.__doc__}")
+    print(f"{folder / make.__name__}.svg, .html   {make.__doc__}")

@@ -5,6 +5,7 @@
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,6 @@ for gate, wanted in {"and": [0, 0, 0, 1], "or": [0, 1, 1, 1], "xor": [0, 1, 1, 0
     print(f"{gate:4} learnt as {answers.round(2)}   E = {training.history['loss'][-1]:.4f}")
 print("No line parts the corners of xor: one perceptron cannot learn it.")
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "perceptron.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "perceptron.svg"
 gc.draw(E, wrt=[w, b], title="A sigmoid perceptron").save(picture)
 print(f"\nThe graph: {picture}")

@@ -6,6 +6,7 @@
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import sympy as sp
@@ -44,6 +45,6 @@ count = f.graph.count()
 calls = ", ".join(f"{count[name]} {name}" for name in ("exp", "log", "sin", "cos"))
 print(f"One program for y and both slopes computes {calls}: nothing twice.")
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "quiz_formula.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "quiz_formula.svg"
 gc.draw(y, wrt=[x, z], title="The quiz formula and its gradients").save(picture)
 print(f"The graph: {picture}")

@@ -4,6 +4,7 @@
 """
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,6 @@ slope = gc.evaluate(table[dot], at)
 print(f"\nThe gates from dot to y together are sigmoid, whose slope is (1 - y) y = {slope:.4f}.")
 assert np.isclose(slope, (1 - sigmoid) * sigmoid, rtol=1e-14)
 
-picture = Path(sys.argv[1] if len(sys.argv) > 1 else ".") / "sigmoid_neuron.svg"
+picture = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "sigmoid_neuron.svg"
 gc.draw(table, at=at, title="A sigmoid neuron, with values").save(picture)
 print(f"The graph: {picture}")

@@ -7,6 +7,7 @@ it is, as the number of variables grows.
 """
 
 import sys
+import tempfile
 import timeit
 from pathlib import Path
 
@@ -67,7 +68,7 @@ for k, d in enumerate(counts):
             runs = timeit.repeat(lambda f=gradient, at=at: f(at), number=1, repeat=5)
             times[i, k] = 1e6 * min(runs)
 
-folder = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp())
 for quantity, table, digits in [("microseconds", times, ".0f"), ("relative error", errors, ".0e")]:
     print(f"{quantity}\n{'variables':>9}" + "".join(f"{name:>14}" for name in names))
     for d, row in zip(counts, table.T, strict=True):

@@ -113,10 +113,11 @@ def at_work() -> tuple[FrameType | None, Part]:
 
 
 def _name_of(call: FrameType) -> str:
-    """What was called: NumPy's function, where NumPy has handed the call on to a tensor."""
+    """What was called: NumPy's function or the method, where that has handed the call on."""
     name, given = call.f_code.co_name, call.f_locals
-    handed = {"array_function": "function", "array_ufunc": "ufunc"}.get(name)
-    return given[handed].__name__ if handed in given else name
+    handed = {"array_function": "function", "array_ufunc": "ufunc", "array_method": "name"}
+    found = given.get(handed.get(name, ""), name)
+    return str(getattr(found, "__name__", found))
 
 
 def part_of(frame: FrameType | None) -> Part:

@@ -79,13 +79,19 @@ def test_the_links_of_a_document_lead_somewhere(document):
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_an_example_runs(example, tmp_path, monkeypatch, capfd):
     """Examples are what people copy first. In this process, which has imported all they need."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", [str(example), str(tmp_path), *SMALLER.get(example.stem, [])])
+    here, temporary, given = (tmp_path / name for name in ("here", "temporary", "given"))
+    for folder in (here, temporary, given):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    smaller = SMALLER.get(example.stem)
+    monkeypatch.setattr(sys, "argv", [str(example), *([str(given), *smaller] if smaller else [])])
     runpy.run_path(str(example), run_name="__main__")
     printed, complaints = capfd.readouterr()
     assert printed and not complaints
-    for picture in tmp_path.glob("*.svg"):
-        assert "<text" in picture.read_text()
+    for picture in tmp_path.rglob("*.svg"):
+        assert str(picture.with_suffix("")) in printed and "<text" in picture.read_text()
+    assert [] == list(here.iterdir()), "an example writes where it is told, or where it says"
 
 
 def test_every_document_and_example_is_found_from_the_readme():

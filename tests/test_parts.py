@@ -235,6 +235,13 @@ def test_a_function_of_numpys_has_its_own_name(function):
     assert f"= {function.__name__}(A)" in str(gc.Graph([function(A) * 2]))
 
 
+@pytest.mark.parametrize("name", ["var", "std", "trace"])
+def test_a_method_has_its_own_name(name):
+    """And not that of what looks methods up."""
+    A = gc.input("A", (4, 4))
+    assert f"= {name}(A)" in str(gc.Graph([getattr(A, name)() * 2]))
+
+
 def test_its_result_has_the_users_name_and_is_what_it_is():
     """A loss that is a mean is the loss."""
     x = gc.input("x", ("n",))
