@@ -15,7 +15,7 @@ from . import forms, passes, shapes
 from .binding import no_input, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
-from .errors import ArgumentError, BindError, MissingInput, counted
+from .errors import ArgumentError, BindError, MissingInput, counted, with_kind
 from .ir import Graph, Node, PackedGraph, declaration, topo
 from .objective import Objective
 from .passes import Log
@@ -60,7 +60,7 @@ def compile(
         if not isinstance(v, Node):
             hint = ": gc.jit compiles functions" if callable(v) else ""
             raise ArgumentError(
-                f"an output must be a node, and {v!r} is a {type(v).__name__}{hint}"
+                f"an output must be a node, and {with_kind(v)}{hint}"
             )
     for key in forms.keys(outputs):
         if not isinstance(key, str | int):

@@ -192,6 +192,20 @@ def counted(count: int, one: str, more: str = "") -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
+def a_kind(value: object) -> str:
+    """What kind of thing this is, as a sentence says it: `a str`, `an object`, `None`."""
+    return "None" if value is None else _an(type(value).__name__)
+
+
+def with_kind(value: object) -> str:
+    """A value and its kind: `3.0 is a float`."""
+    return f"{value!r} is {_an(type(value).__name__)}"
+
+
+def _an(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiouAEIOU' else 'a'} {word}"
+
+
 class Operand(NamedTuple):
     """One line below an error: a value that took part, its type, and where it was made."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import forms
 from .binding import Binding, no_input
-from .errors import ArgumentError, BindError, MissingInput
+from .errors import ArgumentError, BindError, MissingInput, a_kind, with_kind
 from .ir import Node, is_declared, operands, topo
 from .plan import runtime
 from .plan.helpers import HELPERS
@@ -33,9 +33,9 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
     nodes = forms.leaves(outputs)
     for v in nodes:
         if not isinstance(v, Node):
-            raise ArgumentError(f"evaluate takes nodes, and {v!r} is a {type(v).__name__}")
+            raise ArgumentError(f"evaluate takes nodes, and {with_kind(v)}")
     if not isinstance(values, Mapping | None):
-        raise ArgumentError(f"evaluate takes a dict of values, not a {type(values).__name__}")
+        raise ArgumentError(f"evaluate takes a dict of values, not {a_kind(values)}")
     order = topo(nodes)
     found, sizes = bind(order, values or {})
     with np.errstate(all="ignore"):
@@ -47,8 +47,8 @@ def by_name(values: Mapping[Any, Any]) -> dict[str, Any]:
     """Values given by inputs or by the names of inputs, all by name."""
     if not isinstance(values, Mapping):
         raise ArgumentError(
-            "values come in a dict from inputs, or their names, to arrays, not in a "
-            f"{type(values).__name__}"
+            "values come in a dict from inputs, or their names, to arrays, not in "
+            f"{a_kind(values)}"
         )
     named: dict[str, Any] = {}
     for key, value in values.items():

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import forms
 from .compile import Function, compile
-from .errors import ArgumentError
+from .errors import ArgumentError, a_kind
 from .ir import FUNCTIONS, Node
 from .ir.building import tracing
 from .ops.leaves import input as declare_input
@@ -39,7 +39,7 @@ class Jit:
         self, function: Plain, dims: Mapping[str, Any] | None = None, maxsize: int = 64
     ) -> None:
         if not callable(function):
-            raise ArgumentError(f"jit takes a function, not a {type(function).__name__}")
+            raise ArgumentError(f"jit takes a function, not {a_kind(function)}")
         self.function, self.dims, self.maxsize = function, dict(dims or {}), maxsize
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
@@ -132,7 +132,7 @@ class Jit:
             array = np.asarray(value)
             if array.dtype == object:
                 raise ArgumentError(
-                    f"{name} is a {type(value).__name__}, which is no array: arguments are "
+                    f"{name} is {a_kind(value)}, which is no array: arguments are "
                     "arrays and numbers, in tuples, named tuples, lists and dicts"
                 )
             return declare_input(name, array.shape if shape is None else shape, array.dtype)

@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import DTypeLike
 
-from .errors import DTypeError, IndexingError, ShapeError, counted
+from .errors import DTypeError, IndexingError, ShapeError, counted, with_kind
 from .sizes import Size
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
@@ -72,12 +72,8 @@ def as_dim(value: object) -> Dim:
     if isinstance(value, sp.Expr):
         return _canonical(value)
     raise ShapeError(
-        f"a size must be an int, a dim or a dim's name, and {value!r} is {_a(value)}"
+        f"a size must be an int, a dim or a dim's name, and {with_kind(value)}"
     )
-
-
-def _a(value: object) -> str:
-    return f"a {type(value).__name__}"
 
 
 def _not_negative(value: int) -> int:
@@ -229,7 +225,7 @@ def as_bound(value: Dim) -> Dim:
 def as_axis(axis: object, rank: int, of: str = "tensor") -> int:
     """A non-negative axis number."""
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-        raise ShapeError(f"an axis must be an int, and {axis!r} is {_a(axis)}")
+        raise ShapeError(f"an axis must be an int, and {with_kind(axis)}")
     if not -rank <= axis < rank:
         raise ShapeError(f"axis {axis} does not exist in a {of} of {counted(rank, 'axis', 'axes')}")
     return int(axis) % rank

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import forms
-from .errors import ArgumentError
+from .errors import ArgumentError, a_kind
 from .ir import FUNCTIONS, Node
 from .ops.leaves import input as declare_input
 from .shapes import TensorType, is_expression
@@ -96,7 +96,7 @@ def results(function: Plain, outputs: Any) -> Any:
         name = getattr(function, "__name__", "the function")
         raise ArgumentError(
             f"{name} must return tensors, in tuples, lists and dicts, and a result of it is "
-            f"{'None' if value is None else 'a ' + type(value).__name__}"
+            f"{a_kind(value)}"
         )
 
     return forms.map_leaves(one, outputs)

@@ -9,7 +9,7 @@ from numbers import Number
 from types import TracebackType
 from typing import Any
 
-from .errors import ArgumentError, GraphcError, NotConcrete, Where, counted, is_internal
+from .errors import ArgumentError, GraphcError, NotConcrete, Where, a_kind, counted, is_internal
 from .ir.building import tracing
 from .sizes import OF_FORMULAS
 
@@ -79,7 +79,7 @@ def _lists(arguments: Mapping[str, Any]) -> str:
     for name, value in arguments.items():
         if type(value) in (list, tuple) and value and all(isinstance(v, Number) for v in value):
             return (
-                f"{name} was given as a {type(value).__name__} of {counted(len(value), 'number')}, "
+                f"{name} was given as {a_kind(value)} of {counted(len(value), 'number')}, "
                 f"which is {counted(len(value), 'argument')}: pass np.array({name})"
             )
     return ""

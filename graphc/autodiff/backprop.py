@@ -15,6 +15,7 @@ from ..errors import (
     InvalidGraph,
     NotDifferentiable,
     ShapeError,
+    with_kind,
 )
 from ..ir import FUNCTIONS, OPS, Node, building_for, cuts_path, lift, listed, operands, topo
 from ..ops.chain import is_literal
@@ -266,7 +267,7 @@ def check_differentiable(z: Node, targets: Sequence[Node]) -> None:
     """Refuse what is not a node of floats, and an empty list of targets."""
     for v, role in [(z, "what is differentiated"), *((t, "a target") for t in targets)]:
         if not isinstance(v, Node):
-            raise ArgumentError(f"{role} must be a node, and {v!r} is a {type(v).__name__}")
+            raise ArgumentError(f"{role} must be a node, and {with_kind(v)}")
         if not v.type.is_float:
             raise _about(
                 NotDifferentiable(f"{role} must be of floats, and {v.label} is {v.type}"), v

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
-from ..errors import ArgumentError, ShapeError, counted
+from ..errors import ArgumentError, ShapeError, counted, with_kind
 from ..ir import FUNCTIONS, OPS, Node, operands, standing_for, topo
 from ..ops.contract import contract
 from ..ops.slices import Span
@@ -128,7 +128,7 @@ def vectorize(outputs: Any, batches: Mapping[Node, Node]) -> Any:
     nodes = forms.leaves(outputs)
     for v in nodes:
         if not isinstance(v, Node):
-            raise ArgumentError(f"vectorize takes nodes, and {v!r} is a {type(v).__name__}")
+            raise ArgumentError(f"vectorize takes nodes, and {with_kind(v)}")
     table = dict(batches)
     batch(topo(nodes), table, (size,))
 

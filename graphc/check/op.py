@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, GraphcError, LawBroken
+from ..errors import ArgumentError, GraphcError, LawBroken, a_kind
 from ..ir import Op
 from . import specification as specification  # its laws enter the list
 from .laws import LAWS, Law
@@ -96,7 +96,7 @@ def check_op(op: Op) -> OpReport:
     holds   its gradient is that of its expression at 50 digits
     """
     if not isinstance(op, Op):
-        raise ArgumentError(f"check_op takes an op, as gc.Op makes it, not a {type(op).__name__}")
+        raise ArgumentError(f"check_op takes an op, as gc.Op makes it, not {a_kind(op)}")
     laws = [law for name, law in LAWS.items() if name not in _OF_GRAPHCS_OWN and law.applies(op)]
     return OpReport(op, tuple(t for law in watched(laws, op.name) for t in _trials(op, law)))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import shapes
 from ..binding import no_input
-from ..errors import ArgumentError, BindError, ShapeError
+from ..errors import ArgumentError, BindError, ShapeError, a_kind
 from ..evaluate import bind, interpret
 from ..ir import Node, declaration, topo
 from ..passes.facts import declared
@@ -44,7 +44,7 @@ def point(wanted: Sequence[Node], at: Mapping[Any, Any] | None, seed: int) -> Po
     """
     given = {} if at is None else at
     if not isinstance(given, Mapping):
-        raise ArgumentError(f"at= maps inputs or their names to values, not a {type(at).__name__}")
+        raise ArgumentError(f"at= maps inputs or their names to values, not {a_kind(at)}")
     order = topo([*wanted, *(key for key in given if isinstance(key, Node))])
     inputs = sorted((v for v in order if v.op.name == "input"), key=declaration)
     for key in given:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .. import forms
 from ..autodiff import GradTable, backprop
-from ..errors import ArgumentError
+from ..errors import ArgumentError, a_kind
 from ..ir import Graph, Node
 from ..notation import (
     Term,
@@ -86,7 +86,7 @@ class Subject:
             if not isinstance(v, Node):
                 raise ArgumentError(
                     "draw takes nodes, graphs, grad_tables, compiled functions and logs, "
-                    f"not a {type(v).__name__}"
+                    f"not {a_kind(v)}"
                 )
         return found
 

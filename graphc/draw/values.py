@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, a_kind
 from ..evaluate import evaluate
 from ..ir import Node
 
@@ -37,7 +37,7 @@ def seen_at(nodes: Sequence[Node], at: Mapping[Any, Any]) -> dict[Node, Seen]:
 def seen_in(values: Mapping[Node, Any], nodes: Sequence[Node]) -> dict[Node, Seen]:
     """The values that somebody has recorded."""
     if not isinstance(values, Mapping) or not all(isinstance(v, Node) for v in values):
-        raise ArgumentError(f"values= maps nodes to arrays, and this is {type(values).__name__}")
+        raise ArgumentError(f"values= maps nodes to arrays, and this is {a_kind(values)}")
     if values and set(nodes).isdisjoint(values):
         raise ArgumentError("values= has values for none of the nodes that are drawn")
     return {v: seen(a) for v, a in values.items()}

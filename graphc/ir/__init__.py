@@ -9,7 +9,7 @@ from .declared import declaration, declare, is_declared
 from .functions import FUNCTIONS
 from .graph import Graph
 from .interning import key_of
-from .lifting import a_kind, lift
+from .lifting import lift
 from .node import Attrs, Node, listed, operands
 from .op import (
     OPS,
@@ -37,7 +37,6 @@ __all__ = [
     "OPS",
     "Op",
     "PackedGraph",
-    "a_kind",
     "building_for",
     "cuts_path",
     "declaration",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError
+from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError, a_kind
 from .functions import FUNCTIONS
 from .node import Node, operands
 
@@ -44,12 +44,6 @@ def _typed(value: Any, taker: str) -> Any:
     raise ArgumentError(
         f"{taker} takes symbolic tensors, numbers and arrays, not {a_kind(value)}{_instead(value)}"
     )
-
-
-def a_kind(value: object) -> str:
-    """What kind of thing this is, as a sentence says it: `a str`, `an object`, `None`."""
-    name = type(value).__name__
-    return "None" if value is None else f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 def _instead(value: Any) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, NameClash, NotConcrete, Operand, Where, is_internal
+from ..errors import ArgumentError, NameClash, NotConcrete, Operand, Where, is_internal, with_kind
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
 from .building import building, tracing
@@ -467,5 +467,5 @@ def listed(nodes: Iterable[Node], role: str) -> tuple[Node, ...]:
     given = (nodes,) if isinstance(nodes, Node) or not isinstance(nodes, Iterable) else tuple(nodes)
     for v in given:
         if not isinstance(v, Node):
-            raise ArgumentError(f"{role} must be nodes, and {v!r} is a {type(v).__name__}")
+            raise ArgumentError(f"{role} must be nodes, and {with_kind(v)}")
     return given

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import forms
-from ..errors import ArgumentError
+from ..errors import ArgumentError, with_kind
 from ..ir import Graph, Node
 from .in_latex import aligned, term_latex
 from .reading import is_written_inside, leaf_term, names_of, pattern
@@ -33,7 +33,7 @@ def latex(node: Any) -> str:
     asked = forms.leaves(node)
     for v in asked:
         if not isinstance(v, Node):
-            raise ArgumentError(f"latex takes nodes, and {v!r} is a {type(v).__name__}")
+            raise ArgumentError(f"latex takes nodes, and {with_kind(v)}")
     graph = Graph(asked)
     equations = _equations(asked, names_of(graph))
     is_one = len(equations) == 1

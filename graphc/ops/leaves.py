@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import forms, shapes
-from ..errors import ArgumentError, DTypeError, NameClash
-from ..ir import OPS, Node, Op, a_kind, declare, example, no_flops, spelling
+from ..errors import ArgumentError, DTypeError, NameClash, a_kind
+from ..ir import OPS, Node, Op, declare, example, no_flops, spelling
 from ..shapes import TensorType, as_dim, as_dtype, as_shape, tensor
 
 
