@@ -8,12 +8,12 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sympy as sp
 
 from . import shapes
-from .errors import BindError, ShapeError
+from .errors import BindError, MissingInput, ShapeError, counted
 from .ir import Node, declaration
 from .ops.slices import taken_for_granted
 from .plan import runtime
@@ -34,6 +34,26 @@ def no_input(of: str, key: object, inputs: Iterable[Node] | Mapping[str, str]) -
 def signature(of: str, inputs: Mapping[str, str]) -> str:
     """What takes what: `model(X: f64[n, d], w: f64[d])`."""
     return f"{of}({', '.join(f'{name}: {type_}' for name, type_ in inputs.items())})"
+
+
+def in_order(
+    of: str, inputs: Mapping[str, str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """The arguments in the order of the inputs, some given by position and some by name."""
+    if len(args) > len(inputs):
+        taken = counted(len(inputs), "argument")
+        raise BindError(f"{of} takes {taken}, and was given {len(args)}")
+    values = dict(zip(inputs, args, strict=False))
+    for key, value in kwargs.items():
+        if key not in inputs:
+            raise no_input(of, key, inputs)
+        if key in values:
+            raise BindError(f"{of} was given {key} twice")
+        values[key] = value
+    missing = [name for name in inputs if name not in values]
+    if missing:
+        raise MissingInput(f"{of} needs {', '.join(missing)}: {signature(of, inputs)}")
+    return tuple(values[name] for name in inputs)
 
 
 class Reading(NamedTuple):
@@ -107,6 +127,8 @@ class Binding:
     ([Reading(symbol=n, input=0, axis=0, factor=1, rest=0)], [Need(size=n - 1, least=0, ...)])
     >>> binding.sizes([(3,), (3,)])
     {n: 3}
+    >>> binding.arrays([[1, 2], [3, 4]])[0]
+    array([1., 2.])
     """
 
     def __init__(self, inputs: Sequence[Node], nodes: Iterable[Node]) -> None:
@@ -142,11 +164,19 @@ class Binding:
         known = [f"{s} is {self._sources[s]}" for s in shapes.symbols([size])]
         return f" ({', '.join(known)})" if known else ""
 
+    def arrays(self, values: Iterable[Any]) -> list[Any]:
+        """Values of the inputs in their dtypes, by conversions that lose nothing."""
+        given = zip(self.inputs, values, strict=True)
+        try:
+            return [runtime.as_input(str(v.name), a, v.dtype, v.ndim) for v, a in given]
+        except runtime.BindError as error:  # that of programs, which stand alone
+            raise BindError(str(error)) from None
+
     def sizes(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
         """What the symbols are for inputs of some shapes, which are checked."""
         try:
             return self._solved(given)
-        except runtime.BindError as error:  # that of programs, which stand alone
+        except runtime.BindError as error:
             raise BindError(str(error)) from None
 
     def _solved(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
@@ -159,7 +189,7 @@ class Binding:
             )  # fmt: skip
         for i, texts, reasons in self.fits:
             v = self.inputs[i]
-            wanted = tuple(shapes.number(d, known) for d in v.shape)
+            wanted = shapes.numbers(v.shape, known)
             if given[i] != wanted:
                 raise runtime.wrong_shape(str(v.name), given[i], wanted, texts, reasons)
         for size, least, reason in self.needs:

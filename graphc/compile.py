@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from . import forms, passes, shapes
-from .binding import no_input, signature
+from .binding import in_order, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
-from .errors import ArgumentError, BindError, MissingInput, counted, with_kind
+from .errors import ArgumentError, BindError, with_kind
 from .ir import Graph, Node, PackedGraph, declaration, topo
 from .objective import Objective
 from .passes import Log
@@ -184,7 +184,6 @@ class Function:
         self._wish, self._written = wish, written
         self._text = text = text or self._new_text()
         self.source = text.source
-        self._names = tuple(text.arguments)
         namespace: dict[str, Any] = {"__name__": f"graphc.programs.{self.name}"}
         file = f"<graphc {self.name!r} {next(_programs)}>"
         exec(builtins.compile(self.source, file, "exec"), namespace)
@@ -263,20 +262,7 @@ class Function:
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, some given by position and some by name."""
-        if len(args) > len(self._names):
-            taken = counted(len(self._names), "argument")
-            raise BindError(f"{self.name} takes {taken}, and was given {len(args)}")
-        values = dict(zip(self._names, args, strict=False))
-        for key, value in kwargs.items():
-            if key not in self._names:
-                raise no_input(self.name, key, self._text.arguments)
-            if key in values:
-                raise BindError(f"{self.name} was given {key} twice")
-            values[key] = value
-        missing = [n for n in self._names if n not in values]
-        if missing:
-            raise MissingInput(f"{self.name} needs {', '.join(missing)}: {self._signature}")
-        return tuple(values[n] for n in self._names)
+        return in_order(self.name, self._text.arguments, args, kwargs)
 
     @property
     def _signature(self) -> str:

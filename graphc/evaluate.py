@@ -11,9 +11,8 @@ import numpy as np
 
 from . import forms
 from .binding import Binding, no_input
-from .errors import ArgumentError, BindError, MissingInput, a_kind, with_kind
+from .errors import ArgumentError, MissingInput, a_kind, with_kind
 from .ir import Node, is_declared, operands, topo
-from .plan import runtime
 from .plan.helpers import HELPERS
 
 NAMESPACE = {
@@ -101,12 +100,11 @@ def bind(
             error = MissingInput(f"{v.name} has no value")
             error.locate(operands([v]))
             raise error
-    try:
-        bound = {v: _array(v, values[v] if v in values else values[v.name]) for v in inputs}
-        sizes = Binding(inputs, order).sizes([np.shape(array) for array in bound.values()])
-    except runtime.BindError as error:
-        raise BindError(str(error)) from None
-    return bound, {f"dim_{symbol.name}": size for symbol, size in sizes.items()}
+    binding = Binding(inputs, order)
+    arrays = binding.arrays(values[v] if v in values else values[v.name] for v in inputs)
+    sizes = binding.sizes(list(map(np.shape, arrays)))
+    by_symbol = {f"dim_{symbol.name}": size for symbol, size in sizes.items()}
+    return dict(zip(inputs, arrays, strict=True)), by_symbol
 
 
 def _refuse_unknown(values: Mapping[Any, Any], inputs: Sequence[Node]) -> None:
@@ -119,7 +117,3 @@ def _refuse_unknown(values: Mapping[Any, Any], inputs: Sequence[Node]) -> None:
         known = key in inputs if isinstance(key, Node) else key in names or is_declared(key)
         if not known:
             raise no_input("graph", key, inputs)
-
-
-def _array(v: Node, value: Any) -> Any:
-    return runtime.as_input(str(v.name), value, v.dtype, v.ndim)

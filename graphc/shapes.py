@@ -337,6 +337,11 @@ def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
     return value if isinstance(value, int) else int(value.subs(sizes))
 
 
+def numbers(shape: Shape, sizes: Mapping[Dim, int]) -> tuple[int, ...]:
+    """The numbers that the dims of a shape are."""
+    return tuple(number(d, sizes) for d in shape)
+
+
 @functools.lru_cache(maxsize=4096)
 def typical(value: Dim) -> int:
     """What a dim is where every symbol is 1000: for choices that sizes unknown yet decide."""

@@ -43,7 +43,7 @@ FLOORS = {
     "debug.py": 10,  # what went wrong, and what was measured, is drawn
     "profile.py": 10,
     "compile.py": 11,  # a compiled function draws and profiles itself
-    "sparse.py": 12,
+    "sparse": 12,
     "optim": 12,
     "untraceable.py": 11,
     "trace.py": 12,

@@ -161,10 +161,12 @@ def test_wrong_arguments_are_refused_by_name():
     f = gc.sparse_jacobian(a * v**2, v)
     assert "<sparse Jacobian of multiply by v: a function of v, a>" == repr(f)
     for arguments, named, message in (
-        ((2.0, np.ones(3)), {}, "v needs f64[n], and has 0 axes"),
-        ((np.ones(3),), {}, "the inputs are v, a, and a has no value"),
-        ((np.ones(3), 1.0, 2.0), {}, "the inputs are v, a, and 3 were given"),
-        ((np.ones(3),), {"b": 1.0}, "the inputs are v, a, and b is none of them"),
+        ((2.0, np.ones(3)), {}, "v needs 1 axis, and has shape ()"),
+        ((np.ones(3),), {}, "jacobian needs a: jacobian(v: f64[n], a: f64[])"),
+        ((np.ones(3), 1.0, 2.0), {}, "jacobian takes 2 arguments, and was given 3"),
+        ((np.ones(3),), {"b": 1.0}, "jacobian has no input b: jacobian(v: f64[n], a: f64[])"),
+        ((np.ones(3),), {"v": 1.0}, "jacobian was given v twice"),
+        ((np.ones(3), "x"), {}, "a needs float64, and this str holds <U1, not numbers"),
     ):
         with pytest.raises(gc.GraphcError) as caught:
             f(*arguments, **named)

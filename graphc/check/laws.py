@@ -99,7 +99,7 @@ class Case(NamedTuple):
         return self.node.type.is_float and bool(self.floats)
 
     def draw_like(self, x: Node) -> Any:
-        shape = tuple(shapes.number(d, self.sizes) for d in x.shape)
+        shape = shapes.numbers(x.shape, self.sizes)
         return np.asarray(self.rng.uniform(-1, 1, shape), x.dtype)[()]
 
     def new(self, name: str, like: Node) -> Node:
@@ -125,7 +125,7 @@ def case_of(op: Op, k: int) -> Case:
     dims = shapes.symbols([*(d for v in (*inputs, node) for d in v.shape), *attrs])
     sizes = dict(zip(dims, PRIMES, strict=False))
     values = {
-        x: draw(rng, example, tuple(shapes.number(d, sizes) for d in x.shape), x.dtype)
+        x: draw(rng, example, shapes.numbers(x.shape, sizes), x.dtype)
         for x in inputs
     }
     # An op without inputs shows its sizes nowhere.
@@ -223,7 +223,7 @@ def _shares(a: Any, b: Any) -> bool:
 def shape_and_dtype(op: Op, k: int) -> None:
     case = case_of(op, k)
     result = case.numbers(case.node)
-    promised = tuple(shapes.number(d, case.sizes) for d in case.node.shape)
+    promised = shapes.numbers(case.node.shape, case.sizes)
     is_kept = promised == np.shape(result) and case.node.dtype == np.asarray(result).dtype
     returned = f"{np.asarray(result).dtype}{list(np.shape(result))}"
     _require(is_kept, f"infer promises {case.node.dtype}{list(promised)}, and NumPy has {returned}")

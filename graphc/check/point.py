@@ -85,7 +85,7 @@ def _drawn(
         for ranges in _ranges(missing, seed):
             rng = np.random.default_rng(seed)
             drawn = {
-                v: _numbers(v, r, _shape(v, symbols), rng)
+                v: _numbers(v, r, shapes.numbers(v.shape, symbols), rng)
                 for v, r in zip(missing, ranges, strict=True)
             }
             try:
@@ -121,10 +121,6 @@ def _assignments(
         free = (s for s in endless if s not in shown.values() or sizes == _SIZES[2])
         assigned = dict(zip(rest, free, strict=False))
         yield {**shown, **assigned}, assigned
-
-
-def _shape(v: Node, symbols: Mapping[Any, int]) -> tuple[int, ...]:
-    return tuple(shapes.number(d, symbols) for d in v.shape)
 
 
 Range = tuple[float, float]

@@ -1,0 +1,19 @@
+"""Sparse Jacobians and Hessians: the pattern is read off the graph, and columns that never meet
+share one derivative.
+
+Needs scipy, the extra `special`.
+"""
+
+from .colouring import colour_columns, colour_star
+from .function import SparseFunction, sparse_hessian, sparse_jacobian
+from .pattern import Sparsity, sparsity
+
+__all__ = [
+    "SparseFunction",
+    "Sparsity",
+    "colour_columns",
+    "colour_star",
+    "sparse_hessian",
+    "sparse_jacobian",
+    "sparsity",
+]
