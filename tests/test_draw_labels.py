@@ -120,3 +120,27 @@ def test_the_box_of_a_function_says_once_what_it_is():
     boxes = gc.draw(gc.sum(gc.softmax(x))).picture.boxes
     assert ("softmax(a_name_that_fills_a_line_…",) == boxes[1].lines
     assert "mean(out²)" == gc.draw(gc.mean(gc.input("out", ("n",)) ** 2)).picture.title
+
+
+def decayed(rate):
+    """A loss with a weight decay, and what it is differentiated by."""
+    X, y, w = gc.input("X", ("n", "d")), gc.input("y", ("n",)), gc.input("w", ("d",))
+    v = gc.input("v", ("d",))
+    return gc.mean((X @ (w * v) - y) ** 2) + rate * gc.sum(w**2) + rate * gc.sum(v**2), [w, v]
+
+
+@pytest.mark.parametrize("rate", [0.1, gc.input("rate", ())], ids=["a number", "an input"])
+def test_every_gradient_goes_on_to_those_that_are_asked_for(rate):
+    """A product with a broadcast scalar is built from the scalar: ∇(w²) = rate led nowhere."""
+    loss, wrt = decayed(rate)
+    picture = gc.draw(loss, wrt=wrt).picture
+    goes_on = {edge.tail for edge in picture.edges}
+    ends = [box.lines for box in picture.boxes if box.is_gradient and box.id not in goes_on]
+    assert {"∇w", "∇v"} == {lines[0].split(" =")[0] for lines in ends}
+
+
+def test_a_gradient_by_several_values_without_names_tells_two_of_them():
+    """One alone had it, where both are the same node."""
+    loss, wrt = decayed(gc.input("rate", ()))
+    found = labels(gc.draw(loss, wrt=wrt))
+    assert {"∇sum(v²), ∇sum(w²)", "∇sum(w²), ∇sum(v²)"} & set(found)

@@ -322,7 +322,7 @@ class Builder:
             return printable(text(given))
         named = [v for v in piece.adjoint_of if v in names]
         terms = dict.fromkeys(
-            self.subject.gradient(piece.node, v) for v in named or piece.adjoint_of[:1]
+            self.subject.gradient(piece.node, v) for v in named or piece.adjoint_of[:3]
         )
         told = [printable(text(t)) for t in list(terms)[:2]]
         return ", ".join(short(t, _NAME) for t in told) + ", …" * (len(terms) > 2)

@@ -202,6 +202,10 @@ class Subject:
             if g in at:
                 links.append(Link(at[g], entry[g], "reuse"))
         drawn = {(link.tail, link.head) for link in links}
+        # A product with what is broadcast is built from what that is made of; here it goes by way
+        # of the broadcast, which would else go nowhere.
+        goes_on = {link.tail for link in links if link.kind == "gradient"}
+        around: set[tuple[int, int]] = set()
         for step in self.table.steps:
             for share in step.contributions:
                 tail = entry[self.table[share.consumer]]
@@ -211,6 +215,9 @@ class Subject:
                     head = at[built]
                 is_bare = pieces[tail].is_entry or is_written_inside(pieces[tail].node)
                 is_new = tail != head and (tail, head) not in drawn
-                if is_new and (is_bare or pieces[head].is_entry):
+                if is_new and (is_bare or pieces[head].is_entry or tail not in goes_on):
                     drawn.add((tail, head))
                     links.append(Link(tail, head, "gradient"))
+                    if not is_bare:
+                        around |= {(at[x], head) for x in pieces[tail].node.inputs if x in at}
+        links[:] = [link for link in links if (link.tail, link.head) not in around]
