@@ -12,10 +12,11 @@ from ..ir import Node
 from ..passes import Log
 from ..plan.table import Bar
 from .build import Builder
+from .dot import dot_text
 from .heat import heat_of
 from .html import page
 from .lanes import lanes_svg
-from .layout import Layout, dot_text, lay_out, run
+from .layout import Layout, lay_out, run
 from .picture import Picture
 from .subject import VIEWS, Subject
 from .svg import svg
