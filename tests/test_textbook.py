@@ -131,3 +131,12 @@ def test_a_declared_distribution_is_checked_when_asked():
         f([[0.5, 0.25, 0.0]])
     with pytest.raises(gc.errors.ArgumentError, match="needs floats along an axis, and i is"):
         gc.input("i", (3,), "int64", distribution=True)
+
+
+def test_each_row_of_a_printed_table_has_a_name_of_its_own():
+    """A mean is a sum and a division: both come of the line that names the loss."""
+    x, w = gc.input("x", ("n",)), gc.input("w", ())
+    loss = gc.mean((w * x) ** 2)
+    table = gc.backprop(loss, [w])
+    rows = [row.split(" : ")[0].strip() for row in str(table).splitlines()[1:]]
+    assert len(set(rows)) == len(table) == len(rows) and "loss" == rows[0]

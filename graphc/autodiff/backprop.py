@@ -15,9 +15,21 @@ from ..errors import (
     InvalidGraph,
     NotDifferentiable,
     ShapeError,
+    counted,
     with_kind,
 )
-from ..ir import FUNCTIONS, OPS, Node, building_for, cuts_path, lift, listed, operands, topo
+from ..ir import (
+    FUNCTIONS,
+    OPS,
+    Graph,
+    Node,
+    building_for,
+    cuts_path,
+    lift,
+    listed,
+    operands,
+    topo,
+)
 from ..ops.chain import is_literal
 
 
@@ -48,6 +60,11 @@ class GradTable(Mapping[Node, Node]):
     (<y: f64[] = input>, False, 'none')
     >>> [step.node.label for step in table.steps]
     ['multiply', 's', 'x']
+    >>> table
+    grad_table of multiply: 3 gradients
+      multiply : f64[]  <-  1.
+      s : f64[]  <-  y
+      x : f64[]  <-  grad_x = multiply(y, cos)
     >>> table.left_out([y])
     {<y: f64[] = input>: 'not a descendant of x'}
     """
@@ -96,8 +113,12 @@ class GradTable(Mapping[Node, Node]):
         }  # fmt: skip
 
     def __repr__(self) -> str:
-        lines = [f"grad_table of {self.z.label}: {len(self)} gradients"]
-        lines += [f"  {v.label} : {v.type}  <-  {g.label}" for v, g in self._table.items()]
+        graph = Graph([*self._table, *self._table.values()])
+        lines = [f"grad_table of {graph.tags[self.z]}: {counted(len(self), 'gradient')}"]
+        for v, g in self._table.items():
+            told = str(g.attrs["value"]) if g.op.name == "constant" else graph.tags[g]
+            made = f" = {graph.applied(g)}" if g.inputs else ""
+            lines.append(f"  {graph.tags[v]} : {v.type}  <-  {told}{made}")
         return "\n".join(lines)
 
 

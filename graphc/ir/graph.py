@@ -42,6 +42,8 @@ class Graph:
     (True, True)
     >>> graph.names[s], graph.tags[graph.outputs[0]], graph.count()["sin"]
     ('s', 'multiply', 1)
+    >>> graph.applied(s)
+    'sin(x)'
     >>> print(graph.listing([graph.line(s)]))
     graph(x)
       s : f64[] = sin(x)
@@ -239,7 +241,11 @@ class Graph:
 
     def line(self, v: Node) -> str:
         """`z : f64[n] = einsum(X, w, subscripts=ij,j->i)`"""
-        return f"{self.tags[v]} : {v.type} = {applied(v, [self.tags[x] for x in v.inputs])}"
+        return f"{self.tags[v]} : {v.type} = {self.applied(v)}"
+
+    def applied(self, v: Node) -> str:
+        """`einsum(X, w, subscripts=ij,j->i)`"""
+        return applied(v, [self.tags[x] for x in v.inputs])
 
     def listing(self, lines: Iterable[str]) -> str:
         """Some lines between the inputs and the outputs."""
