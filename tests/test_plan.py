@@ -146,9 +146,19 @@ def places():
     return [*slopes, gc.tanh(slopes[0] * 3), gc.sum(slopes[1], axis=0)]
 
 
+def sums_of_rows():
+    """The rows of a matrix, each times a number, one of them computed, in a column, or none."""
+    loss = gc.mean(gc.softplus(-y * (X @ w)))
+    s, t = gc.exp(y), gc.sin(X)
+    return [
+        loss, gc.grad(loss, w), s @ t, t.T @ y, y @ X, gc.sum(s[:, None] * t, axis=0),
+        s @ gc.input("wide", (n, 300)), s @ gc.input("narrow", (n, 2)), gc.cos(w) @ X.T,
+    ]  # fmt: skip
+
+
 GRAPHS = [
     elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows,
-    outer_products, deep, mixture, columns, folded_stacks, turned_stacks, places,
+    outer_products, deep, mixture, columns, folded_stacks, turned_stacks, places, sums_of_rows,
 ]  # fmt: skip
 
 
@@ -345,6 +355,15 @@ def test_tiles_run_along_the_axis_that_leaves_least_in_memory():
     assert n not in shapes.symbols(f.plan.slots)
     (region,) = (s.region for s in f.plan.steps if s.region and s.region.rows == n)
     assert {v.op.name for v in region.nodes} >= {"einsum", "exp", "max", "log"}
+
+
+def test_a_linear_models_gradient_is_added_up_where_its_residuals_are():
+    """They never exist as a whole; what is left to BLAS is the product that they are made of."""
+    loss = gc.mean(gc.softplus(-y * (X @ w)))
+    f = gc.compile([loss, gc.grad(loss, w)])
+    (step,) = (s for s in f.plan.steps if s.region and s.region.rows == n)
+    assert [v.op.name for v in step.region.folds] == ["sum", "einsum"]
+    assert f.plan.slots == [y.type.nbytes]
 
 
 def test_what_is_read_last_is_written_over():

@@ -297,6 +297,20 @@ def test_an_inner_product_leaves_no_element_out(size):
     assert runtime.inner_product(x, x + 1) == np.sum(x * (x + 1))
 
 
+@pytest.mark.parametrize("length", [1, 3, 47, 48, 255, 256, 9000])
+def test_a_sum_of_rows_leaves_no_row_out(length):
+    """Whole numbers, whose sum is exact in any order; tiles of rows near and far, in any layout."""
+    for here in (1, 100, 1000 if length < 1000 else 101):
+        rows = np.arange(here * length).reshape(here, length) % 7.0
+        x = np.arange(here) % 5.0
+        strided = np.repeat(rows, 2, axis=1)[:, ::2]
+        for given in (rows, np.asfortranarray(rows), rows[::-1], strided):
+            for count in (here, 2 * here, 1 << 22):
+                out = np.full(length, np.nan)
+                assert runtime.weighted_sum(x, given, count, out) is out
+                np.testing.assert_array_equal(out, np.sum(x[:, None] * given, axis=0))
+
+
 WRITTEN = {
     "log1p": (lambda x, y: gc.log1p(gc.square(x)), "float64 float32"),
     "expm1": (lambda x, y: gc.expm1(x), "float32"),

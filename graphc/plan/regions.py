@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..ir import Graph, Node
 from ..shapes import Dim, typical
-from .rows import Cut, axis_of, cut, first_cut, first_long
+from .rows import Cut, adds_rows, axis_of, cut, first_cut, first_long
 from .table import takes_memory
 
 # What a tile takes from the ends of rows costs NumPy as much as this share of it in memory.
@@ -57,7 +57,7 @@ class _Parts:
 
     def __init__(self, graph: Graph, cuts: dict[Node, Cut]) -> None:
         self.graph, self.cuts, self.outputs = graph, cuts, set(graph.outputs)
-        self.parts = [p for p in _Stages(graph, cuts).parts() if any(not v.op.view for v in p)]
+        self.parts = [p for p in _Stages(graph, cuts).parts() if any(map(_gains, p))]
         self.part_of = {v: k for k, part in enumerate(self.parts) for v in part}
         self.demanded = _demanded(graph, cuts, self.part_of)
 
@@ -121,6 +121,11 @@ def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Reg
     folds = tuple(v for v in part if cuts[v].folds)
     results = tuple(v for v in part if v in demanded and not v.op.view and not cuts[v].folds)
     return Region(tuple(part), cuts[part[0]].rows, tuple(operands), by_row, results, folds)
+
+
+def _gains(v: Node) -> bool:
+    """Whether a node is better off in a region if that holds nothing else."""
+    return not v.op.view and adds_rows(v) is None
 
 
 def _is_number(x: Node) -> bool:

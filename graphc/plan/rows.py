@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from ..ir import Node
 from ..ops.letters import letters_of
 from ..ops.slices import source_axes
@@ -126,8 +128,21 @@ def _is_outer(v: Node) -> bool:
     return {*"".join(terms)} == {*out}
 
 
+def adds_rows(v: Node) -> int | None:
+    """Which operand is a matrix whose rows are added up, each times a number: of doubles, of which
+    BLAS fetches few at a time from memory."""
+    if v.op.family != "contract" or v.dtype != np.float64 or v.ndim != 1:
+        return None
+    terms, out = letters_of(v)
+    if sorted(map(len, terms)) != [1, 2] or isinstance(v.type.size, int) and v.type.size <= SHORT:
+        return None
+    matrix = 0 if len(terms[0]) == 2 else 1
+    return matrix if terms[matrix] == terms[1 - matrix] + out else None
+
+
 def _contract(v: Node, rows: Dim) -> Cut | None:
-    """Products, outer ones too, sums of products element by element, and stacks of products.
+    """Products, outer ones too, sums of products element by element, stacks of products, and sums
+    of the rows of a matrix, each times a number.
 
     A product of two matrices is left to BLAS, which is at its best with all of it at once.
     """
@@ -141,7 +156,9 @@ def _contract(v: Node, rows: Dim) -> Cut | None:
     if any(t.count(letter) > 1 for t in terms):
         return None
     if not is_stack(v) and not _is_outer(v):
-        if not is_by_element(terms) or any(letter not in t for t in terms) or folds and out:
+        if not is_by_element(terms) or any(letter not in t for t in terms):
+            return None
+        if folds and out and adds_rows(v) is None:
             return None
     return Cut(rows, tuple(letter in t for t in terms), folds)
 

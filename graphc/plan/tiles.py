@@ -16,7 +16,7 @@ from ..shapes import Dim, Shape
 from .body import Body, Kind, takes_buffer
 from .plan import Step
 from .regions import Region
-from .rows import axis_of, cut, one_row
+from .rows import adds_rows, axis_of, cut, one_row
 
 if TYPE_CHECKING:
     from .emit import Writer
@@ -53,12 +53,19 @@ class Tiles:
             *(writer.texts.name(v) for v in (*region.operands, *region.results)),
             *function.sizes,
         ]
-        call = f"{writer.texts.use('in_tiles')}({', '.join(arguments)})"
         made = "".join(f"{writer.texts.name(v)}, " for v in region.folds).rstrip()
         if len(region.folds) > 1:
             made = made.rstrip(",")
         is_there = all(v.ndim for v in region.folds)
-        yield call if is_there else f"{made} = {call}"
+        call = f"{'' if is_there else f'{made} = '}{writer.texts.use('in_tiles')}("
+        if len(call) + len(", ".join(arguments)) < _WIDTH:
+            yield f"{call}{', '.join(arguments)})"
+        else:  # what is cut into tiles stands on a line of its own
+            given = len(region.operands) + len(region.results) + len(function.sizes)
+            yield call
+            yield f"    {', '.join(arguments[:-given])},"
+            yield f"    {', '.join(arguments[-given:])},"
+            yield ")"
 
 
 def _structure(region: Region) -> Any:
@@ -88,7 +95,8 @@ class _Function:
         steps = list(self._steps())
         taken, buffer_bytes = self._taken()
         self.source = "\n".join(self._lines([*taken, *steps]))
-        row_bytes = sum(_row_bytes(body.kind(v)) for v in (*by_row, *region.results))
+        kept = [x for x in by_row if not self._is_passing(x)]
+        row_bytes = sum(_row_bytes(body.kind(v)) for v in (*kept, *region.results))
         work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
         self.row_bytes, self.buffer_bytes, work_text = (
             writer.texts.size(shapes.as_dim(d))
@@ -96,6 +104,11 @@ class _Function:
         )
         count = _START_OF_A_THREAD + sum(not v.op.view for v in body.nodes)
         self.step_work = f"({work_text}) // {count}"
+
+    def _is_passing(self, x: Node) -> bool:
+        """Whether an operand is read once, row by row, and need not stay in the cache."""
+        readers = [v for v in self.body.nodes if any(x is y for y, _ in self.body.operands[v])]
+        return len(readers) == 1 and adds_rows(readers[0]) is not None
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
@@ -192,8 +205,11 @@ class _Function:
         ]
 
     def _into(self, v: Node, out: str, spare: Sequence[str] = ()) -> str | None:
-        tile = _on_tile(v, self.region.rows)
+        tile, matrix = _on_tile(v, self.region.rows), adds_rows(v)
         text = tile.op.text_into(tile, out, spare)
+        if matrix is not None:
+            count = shapes.source(self.region.rows)
+            text = f"weighted_sum(x{1 - matrix}, x{matrix}, {count}, out={out})"
         return None if text is None else self._filled(v, text)
 
     def _part(self, v: Node) -> str:
@@ -227,6 +243,9 @@ def _row_bytes(sort: Kind) -> Dim:
     return shapes.size(row) * dtype.itemsize
 
 
+# Of a line of the program, whose functions are indented.
+_WIDTH = 96
+
 # In steps of a region, where they are as short as is worth a thread.
 _START_OF_A_THREAD = 12
 
@@ -236,6 +255,8 @@ def _row_work(v: Node, rows: Dim) -> Dim:
     if v.op.view:
         return 0
     widest = max((one_row(x.shape, rows) for x in (v, *v.inputs) if rows in x.shape), key=len)
+    if adds_rows(v) is not None:
+        return 2 * shapes.size(widest)  # it takes BLAS a quarter of a multiplication
     itemsize = max(x.dtype.itemsize for x in (v, *v.inputs) if x.ndim)
     return max(1, round(weight(v))) * shapes.size(widest) * itemsize
 

@@ -53,7 +53,7 @@ def logistic(X, y, w):
         grad = t11 + t12
         return {'loss': loss[()], 'grad': grad}
     work = borrowed(spare, workspace, n, d)
-    t1, t10 = work
+    t1, = work
     # golden_programs.py:25   margin = y * (X @ w)
     X.dot(w, out=t1)
     t5 = np.float64(n)
@@ -62,10 +62,12 @@ def logistic(X, y, w):
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
-    # gradient of golden_programs.py:25   margin = y * (X @ w)
-    t4, = in_tiles(logistic_rows_1, n, 56, 32, (), (568 * n) // 19, None, (np.add,), y, t1, t9, t10)
+    # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t11 = np.empty((d,), np.float64)
-    t10.dot(X, out=t11)
+    t4, t11 = in_tiles(
+        logistic_rows_1, n, 56, 40, (t11,), (2 * d * n + 568 * n) // 20, None, (np.add, np.add,),
+        y, t1, t9, X, n,
+    )
     # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     grad = t11
     in_tiles(logistic_rows_2, d, 32, 8, (), (16 * d) // 14, None, (), w, t11, grad)
@@ -82,7 +84,6 @@ def workspace(n, d):
     memory_0 = np.empty(8 * n, np.uint8)
     return (
         memory_0.view(np.float64),  # t1
-        memory_0.view(np.float64),  # t10
     )
 
 
@@ -93,27 +94,29 @@ def logistic_rows(first, last, memory, all_w):
     return (t6,)
 
 
-def logistic_rows_1(first, last, memory, all_y, all_t1, t9, all_t10):
+def logistic_rows_1(first, last, memory, t11, all_y, all_t1, t9, all_X, n):
     rows = last - first
     b1 = np.ndarray((rows,), np.float64, memory)
     b2 = np.ndarray((rows,), np.float64, memory, 8 * rows)
     b3 = np.ndarray((rows,), np.float64, memory, 16 * rows)
     b4 = np.ndarray((rows,), np.float64, memory, 24 * rows)
+    b5 = np.ndarray((rows,), np.float64, memory, 32 * rows)
     y = all_y[first:last]
     t1 = all_t1[first:last]
-    t10 = all_t10[first:last]
+    X = all_X[first:last]
     # golden_programs.py:25   margin = y * (X @ w)
-    margin = np.multiply(y, t1, out=t10)
+    margin = np.multiply(y, t1, out=b1)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
-    t2 = np.negative(margin, out=t10)
-    t3 = softplus(t2, spare=(b1, b2, b3,), out=b4)
+    t2 = np.negative(margin, out=b1)
+    t3 = softplus(t2, spare=(b2, b3, b4,), out=b5)
     t4 = t3.sum()
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
-    t8 = sigmoid(t2, spare=(b4,), out=t10)
-    grad_margin = np.divide(t8, t9, out=t10)
+    t8 = sigmoid(t2, spare=(b5,), out=b1)
+    grad_margin = np.divide(t8, t9, out=b1)
     # gradient of golden_programs.py:25   margin = y * (X @ w)
-    np.multiply(grad_margin, y, out=t10)
-    return (t4,)
+    t10 = np.multiply(grad_margin, y, out=b1)
+    weighted_sum(t10, X, n, out=t11)
+    return t4, t11
 
 
 def logistic_rows_2(first, last, memory, all_w_1, all_t11, all_grad):
@@ -392,6 +395,21 @@ def inner_product(x: Any, y: Any) -> Any:
     end = x.size - x.size % piece
     pieces = np.vecdot(x[:end].reshape(-1, piece), y[:end].reshape(-1, piece))
     return pieces.sum() + x[end:].dot(y[end:])
+
+
+def weighted_sum(x: Any, rows: Any, count: int, out: Any) -> Any:
+    """x.dot(rows), where these are a tile of so many: in ways for which BLAS starts no threads."""
+    here, length = rows.shape
+    if here == count or rows.strides[1] != rows.itemsize:
+        return np.dot(x, rows, out=out)
+    is_far = count * rows.nbytes > here << 24  # they come from memory, for which np.einsum is best
+    if length >= (48 if is_far else 256):
+        return np.einsum("i,ij->j", x, rows, out=out)
+    piece = 8192 // max(length, 1)
+    end = here - here % piece
+    np.dot(x[end:], rows[end:], out=out)
+    pieces = np.matmul(x[:end].reshape(-1, 1, piece), rows[:end].reshape(-1, piece, length))
+    return np.add(out, pieces.sum(axis=(0, 1)), out=out)
 
 
 def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
