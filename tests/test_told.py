@@ -114,3 +114,12 @@ def test_to_tell_takes_time_by_the_equation_not_by_the_rewrite():
     told = story(v)
     assert "(2000 times)" in told
     assert len(told) < 3000
+
+
+def test_a_pass_that_runs_again_is_told_with_its_round():
+    """Two rows of one name look like a mistake of the table."""
+    x = gc.input("x", ("n",))
+    log = gc.compile(gc.sum(gc.exp(x) / gc.sum(gc.exp(x) + gc.exp(2 * x)))).log
+    names = [row.rsplit("  ")[0].strip() for row in log.table.splitlines()]
+    assert {"rules", "rules 2"} <= set(names) and len(names) == len(set(names))
+    assert len(log.steps) == len(names) - 1

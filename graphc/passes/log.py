@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
+from ..errors import counted
 from ..ir import Graph
 from .cost import flops, peak_bytes
 from .rewrite import Refusal, Rewrite
@@ -59,12 +60,22 @@ class Log:
         self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(notes), tuple(refusals)))
 
     @property
+    def _names(self) -> list[str]:
+        """The passes; one that runs again is told with its round: `rules 2`."""
+        rounds: Counter[str] = Counter()
+        names = []
+        for step in self.steps:
+            rounds[step.name] += 1
+            names.append(step.name + f" {rounds[step.name]}" * (rounds[step.name] > 1))
+        return names
+
+    @property
     def table(self) -> str:
         """Nodes, flops and peak bytes after each pass, and the notes."""
         rows = [("pass", "nodes", "flops", "peak bytes")]
-        for step in self.steps:
+        for name, step in zip(self._names, self.steps, strict=True):
             g = step.graph
-            rows.append((step.name, str(len(g)), str(flops(g)), str(peak_bytes(g))))
+            rows.append((name, str(len(g)), str(flops(g)), str(peak_bytes(g))))
         widths = [max(len(row[k]) for row in rows) for k in range(4)]
         lines = [
             f"{name:{widths[0]}}  {nodes:>{widths[1]}}  {work:{widths[2]}}  {memory}"
@@ -79,9 +90,9 @@ class Log:
         """
         lines = []
         telling = Telling(self.steps[0].graph)
-        for before, step in pairwise(self.steps):
+        for name, (before, step) in zip(self._names[1:], pairwise(self.steps), strict=True):
             if step.rewrites or step.refusals:
-                lines.append(_heading(step, len(before.graph)))
+                lines.append(_heading(name, step, len(before.graph)))
             lines += [f"    {line}" for line in telling.lines(step.rewrites)]
             for (text, place), count in Counter((str(r), r.place) for r in step.refusals).items():
                 times = f"  ({count} times)" if count > 1 else ""
@@ -92,8 +103,7 @@ class Log:
         return "\n\n".join(filter(None, [self.table, self.story]))
 
 
-def _heading(step: LogStep, nodes: int) -> str:
+def _heading(name: str, step: LogStep, nodes: int) -> str:
     """The pass, how often it rewrote, and how many nodes it met and left."""
-    count = len(step.rewrites)
-    what = f"{count} rewrite{'s' * (count != 1)}, {nodes} nodes -> {len(step.graph)}"
-    return f"{step.name}: {what}"
+    rewrites = counted(len(step.rewrites), "rewrite")
+    return f"{name}: {rewrites}, {counted(nodes, 'node')} -> {len(step.graph)}"
