@@ -192,6 +192,14 @@ def counted(count: int, one: str, more: str = "") -> str:
     return f"{count:,} {one if count == 1 else more or one + 's'}"
 
 
+def in_words(texts: Iterable[str], most: int = 12) -> str:
+    """`a, b and c`; of many the first, and how many more there are."""
+    given = list(texts)
+    more = len(given) - most
+    *first, last = [*given[:most], f"{more:,} more"] if more > 0 else given or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
 def a_kind(value: object) -> str:
     """What kind of thing this is, as a sentence says it: `a str`, `an object`, `None`."""
     return "None" if value is None else _an(type(value).__name__)

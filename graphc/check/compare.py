@@ -10,13 +10,13 @@ import numpy as np
 
 from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable, pruned
-from ..errors import Disconnected, NotDifferentiable
+from ..errors import Disconnected, NotDifferentiable, in_words
 from ..evaluate import interpret
 from ..ir import FUNCTIONS, OPS, Node
 from .locate import Finding, blame, disagreement, strays
 from .numeric import Array, Moving, moves
 from .plot import Curve
-from .point import Point, listing, point
+from .point import Point, point
 from .progress import watched
 from .report import Report, Row
 from .sample import sampled
@@ -136,7 +136,7 @@ def _samples(compared: Iterable[_Compared]) -> list[str]:
     names = [c.name for c in compared if c.coordinates and c.checked < c.size]
     if not names:
         return []
-    return [f"of {listing(names)} a random sample was checked, and all of it along one direction"]
+    return [f"of {in_words(names)} a random sample was checked, and all of it along one direction"]
 
 
 # -- verdicts ---------------------------------------------------------------------------------

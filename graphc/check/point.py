@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import shapes
 from ..binding import no_input
-from ..errors import ArgumentError, BindError, ShapeError, a_kind
+from ..errors import ArgumentError, BindError, ShapeError, a_kind, in_words
 from ..evaluate import bind, interpret
 from ..ir import Node, declaration, topo
 from ..passes.facts import declared
@@ -167,13 +167,5 @@ def _sentence(
             by_range.setdefault(r, []).append(str(v.name))
     for (low, high), names in by_range.items():
         were = "was" if len(names) == 1 else "were"
-        parts.append(f"{listing(names)} {were} drawn from {low:g} to {high:g} (seed {seed})")
+        parts.append(f"{in_words(names)} {were} drawn from {low:g} to {high:g} (seed {seed})")
     return "; ".join(parts)
-
-
-def listing(names: Sequence[str]) -> str:
-    """`a, b and c`; of many the first few and how many there are."""
-    if len(names) > 6:
-        return f"{', '.join(names[:4])} and {len(names) - 4} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..errors import ArgumentError, WrongGradient
+from ..errors import ArgumentError, WrongGradient, in_words
 from ..ir import Node, operands
 from .plot import Curve, plotted
-from .point import listing
 
 # From the best to the worst: what a parameter is called is the worst that was found of it.
 VERDICTS = ("right", "noisy", "kink", "outside", "wrong")
@@ -140,7 +139,7 @@ class Report:
         """
         names = [row.parameter for row in self.rows]
         if parameter not in (None, *names):
-            raise ArgumentError(f"there is no parameter {parameter!r}: there are {listing(names)}")
+            raise ArgumentError(f"there is no parameter {parameter!r}: there are {in_words(names)}")
         worst = max(range(len(names)), key=lambda k: VERDICTS.index(self.rows[k].verdict))
         k = worst if parameter is None else names.index(parameter)
         row = self.rows[k]

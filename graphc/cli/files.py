@@ -9,18 +9,16 @@ import sys
 import tokenize
 import traceback
 import types
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import forms
 from ..compile import Function
-from ..errors import GraphcError
+from ..errors import GraphcError, in_words
 from ..ir import Graph, Node, topo
 from .given import Usage
 
 MODULE = "graphc_file"
-_MOST_LISTED = 12
 
 
 class Found(NamedTuple):
@@ -65,7 +63,7 @@ def find(argument: str) -> Found:
     chosen = _choice(path, candidates)
     others = [k for k in candidates if k != chosen]
     told = f"{path}: {chosen} is taken"
-    told += f"; {path}:NAME takes another: {_listed(others)}" if others else ""
+    told += f"; {path}:NAME takes another: {in_words(others)}" if others else ""
     return Found(chosen, _outputs(variables[chosen]), _known(variables, chosen), told, path)
 
 
@@ -80,7 +78,7 @@ def _split(argument: str) -> tuple[str, str | None]:
 def _named(path: Path, name: str, variables: dict[str, Any]) -> Found:
     if name not in variables:
         there = [k for k, v in variables.items() if _outputs(v) is not None]
-        raise Usage(f"{path} has nothing called {name}: there are {_listed(there) or 'no nodes'}")
+        raise Usage(f"{path} has nothing called {name}: there are {in_words(there) or 'no nodes'}")
     outputs = _outputs(_called(path, name, variables[name]))
     if outputs is None:
         value = variables[name]
@@ -136,7 +134,7 @@ def _choice(path: Path, candidates: dict[str, Any]) -> str:
     losses = [k for k in ends if k in ("loss", "cost", "objective", "error")]
     if len(losses) == 1:
         return losses[0]
-    raise Usage(f"{path} builds several nodes: name one as {path}:NAME, of {_listed(ends)}")
+    raise Usage(f"{path} builds several nodes: name one as {path}:NAME, of {in_words(ends)}")
 
 
 def _known(variables: dict[str, Any], name: str) -> dict[str, Node]:
@@ -147,12 +145,6 @@ def _known(variables: dict[str, Any], name: str) -> dict[str, Node]:
     own = {k: v for k, v in variables.items() if isinstance(v, Node)}
     named = {str(v.name): v for v in Graph(outputs).nodes if v.name}
     return own | named
-
-
-def _listed(names: Iterable[str]) -> str:
-    found = list(names)
-    more = [f"{len(found) - _MOST_LISTED} more"] if len(found) > _MOST_LISTED else []
-    return ", ".join(found[:_MOST_LISTED] + more)
 
 
 # -- running it --------------------------------------------------------------------------------

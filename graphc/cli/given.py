@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..draw.text import short
 from ..errors import GraphcError
 from ..evaluate import evaluate
 from ..expression import parse
@@ -65,7 +66,7 @@ def _value(name: str, text: str) -> Any:
         try:
             return ast.literal_eval(text)
         except (ValueError, SyntaxError, RecursionError, MemoryError):
-            raise Usage(f"the value of {name} is no list of numbers: {_short(text)}") from None
+            raise Usage(f"the value of {name} is no list of numbers: {short(text, 40)}") from None
     try:
         return float(text)
     except ValueError:
@@ -81,10 +82,6 @@ def _array(name: str, path: Path) -> Any:
         return np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise Usage(f"the value of {name} cannot be read from {path}: {error}") from None
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def picked(wanted: Iterable[str], known: Mapping[str, Node], role: str) -> list[Node]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import records
+from ..draw.text import short
 from ..ir import FUNCTIONS, OPS, Op, cuts_path
 from . import voice
 from .given import Usage
@@ -46,7 +47,7 @@ def _all() -> None:
     for heading in dict.fromkeys(records.FAMILIES.values()):
         voice.heading(heading)
         ops = [op for op in OPS.values() if records.FAMILIES.get(op.family) == heading]
-        rows = [(_short(records.signature(op)), *_formulas(op)) for op in ops]
+        rows = [(short(records.signature(op), _WIDEST), *_formulas(op)) for op in ops]
         voice.table(("call", "formula", "derivative"), rows)
         voice.say()
     names = ", ".join(sorted(n for n in _compositions() if n in _public()))
@@ -55,7 +56,7 @@ def _all() -> None:
 
 
 def _formulas(op: Op) -> tuple[str, str]:
-    return _short(records.formula(op)), _short(_derivative(op))
+    return short(records.formula(op), _WIDEST), short(_derivative(op), _WIDEST)
 
 
 def _derivative(op: Op) -> str:
@@ -63,10 +64,6 @@ def _derivative(op: Op) -> str:
     if found is None:
         return "its own rule"
     return "; ".join(found) or ("none" if op.bprop is cuts_path else "")
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
 def _compositions() -> dict[str, Any]:

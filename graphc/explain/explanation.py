@@ -8,15 +8,12 @@ from typing import Any
 
 from .. import forms
 from ..autodiff import backprop
-from ..errors import ArgumentError, counted
+from ..errors import ArgumentError, counted, in_words
 from ..ir import Node
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
 from .outline import outline
 from .reasons import Cut
-
-# So many names are told to whoever asks for one that is not there.
-_MOST_NAMES = 12
 
 
 class Steps(Sequence[Step]):
@@ -93,9 +90,7 @@ class Explanation:
         named = {str(Formula(t)): v for v, t in self.derivation.names.items()}
         named |= {f"∇{name}": self.table[v] for name, v in named.items() if v in self.table}
         if node not in named:
-            first = list(named)[:_MOST_NAMES]
-            more = f" and {len(named) - len(first)} more" * (len(named) > len(first))
-            raise ArgumentError(f"there is no node called {node!r} here: {', '.join(first)}{more}")
+            raise ArgumentError(f"there is no node called {node!r} here: {in_words(named)}")
         return named[node]
 
     def remarks(self, step: Step) -> tuple[str, ...]:

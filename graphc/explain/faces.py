@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..errors import in_words
 from ..ir import OPS, Node
 from ..notation import Term, aligned, number_text
 from . import reasons
@@ -47,14 +48,6 @@ def number(value: Any) -> str:
     return found.replace("-", "−")
 
 
-def listed(texts: Iterable[str], most: int = _MOST_NAMES) -> str:
-    """`a, b and c`"""
-    first = list(texts)
-    more = len(first) - most
-    first = first[:most] + [f"{more} more"] * (more > 0)
-    return " and ".join(filter(None, [", ".join(first[:-1]), *first[-1:]]))
-
-
 def _named(d: Derivation, nodes: Iterable[Node], write: Write = str) -> list[str]:
     names = d.names
     return [write(written(v, names)) for v in nodes]
@@ -62,7 +55,7 @@ def _named(d: Derivation, nodes: Iterable[Node], write: Write = str) -> list[str
 
 def _title(d: Derivation, write: Write) -> str:
     (z,) = _named(d, [d.table.z], write)
-    targets = listed(_named(d, d.table.targets, write), _MOST_TARGETS)
+    targets = in_words(_named(d, d.table.targets, write), _MOST_TARGETS)
     count = len(d)
     how = f", in {count} step{'s' * (count > 1)} (Algorithm 6.6)" if count else ""
     return f"The gradient of {z} by {targets}{how}"
@@ -77,7 +70,7 @@ def _left_out(d: Derivation, write: Write) -> list[str]:
     many = len(d.table.targets) > _MOST_TARGETS
     targets = "any target" if many else " or ".join(_named(d, d.table.targets, write))
     return [
-        f"Left out (Algorithm 6.5): {listed(_named(d, nodes, write))}, for "
+        f"Left out (Algorithm 6.5): {in_words(_named(d, nodes, write))}, for "
         + (f"every path through {'it' if len(nodes) == 1 else 'them'} is cut."
            if reason.startswith("every") else
            f"{'it does' if len(nodes) == 1 else 'they do'} not depend on {targets}.")
@@ -95,7 +88,7 @@ def _dictionary(told: Told) -> str:
             words |= {t.head: None for t in terms if t.kind == "call"}
     known = {word: _meaning(word) for word in words}
     said = [f"{word}{meaning}" for word, meaning in known.items() if meaning]
-    return f"Here {listed(said)}." if said else ""
+    return f"Here {in_words(said)}." if said else ""
 
 
 def _meaning(word: str) -> str:
@@ -222,7 +215,7 @@ def _step(d: Derivation, step: Step) -> list[str]:
         lines = [f"{head}{name}: {step.name} goes into {_made(d, users[0], str)}"]
     else:
         into = _named(d, users) + [f"{step.more} more"] * bool(step.more)
-        lines = [f"{head}{name}: {step.name} goes into {listed(into)}"]
+        lines = [f"{head}{name}: {step.name} goes into {in_words(into)}"]
         made = [_made(d, s.consumer, str) for s in step.shares]
         width = min(max(map(len, made)), _WIDEST_COLUMN)
         for text, s in zip(made, step.shares, strict=True):
@@ -295,7 +288,7 @@ def _markdown_step(d: Derivation, step: Step) -> list[str]:
         chain += f" = {numbers.latex}"
     here = "" if step.slope is None else f", here {number(step.slope)}"
     users = dict.fromkeys(s.consumer for s in step.shares)
-    into = listed(_made(d, c, _dollars) for c in users)
+    into = in_words(_made(d, c, _dollars) for c in users)
     lines = [f"- **{step.number}.** {_dollars(step.name)} goes into {into}: ${chain}${here}."]
     if len(step.shares) > 1:
         for s in step.shares:
