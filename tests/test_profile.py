@@ -53,7 +53,8 @@ def arrays(rows, width=6):
 
 
 def given(f, rows):
-    return {name: x for name, x in arrays(rows).items() if name in f._names}
+    names = [v.name for v in f.graph.parameters]
+    return {name: x for name, x in arrays(rows).items() if name in names}
 
 
 # -- the plan ---------------------------------------------------------------------------------
