@@ -51,3 +51,9 @@ def own_ops() -> Iterator[None]:
     for table, before in zip((ir.OPS, ir.FUNCTIONS), known, strict=True):
         for name in set(table) - set(before):
             del table[name]
+
+
+@pytest.fixture
+def bundled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layout engine inside pygraphviz: a `dot` on the path may be of another version."""
+    monkeypatch.setenv("PATH", "")

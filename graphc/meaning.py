@@ -127,17 +127,17 @@ class _Writer:
         return self.step(function_of(e), *map(self.write, e.args))
 
     def _sum(self, e: Any) -> Value:
-        terms = sorted(e.as_ordered_terms(), key=_is_negated)
+        terms = sorted(e.as_ordered_terms(), key=is_negated)
         total = self.write(terms[0])
         for term in terms[1:]:
-            if _is_negated(term):
+            if is_negated(term):
                 total = self.step("subtract", total, self.write(-term))
             else:
                 total = self.step("add", total, self.write(term))
         return total
 
     def _product(self, e: Any) -> Value:
-        if _is_negated(e):
+        if is_negated(e):
             return self.step("negative", self.write(-e))
         numerator, denominator = _fraction(e)
         if denominator != 1:
@@ -179,14 +179,15 @@ def _fraction(e: Any) -> tuple[Any, Any]:
         if factor.is_Rational:
             above.append(sp.Integer(factor.p))
             below.append(sp.Integer(factor.q))
-        elif base != sp.E and _is_negated(exponent):
+        elif base != sp.E and is_negated(exponent):
             below.append(base**-exponent)
         else:
             above.append(factor)
     return sp.Mul(*above), sp.Mul(*below)
 
 
-def _is_negated(e: Any) -> bool:
+def is_negated(e: Any) -> bool:
+    """Whether a formula is something with a minus before it."""
     return bool(e.as_coeff_Mul()[0].is_negative)
 
 

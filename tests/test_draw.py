@@ -18,10 +18,7 @@ from graphc.errors import ArgumentError
 SVG = "{http://www.w3.org/2000/svg}"
 
 
-@pytest.fixture(autouse=True)
-def bundled(monkeypatch):
-    """The layout engine inside pygraphviz, wherever the tests run."""
-    monkeypatch.setenv("PATH", "")
+pytestmark = pytest.mark.usefixtures("bundled")
 
 
 def parsed(drawing):

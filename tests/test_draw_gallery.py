@@ -20,10 +20,7 @@ _spec.loader.exec_module(drawings)
 NAMES = list(drawings.DRAWINGS)
 
 
-@pytest.fixture(autouse=True)
-def bundled(monkeypatch):
-    """The layout engine inside pygraphviz: `dot` on a path may be of another version."""
-    monkeypatch.setenv("PATH", "")
+pytestmark = pytest.mark.usefixtures("bundled")
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,7 @@ import pytest
 import graphc as gc
 from graphc.errors import ArgumentError
 
-
-@pytest.fixture(autouse=True)
-def bundled(monkeypatch):
-    """The layout engine inside pygraphviz, wherever the tests run."""
-    monkeypatch.setenv("PATH", "")
+pytestmark = pytest.mark.usefixtures("bundled")
 
 
 def labels(drawing):

@@ -9,11 +9,7 @@ import graphc as gc
 from graphc.draw.heat import Heat
 from graphc.errors import ArgumentError
 
-
-@pytest.fixture(autouse=True)
-def bundled(monkeypatch):
-    """The layout engine inside pygraphviz, wherever the tests run."""
-    monkeypatch.setenv("PATH", "")
+pytestmark = pytest.mark.usefixtures("bundled")
 
 
 def chain():

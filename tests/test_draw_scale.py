@@ -7,10 +7,7 @@ import pytest
 import graphc as gc
 from tests.timing import takes
 
-
-@pytest.fixture(autouse=True)
-def bundled(monkeypatch):
-    monkeypatch.setenv("PATH", "")
+pytestmark = pytest.mark.usefixtures("bundled")
 
 
 def chain(count):

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..meaning import is_negated
+
 # Powers beyond these are functions of two arguments.
 _LARGEST_POWER = 8
 # What is of a higher degree in exp(x) is no function that we know.
@@ -35,7 +37,7 @@ def applied(name: str, *arguments: Any) -> Any:
     if known is not None:
         return known(*arguments)
     (a,) = arguments
-    if name in _EVEN + _ODD and _is_negated(a):
+    if name in _EVEN + _ODD and is_negated(a):
         return (-1 if name in _ODD else 1) * applied(name, -a)
     sign = "positive" if name in _POSITIVE else "nonnegative" if name in _NOT_NEGATIVE else "real"
     return _function(name, sign)(a)
@@ -51,8 +53,8 @@ def total(a: Any, b: Any) -> Any:
         return sp.S.Zero
     if a == b:
         return 2 * a
-    a, b = sorted((a, b), key=lambda e: sp.default_sort_key(-e if _is_negated(e) else e))
-    if _is_negated(a):
+    a, b = sorted((a, b), key=lambda e: sp.default_sort_key(-e if is_negated(e) else e))
+    if is_negated(a):
         return -total(-a, -b)
     if a.is_nonnegative and b.is_nonnegative:
         sign = "positive" if a.is_positive or b.is_positive else "nonnegative"
@@ -121,10 +123,6 @@ def _name(e: Any) -> str:
     return e.func.__name__ if isinstance(e, AppliedUndef) else ""
 
 
-def _is_negated(e: Any) -> bool:
-    return bool(e.as_coeff_Mul()[0].is_negative)
-
-
 def everywhere(change: Callable[[Any], Any], formula: Any) -> Any:
     """A formula with each part changed, outer ones first; None leaves a part as it is."""
     if formula.is_Atom:
@@ -162,8 +160,8 @@ def _difference_of_squares(e: Any) -> Any:
     """a**2 - b**2 = (a - b)*(a + b)"""
     if _name(e) != "add":
         return None
-    plus, minus = sorted(e.args, key=_is_negated)
-    if _is_negated(plus) or not _is_negated(minus):
+    plus, minus = sorted(e.args, key=is_negated)
+    if is_negated(plus) or not is_negated(minus):
         return None
     a, b = _root(plus), _root(-minus)
     return None if a is None or b is None else total(a, -b) * total(a, b)
@@ -292,7 +290,7 @@ def _half_angle(e: Any) -> Any:
 
 def _difference_of_roots(e: Any) -> Any:
     """sqrt(a) - sqrt(b) = (a - b)/(sqrt(a) + sqrt(b)) where a - b is a number"""
-    if _name(e) != "add" or not _is_negated(e.args[1]):
+    if _name(e) != "add" or not is_negated(e.args[1]):
         return None
     first, second = e.args[0], -e.args[1]
     if not any(root.is_Pow and root.exp == sp.S.Half for root in (first, second)):
