@@ -3,6 +3,7 @@
 import itertools
 from fractions import Fraction
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -119,6 +120,8 @@ ELEMENTWISE = [
         False,
     ),
     ("log_of_sigmoid", gc.log(gc.sigmoid(x)), -gc.softplus(-x), False),
+    ("log_of_sigmoid", gc.log(gc.sigmoid(x) ** 3), None, False),
+    ("log_of_sigmoid", gc.log(gc.sigmoid(x) * gc.sigmoid(y)), None, False),
     (
         "slope_of_share",
         gc.reciprocal(1 + gc.exp(x)) - gc.exp(x) / (1 + gc.exp(x)) / (1 + gc.exp(x)),
@@ -169,11 +172,11 @@ ELEMENTWISE = [
         False,
     ),
     ("hyperbolic_quotient", gc.sinh(x) / gc.cosh(x) + gc.sinh(x), None, False),
-    ("slope_of_cosh", y / gc.cosh(x) / gc.cosh(x) * gc.sinh(x), None, False),
     ("log_of_cosh", gc.log(gc.cosh(x)), None, False),
     ("root_of_exp", gc.sqrt(gc.exp(x)), gc.exp(0.5 * x), False),
     ("log_of_odds", gc.log(gc.sigmoid(x) / (1 - gc.sigmoid(x))), x, False),
     ("product_over_factor", (x * y) / y, x, False),
+    ("product_over_factor", (x * y) / (y / s), x * s, False),
     ("exp_minus_one", gc.exp(x) - 1, gc.expm1(x), False),
     ("exp_minus_one_below", y / (gc.exp(x) - 1), y / gc.expm1(x + 0.0), False),
     ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
@@ -216,12 +219,13 @@ ELEMENTWISE = [
     ("plus_negative_product", x - (-s) / y, x + s / y, True),
     ("quotient_times_divisor", (x / y) * y, x, False),
     ("quotient_times_divisor", x / (1 - gc.sigmoid(y)) * gc.sigmoid(-y), x, False),
-    ("quotient_times_part", x / (y * s) * y, x / s, False),
+    ("quotient_times_divisor", x / (y * s) * y, x / s, False),
+    ("quotient_times_divisor", y * (x / gc.sqrt(q)) * q, y * (x * gc.sqrt(q)), False),
     ("quotient_over_part", (x / y) / x, gc.reciprocal(y), False),
-    ("difference_times_divisor", (x / q - y) * q, x - y * q, False),
-    ("difference_times_divisors", (x / q - y / r) * (q * r), x * r - y * q, False),
+    ("quotient_times_divisor", (x / q - y) * q, x - y * q, False),
+    ("quotient_times_divisor", (x / q - y / r) * (q * r), x * r - y * q, False),
     (
-        "difference_times_divisors",
+        "quotient_times_divisor",
         (y / gc.sigmoid(x) + y / (1 - gc.sigmoid(x))) * (gc.sigmoid(x) * (1 - gc.sigmoid(x))),
         y * (1 - gc.sigmoid(x)) + y * gc.sigmoid(x),
         False,
@@ -333,7 +337,7 @@ TENSOR = [
         False,
     ),
     (
-        "difference_times_product",
+        "quotient_times_divisor",
         (G / gc.sigmoid(Z) - 3.0) * (gc.sigmoid(Z) * gc.tanh(G)),
         (G - 3.0 * gc.sigmoid(Z)) * gc.tanh(G),
         False,
@@ -670,7 +674,7 @@ def test_an_identity_on_every_pair_of_extremes(name, before, after, is_strict):
 # that is exp(-300) times as large as the largest is right within 300 ulp, as in a softmax; and the
 # log of what is nearly 1 has two roundings for one.
 NOT_AUDITED = {
-    "number_on_the_small_side", "difference_times_divisors", "log_of_sigmoid",
+    "number_on_the_small_side", "quotient_times_divisor", "log_of_sigmoid",
     "share_of_exponentials", "shares_of_exponentials", "exponentials_less_the_largest",
 }  # fmt: skip
 AUDITED = [
@@ -1039,6 +1043,63 @@ def test_what_stands_beside_sums_of_exponentials_stays_finite(name):
         gc.evaluate(written, at), gc.evaluate(list(graph.outputs), at), strict=True
     ):
         np.testing.assert_allclose(now[was != 0], was[was != 0], rtol=1e-12, atol=0)
+
+
+def mish(x, exp):
+    return x * ((1 + exp(x)) ** 2 - 1) / ((1 + exp(x)) ** 2 + 1)
+
+
+# Functions of one number, spelled by an exp, a log, a cosh and a sinh that may overflow.
+NAMED = {
+    "softplus": lambda x, m: m.log(1 + m.exp(x)),
+    "share": lambda x, m: m.exp(x) / (1 + m.exp(x)),
+    "share of a weight": lambda x, m: 3 * (m.exp(x) / (1 + m.exp(x))),
+    "logistic density": lambda x, m: m.exp(-x) / (1 + m.exp(-x)) ** 2,
+    "silu": lambda x, m: x / (1 + m.exp(-x)),
+    "mish": lambda x, m: mish(x, m.exp),
+    "log of a power": lambda x, m: m.log((1 / (1 + m.exp(-x))) ** 3),
+    "tanh": lambda x, m: m.sinh(x) / m.cosh(x),
+    "coth": lambda x, m: m.cosh(x) / m.sinh(x),
+    "sech": lambda x, m: 1 / m.cosh(x),
+    "sech squared": lambda x, m: 1 / m.cosh(x) ** 2,
+    "log cosh": lambda x, m: m.log(m.cosh(x)),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_what_has_a_name_has_derivatives_far_out(name):
+    """Value, slope and the slope's slope where the exponential vanishes or overflows."""
+    value = NAMED[name](x, gc)
+    slope = gc.grad(gc.sum(value), x)
+    graph, _ = run(Graph([value, slope, gc.grad(gc.sum(slope), x)]), True)
+    at = [-1000.0, -30.0, -1.5, 0.25, 20.0, 1000.0]
+    found = gc.evaluate(list(graph.outputs), {x: np.array(at)})
+    with mpmath.workdps(60):
+        for order, got in enumerate(found):
+            exact = [mpmath.diff(lambda t: NAMED[name](t, mpmath), t, order) for t in at]
+            np.testing.assert_allclose(got, np.array(exact, float), rtol=1e-9, atol=1e-12)
+
+
+# Gradients of what is computed from a softmax whose shares vanish.
+FROM_SHARES = {
+    "root": lambda p: gc.sqrt(p),
+    "divergence as a ratio": lambda p: p * gc.log(p / gc.softmax(G)),
+}
+
+
+@pytest.mark.parametrize("name", FROM_SHARES)
+def test_shares_that_vanish_have_slopes(name):
+    """The slope divides by them and multiplies by them: as written that is 0 * inf."""
+    value = gc.sum(FROM_SHARES[name](gc.softmax(Z)) * gc.constant(np.arange(1.0, 6.0)))
+    graph, _ = run(Graph([gc.grad(value, Z)]), True)
+    given = np.array([[0.5, 1.0, 0.0, -1.0, 0.25]])
+    far, near = np.append(given, [[1000.0, 0, 0, 0, -1000]], 0), np.append(given, given, 0)
+    first, second = (
+        gc.evaluate(graph.outputs[0], {Z: z, G: near} if G in graph.parameters else {Z: z})
+        for z in (far, near)
+    )
+    np.testing.assert_allclose(first[0], second[0], rtol=1e-13)
+    np.testing.assert_allclose(first[1], 0, atol=1e-200)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

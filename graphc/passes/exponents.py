@@ -16,6 +16,7 @@ from ..ir import Node
 from ..ops.reduce import largest
 from ..ops.slices import Span, keeps_all
 from .facts import interval
+from .rules.exponentials import one_plus
 from .rules.softmax import is_largest
 from .rules.vocabulary import f, fits, letters, like, number, op
 
@@ -68,37 +69,45 @@ def sums_of(nodes: Sequence[Node]) -> set[Node]:
         if v.op in (op.exp, op.reciprocal):
             if may_overflow(v):
                 found.add(v)
+        elif v.op in (op.cosh, op.sinh):
+            found.add(v)
         elif found and v.op in _LINEAR and not found.isdisjoint(v.inputs):
             found.add(v)
     return found
 
 
 class Largest(NamedTuple):
-    """What each exponential in a sum may be less, in its own layout; nothing for no such sum.
+    """What each exponential in a sum may be less, in its own layout, and what `values` are left of
+    them; nothing for no such sum.
 
-    With `has_one` that is never negative, as 1 is a term. Where weights may be 0 it is the largest
-    of the others: `is_masked`. A `plain` sum has no weight that may be small.
+    With `has_one` that is never negative, as 1 is a term. A `plain` sum has no weight that may be
+    small. Less what has a name of its own, exp of the negative of that has one too: its `inverse`.
     """
 
     less: Mapping[Node, Node]
+    values: Mapping[Node, Node]
     has_one: bool = False
-    is_masked: bool = False
     is_plain: bool = False
+    inverse: Node | None = None
 
 
-_NOTHING = Largest({})
+_NOTHING = Largest({}, {})
 
 
 def largest_of(total: Node, sums: set[Node]) -> Largest:
     """The largest exponent of a sum of exponentials."""
+    named = _named(total)
+    if named is not None:
+        return named
     alone = exponent(total)
     if alone is not None:
-        return Largest({total: alone})
+        return Largest({total: alone}, {total: ones(total)})
     shadow = _Shadow(sums)
     top = shadow.of(total)
     if top is None:
         return _NOTHING
     found: dict[Node, Node] = {}
+    values: dict[Node, Node] = {}
     met: dict[Node, Node] = {}
     waiting = [(total, stripped(top))]
     while waiting:
@@ -108,8 +117,13 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
                 return _NOTHING
             continue
         met[v] = p
-        if exponent(v) is not None:
+        x = exponent(v)
+        if x is not None:
             found[v] = f.where(f.isfinite(p), p, like(v, 0))
+            rest = f.subtract(x, found[v])
+            if shadow.is_masked:  # what is larger is multiplied by 0
+                rest = f.minimum(rest, like(v, math.floor(math.log(float(np.finfo(v.dtype).max)))))
+            values[v] = f.exp(rest)
             continue
         for i, x in enumerate(v.inputs):
             if x in sums and x in shadow.known:
@@ -119,7 +133,35 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
                     return _NOTHING
                 waiting.append((x, below))
     has_one = shadow.has_one and not shadow.is_masked
-    return Largest(found, has_one, shadow.is_masked, shadow.is_plain and not shadow.is_masked)
+    return Largest(found, values, has_one, shadow.is_plain and not shadow.is_masked)
+
+
+def _named(total: Node) -> Largest | None:
+    """Of 1 + exp(x) sigmoid(x) is exp(x), of cosh(x) tanh(x) is sinh(x): shares that have names."""
+    if total.op in (op.cosh, op.sinh):
+        (x,) = total.inputs
+        c, s = f.cosh(x), f.sinh(x)
+        t, inverse, values = f.log(c), f.reciprocal(c), {c: ones(c), s: f.tanh(x)}
+    else:
+        e = one_plus(total)
+        if e is None or e.op is not op.exp or e.inputs[0].dtype != e.dtype:
+            return None
+        (x,), one = e.inputs, like(e, 1)
+        t, inverse = f.softplus(x), f.sigmoid(opposite(x))
+        values = {e: f.sigmoid(x), **dict.fromkeys((f.add(one, e), f.add(e, one)), ones(e))}
+    return Largest(dict.fromkeys(values, t), values, has_one=True, inverse=inverse)
+
+
+def ones(v: Node) -> Node:
+    """1 for each element of a node."""
+    found: Node = f.broadcast_to(like(v, 1), v.shape)
+    return found
+
+
+def opposite(x: Node) -> Node:
+    """-x, and y of -y."""
+    found: Node = x.inputs[0] if x.op is op.negative else f.negative(x)
+    return found
 
 
 class _Shadow:
@@ -323,3 +365,5 @@ def factors_among(v: Node, sums: set[Node]) -> Iterator[Node]:
             waiting += u.inputs
         elif u in sums:
             yield u
+        elif u.op is op.add:
+            waiting += u.inputs

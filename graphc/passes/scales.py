@@ -16,7 +16,17 @@ from typing import NamedTuple
 import numpy as np
 
 from ..ir import Graph, Node, building_for, with_inputs
-from .exponents import carried, exponent, factors_among, labels, largest_of, sums_of
+from .exponents import (
+    carried,
+    exponent,
+    factors_among,
+    labels,
+    largest_of,
+    ones,
+    opposite,
+    sums_of,
+)
+from .facts import interval
 from .log import Log
 from .rewrite import Rewrite, adopt, fitted
 from .rules.vocabulary import f, letters, like, number, op
@@ -66,7 +76,8 @@ class _Walk:
         self.shifts: dict[Node, Node] = {}
         self.wholes: set[Node] = set()
         self.plain: set[Node] = set()
-        self.masked: set[Node] = set()  # exponentials that may be larger, times 0
+        self.given: dict[Node, Scaled] = {}  # what the walk starts from
+        self.inverse: dict[Node, Node] = {}  # exp(-t) for those t where it has a name
         self.least: set[Node] = set()  # those t that are not negative
         self.wild: set[Node] = set()  # made of exponentials that nothing is taken out of
         self.scaled: dict[Node, Scaled] = {}
@@ -86,10 +97,13 @@ class _Walk:
             return
         self.shifts |= found.less
         self.wholes.add(total)
-        if found.has_one:
-            self.least.update(found.less.values())
-        if found.is_masked:
-            self.masked.update(found.less)
+        for e, t in found.less.items():
+            self.given[e] = Scaled(found.values[e], {t: Fraction(1)}, e in self.wholes)
+            if found.has_one:
+                self.least.add(t)
+            if found.inverse is not None:
+                self.inverse[t] = found.inverse
+                self.given[found.inverse] = Scaled(ones(found.inverse), {t: Fraction(-1)})
         if found.is_plain:
             self.plain.add(total)
 
@@ -97,7 +111,7 @@ class _Walk:
         """Visit every node, inputs first."""
         with building_for(self.graph.outputs[0]) as belonging_to:
             for v in self.graph.nodes:
-                is_scaled = v in self.shifts or not self.scaled.keys().isdisjoint(v.inputs)
+                is_scaled = v in self.given or not self.scaled.keys().isdisjoint(v.inputs)
                 if is_scaled:
                     belonging_to(v)
                     if self._is_settled(v):
@@ -113,6 +127,9 @@ class _Walk:
 
     def _is_settled(self, v: Node) -> bool:
         """Note what v is beside the largest; whether it becomes something by that."""
+        if v in self.given:
+            self.scaled[v] = self.given[v]
+            return False
         found = self._beside(v)
         if found is None:
             return False
@@ -124,7 +141,7 @@ class _Walk:
             if not all(k < 0 and _root(t) in self.least for t, k in found.powers.items()):
                 return False
             for t, k in found.powers.items() if is_worth_it else ():
-                new = _times_power(new, t, k)
+                new = self._times_power(new, t, k)
         if not is_worth_it:
             return False
         fit = fitted(new, v)
@@ -142,13 +159,6 @@ class _Walk:
 
     def _beside(self, v: Node) -> Scaled | None:
         """What v is beside the largest exponentials; None where that has no such form."""
-        t, x = self.shifts.get(v), exponent(v)
-        if t is not None and x is not None:
-            rest = f.subtract(x, t)
-            if v in self.masked:
-                rest = f.minimum(rest, like(v, math.floor(math.log(float(np.finfo(v.dtype).max)))))
-            value = f.broadcast_to(like(v, 1), v.shape) if t is x else f.exp(rest)
-            return Scaled(value, {t: Fraction(1)}, v in self.wholes)
         if not v.type.is_float or not self.wild.isdisjoint(v.inputs):
             return None
         parts = [self._of(x) for x in v.inputs]
@@ -245,11 +255,36 @@ class _Walk:
                 less = part.powers.get(t, Fraction(0)) - k
                 if less and _root(t) not in self.least:
                     return None
-                value = _times_power(value, t, less)
+                value = self._times_power(value, t, less)
             values.append(value)
         left = {t: k for t, k in most.items() if k}
         mixed = any(p.mixed for p in parts)
-        return Scaled(v.op(*values, **v.attrs), left, v in self.wholes, mixed)
+        # Of what is not negative a sum is as large as its largest term.
+        whole = v.op is op.add and all(interval(x).is_not_negative for x in v.inputs)
+        whole = whole and any(p.whole and p.powers == most for p in taken)
+        return Scaled(v.op(*values, **v.attrs), left, whole or v in self.wholes, mixed)
+
+    def _inverse(self, t: Node) -> Node:
+        """exp(-t), by its name where it has one."""
+        layouts = []
+        root = t
+        while root not in self.inverse and root.op in (op.reshape, op.permute_dims):
+            layouts.append(root)
+            (root,) = root.inputs
+        found = self.inverse.get(root)
+        if found is None:
+            return f.exp(f.negative(t))
+        for v in reversed(layouts):
+            found = v.op(found, **v.attrs)
+        return found
+
+    def _times_power(self, x: Node, t: Node, k: Fraction) -> Node:
+        """x * exp(t)**k for k <= 0, one factor after the other: each is larger than the product."""
+        inverse = self._inverse(t)
+        for _ in range(math.floor(-k)):
+            x = f.multiply(x, inverse)
+        part = k + math.floor(-k)
+        return f.multiply(x, f.exp(f.multiply(like(t, float(part)), t))) if part else x
 
 
 _LOGS = (op.log, op.log1p)
@@ -273,9 +308,11 @@ def _plus_one(x: Node, k: int) -> Node:
 def _divisors(v: Node, sums: set[Node]) -> list[Node]:
     """The sums of exponentials that v divides by, or takes the log of."""
     if v.op in (op.divide, op.reciprocal):
-        x = v.inputs[-1]
-        return [u for u in factors_among(x, sums) if exponent(u) is None] if x in sums else []
-    if v.op is op.log and v.inputs[0] in sums:
+        return [u for u in factors_among(v.inputs[-1], sums) if exponent(u) is None]
+    if v.op is op.sigmoid:  # exp(x) may stand beside it
+        e = f.exp(opposite(v.inputs[0]))
+        return [_plus_one(e, 0)] if e in sums else []
+    if v.op is op.log:
         return list(factors_among(v.inputs[0], sums))
     if v.op is op.log1p and v.inputs[0] in sums:
         ways = [_plus_one(v.inputs[0], k) for k in (0, 1)]
@@ -309,11 +346,3 @@ def _root(t: Node) -> Node:
     while t.op in (op.reshape, op.permute_dims):
         (t,) = t.inputs
     return t
-
-
-def _times_power(x: Node, t: Node, k: Fraction) -> Node:
-    """x * exp(t)**k for k <= 0, one factor after the other: each is larger than their product."""
-    for _ in range(math.floor(-k)):
-        x = f.multiply(x, f.exp(f.negative(t)))
-    part = k + math.floor(-k)
-    return f.multiply(x, f.exp(f.multiply(like(t, float(part)), t))) if part else x

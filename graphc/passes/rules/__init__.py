@@ -19,6 +19,7 @@ from . import (
     layout,
     outer,
     powers,
+    quotients,
     reductions,
     shares,
     signs,
@@ -26,8 +27,8 @@ from . import (
 )
 
 _ROOMS = (
-    layout, signs, powers, exponentials, factors, branches, kinks, outer, reductions, diagonals,
-    contractions, softmax, shares, labels,
+    layout, signs, powers, exponentials, quotients, factors, branches, kinks, outer, reductions,
+    diagonals, contractions, softmax, shares, labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(

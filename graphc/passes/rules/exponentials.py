@@ -11,7 +11,8 @@ from ...ir import Node
 from ...ops.chain import is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import Alone, f, like, op, sides
+from .quotients import undivided
+from .vocabulary import Alone, f, like, number, op, sides
 
 
 @rule("log", over=("exp",), signs=True)
@@ -32,7 +33,7 @@ def exp_of_log(n: Node) -> Node | None:
     return None
 
 
-def _one_plus(v: Node) -> Node | None:
+def one_plus(v: Node) -> Node | None:
     """The x of 1 + x."""
     if v.op is not op.add:
         return None
@@ -47,7 +48,7 @@ def _exp_of(v: Node | None) -> Node | None:
 @rule("log", over=("add",), signs=True)
 def log_of_one_plus(n: Node) -> Node | None:
     """log(1 + x) = log1p(x), log(1 + exp(x)) = softplus(x)"""
-    x = _one_plus(n.inputs[0])
+    x = one_plus(n.inputs[0])
     exponent = _exp_of(x)
     if exponent is not None:
         return f.softplus(exponent)
@@ -70,13 +71,30 @@ def log_of_sum_of_exponentials(n: Node) -> Node | None:
     return None
 
 
-@rule("log", over=("sigmoid",))
+@rule("log", over=("sigmoid", "multiply", "square", "power"), among=("sigmoid",))
 def log_of_sigmoid(n: Node) -> Node | None:
-    """log(sigmoid(x)) = -softplus(-x)"""
-    match n:
-        case Node(op.log, (Node(op.sigmoid, (x,)),)):
-            return f.negative(f.softplus(f.negative(x)))
+    """log(sigmoid(x)) = -softplus(-x), also of products and powers: of one sign, nothing cancels"""
+    found = _minus_log(n.inputs[0])
+    return None if found is None else f.negative(found)
+
+
+def _minus_log(v: Node, depth: int = 3) -> Node | None:
+    """-log(v) for a product of sigmoids and their powers."""
+    match v:
+        case Node(op.sigmoid, (x,)):
+            return f.softplus(f.negative(x))
+        case Node(op.multiply, factors) if depth:
+            parts = [_minus_log(u, depth - 1) for u in factors]
+            return None if None in parts else f.add(*parts)
+        case Node(op.square, (u,)) if depth:
+            return _scaled(_minus_log(u, depth - 1), 2)
+        case Node(op.power, (u, k)) if depth and (number(k) or 0) > 0:
+            return _scaled(_minus_log(u, depth - 1), number(k))
     return None
+
+
+def _scaled(v: Node | None, k: float) -> Node | None:
+    return None if v is None else f.multiply(like(v, k), v)
 
 
 @rule("log", over=("subtract",))
@@ -95,7 +113,7 @@ def slope_of_sigmoid(n: Node, is_alone: Alone) -> Node | None:
         if e.op is not op.exp or w.op not in (op.multiply, op.divide) or not is_alone(w):
             continue
         for r, rest in sides(w) if w.op is op.multiply else ((w, None),):
-            if r.op is not op.divide or _exp_of(_one_plus(r.inputs[1])) is not e.inputs[0]:
+            if r.op is not op.divide or _exp_of(one_plus(r.inputs[1])) is not e.inputs[0]:
                 continue
             p, slope = r.inputs[0], f.sigmoid(e.inputs[0])
             if p is f.sigmoid(f.negative(e.inputs[0])) or p is f.reciprocal(r.inputs[1]):
@@ -138,9 +156,9 @@ def share_times_exponential(n: Node, is_alone: Alone) -> Node | None:
 
 def _times_one_plus(w: Node, e: Node, is_alone: Alone, depth: int = 4) -> Node | None:
     """w * (1 + e) where 1 + e is among the divisors of w, or of each of its terms."""
-    if w.op is op.divide and _one_plus(w.inputs[1]) is e:
+    if w.op is op.divide and one_plus(w.inputs[1]) is e:
         return w.inputs[0]
-    if w.op is op.reciprocal and _one_plus(w.inputs[0]) is e:
+    if w.op is op.reciprocal and one_plus(w.inputs[0]) is e:
         return like(w, 1)
     if w.op is op.sigmoid and w.inputs[0] is f.negative(e.inputs[0]):
         return like(w, 1)
@@ -180,7 +198,7 @@ def slope_of_share(n: Node) -> Node | None:
 
 def _exponents(v: Node, depth: int = 4) -> Iterator[Node]:
     """Each x for which v is a quotient by 1 + exp(x)."""
-    x = _exp_of(_one_plus(v.inputs[1])) if v.op is op.divide else None
+    x = _exp_of(one_plus(v.inputs[1])) if v.op is op.divide else None
     if x is not None:
         yield x
     if depth and v.op in (op.multiply, op.divide, op.negative):
@@ -195,9 +213,9 @@ def _share(v: Node, x: Node, depth: int = 4) -> tuple[Counter[Node], int]:
             return Counter([f.exp(x)]), 1
         case Node(op.sigmoid, (Node(op.negative, (y,)),)) if y is x:
             return Counter(), 1
-        case Node(op.reciprocal, (d,)) if _exp_of(_one_plus(d)) is x:
+        case Node(op.reciprocal, (d,)) if _exp_of(one_plus(d)) is x:
             return Counter(), 1
-        case Node(op.divide, (u, d)) if depth and _exp_of(_one_plus(d)) is x:
+        case Node(op.divide, (u, d)) if depth and _exp_of(one_plus(d)) is x:
             above, count = _share(u, x, depth - 1)
             return +Counter({u: k for u, k in above.items() if not is_literal(u, 1)}), count + 1
         case Node(op.multiply, (u, w)) if depth:
@@ -251,25 +269,12 @@ def exponential_over_expm1(n: Node, is_alone: Alone) -> Node | None:
         if x is None:
             continue
         for m in (f.expm1(x), f.expm1(f.add(x, like(x, 0)))):
-            u = _times_divisor(v, m, is_alone)
+            u = undivided(v, m, is_alone, depth=4)
             if u is not None and interval(x).low >= -1:
                 return f.add(u, f.divide(u, m))
             if u is not None:
                 largest = like(n, float(np.finfo(n.dtype).max))
                 return f.multiply(f.divide(u, f.minimum(m, largest)), f.minimum(e, largest))
-    return None
-
-
-def _times_divisor(v: Node, m: Node, is_alone: Alone, depth: int = 4) -> Node | None:
-    """v * m where m is among the divisors of v."""
-    if v.op in (op.divide, op.reciprocal) and v.inputs[-1] is m:
-        return v.inputs[0] if v.op is op.divide else like(v, 1)
-    if not depth or not is_alone(v):
-        return None
-    for i in {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}.get(v.op, ()):
-        u = _times_divisor(v.inputs[i], m, is_alone, depth - 1)
-        if u is not None:
-            return v.op(*(u if k == i else y for k, y in enumerate(v.inputs)))
     return None
 
 
@@ -279,7 +284,7 @@ def quotient_times_share(n: Node, is_alone: Alone) -> Node | None:
     for v, s in sides(n):
         if v.op is op.divide and s.op is op.sigmoid and is_alone(v):
             (x,) = s.inputs
-            if _exp_of(_one_plus(v.inputs[1])) is x:
+            if _exp_of(one_plus(v.inputs[1])) is x:
                 return f.multiply(v.inputs[0], f.multiply(s, f.sigmoid(f.negative(x))))
     return None
 
@@ -290,18 +295,6 @@ def hyperbolic_quotient(n: Node) -> Node | None:
     match n:
         case Node(op.divide, (Node(op.sinh, (x,)), Node(op.cosh, (y,)))) if x is y:
             return f.tanh(x)
-    return None
-
-
-@rule("multiply", over=("sinh",))
-def slope_of_cosh(n: Node, is_alone: Alone) -> Node | None:
-    """u / cosh(x) * sinh(x) = u * tanh(x)"""
-    for v, s in sides(n):
-        if s.op is op.sinh:
-            (x,) = s.inputs
-            u = _times_divisor(v, f.cosh(x), is_alone)
-            if u is not None:
-                return f.multiply(u, f.tanh(x))
     return None
 
 
@@ -340,7 +333,7 @@ def log_of_odds(n: Node) -> Node | None:
 @rule("reciprocal", over=("add",))
 def reciprocal_of_one_plus_exp(n: Node) -> Node | None:
     """1 / (1 + exp(-x)) = sigmoid(x)"""
-    x = _exp_of(_one_plus(n.inputs[0]))
+    x = _exp_of(one_plus(n.inputs[0]))
     return None if x is None else f.sigmoid(f.negative(x))
 
 
@@ -349,12 +342,12 @@ def share_of_exponential(n: Node) -> Node | None:
     """1 / (1 + exp(-x)) = exp(x) / (1 + exp(x)) = sigmoid(x); over (1 + exp(x))^2, its slope"""
     top, bottom = n.inputs
     if bottom.op is op.square:
-        exponential = _one_plus(bottom.inputs[0])
+        exponential = one_plus(bottom.inputs[0])
         x = _exp_of(exponential)
         if x is not None and top is exponential:
             return f.multiply(f.sigmoid(x), f.sigmoid(f.negative(x)))
         return None
-    exponential = _one_plus(bottom)
+    exponential = one_plus(bottom)
     x = _exp_of(exponential)
     if x is None:
         return None

@@ -1,4 +1,4 @@
-"""Factors: quotients of quotients, numbers that merge, scalars kept away from tensors."""
+"""Factors: numbers that merge, scalars kept away from tensors."""
 
 from __future__ import annotations
 
@@ -9,156 +9,9 @@ from fractions import Fraction
 import numpy as np
 
 from ...ir import Node
-from ...ops.chain import is_literal
 from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import LITERAL, Alone, f, grows, like, number, op, sides
-
-
-@rule("multiply", over=("reciprocal", "divide"))
-def times_reciprocal(n: Node) -> Node | None:
-    """x * (1 / y) = x / y, x * (-1 / y) = -(x / y)"""
-    for a, b in sides(n):
-        match b:
-            case Node(op.divide, (c, y)) if is_literal(c, -1) and y.dtype == n.dtype:
-                return f.negative(f.divide(a, y))
-            case Node(op.reciprocal, (y,)) if n.type.is_float:
-                return f.divide(a, y)
-            case Node(op.divide, (one, y)) if is_literal(one, 1) and y.dtype == n.dtype:
-                return f.divide(a, y)
-    return None
-
-
-@rule("multiply", over=("divide",), hides=True)
-def quotient_times_divisor(n: Node, is_alone: Alone) -> Node | None:
-    """(x / y) * y = x, (x / y / z) * y = x / z, also for y = sigmoid(-u), 1 - sigmoid(u) as well"""
-    for v, y in sides(n):
-        match v:
-            case Node(op.divide, (x, d)) if d is y or _is_rest(d, y):
-                return x
-            case Node(op.divide, (Node(op.divide, (x, d)) as u, z)) if d is y and is_alone(v):
-                return f.divide(x, z) if is_alone(u) else None
-    return None
-
-
-@rule("divide", over=("multiply",), hides=True)
-def product_over_factor(n: Node) -> Node | None:
-    """(x * y) / y = x"""
-    v, y = n.inputs
-    if v.op is not op.multiply or not n.type.is_float:
-        return None
-    return next((x for x, z in sides(v) if z is y and x.dtype == n.dtype), None)
-
-
-@rule("multiply", over=("subtract",), hides=True)
-def slope_through_share(n: Node) -> Node | None:
-    """(v - sum(v * p)) * p = u - sum(u) * p for u = v * p, where v is divided by p"""
-    for d, p in sides(n):
-        if d.op is not op.subtract or not n.type.is_float:
-            continue
-        for v, total in sides(d):
-            if total.op is not op.sum or v.op is op.divide or not is_divided(v, p):
-                continue
-            (u,) = total.inputs
-            if u.op is op.multiply and set(u.inputs) == {v, p}:
-                rest = f.multiply(total, p)
-                return f.subtract(u, rest) if v is d.inputs[0] else f.subtract(rest, u)
-    return None
-
-
-def is_divided(v: Node, p: Node, depth: int = 3) -> bool:
-    """Whether p is a divisor of v or of one of its terms, as it stands or as far as chosen."""
-    if v.op is op.divide and (v.inputs[1] is p or is_chosen(v.inputs[1], p)):
-        return True
-    if not depth or v.op not in (op.add, op.subtract, op.negative, op.scatter_add_along_axis):
-        return False
-    return any(is_divided(x, p, depth - 1) for x in v.inputs if x.type.is_float)
-
-
-def is_chosen(v: Node, p: Node) -> bool:
-    """Whether v is what some indices choose from p."""
-    return v.op is op.take_along_axis and v.inputs[0] is p
-
-
-@rule("divide", over=("divide",), hides=True)
-def quotient_over_part(n: Node) -> Node | None:
-    """(x / t) / x = 1 / t"""
-    match n:
-        case Node(op.divide, (Node(op.divide, (x, t)), y)) if x is y and t.type.is_float:
-            return f.reciprocal(t)
-    return None
-
-
-@rule("multiply", over=("divide",), hides=True)
-def quotient_times_part(n: Node, is_alone: Alone) -> Node | None:
-    """x / (y * z) * z = x / y"""
-    for v, z in sides(n):
-        match v:
-            case Node(op.divide, (x, Node(op.multiply, (a, b)))) if is_alone(v) and z in (a, b):
-                return f.divide(x, a if z is b else b)
-    return None
-
-
-@rule("multiply", over=("add", "subtract"), hides=True)
-def difference_times_divisor(n: Node, is_alone: Alone) -> Node | None:
-    """(x / p - s) * p = x - s * p, and so with sums, for |p| <= 1"""
-    found = (_times_small(v, p, is_alone) for v, p in sides(n))
-    return next((made for made in found if made is not None), None)
-
-
-def _times_small(v: Node, p: Node, is_alone: Alone) -> Node | None:
-    """v * p where one term of v is divided by p, which is at most 1."""
-    if v.op not in (op.add, op.subtract) or not is_alone(v):
-        return None
-    for q in v.inputs:
-        if q.op is op.divide and q.inputs[1] is p and is_alone(q) and interval(p).size <= 1:
-            x, y = (a.inputs[0] if a is q else f.multiply(a, p) for a in v.inputs)
-            return v.op(x, y)
-    return None
-
-
-@rule("multiply", over=("add", "subtract"), hides=True)
-def difference_times_divisors(n: Node, is_alone: Alone) -> Node | None:
-    """(x / p - y / q) * (p * q) = x * q - y * p, and so with sums, for |p| <= 1 and |q| <= 1"""
-    for v, product in sides(n):
-        if v.op not in (op.add, op.subtract) or product.op is not op.multiply:
-            continue
-        a, b = v.inputs
-        if a.op is not op.divide or b.op is not op.divide or not is_alone(v):
-            continue
-        for p, q in sides(product):
-            fit = a.inputs[1] is p and (b.inputs[1] is q or _is_rest(b.inputs[1], q))
-            tif = b.inputs[1] is p and (a.inputs[1] is q or _is_rest(a.inputs[1], q))
-            if (fit or tif) and interval(p).size <= 1 and interval(q).size <= 1:
-                return v.op(
-                    f.multiply(a.inputs[0], q if fit else p),
-                    f.multiply(b.inputs[0], p if fit else q),
-                )
-    return None
-
-
-@rule("multiply", over=("add", "subtract"), hides=True)
-def difference_times_product(n: Node, is_alone: Alone) -> Node | None:
-    """(x / p - s) * (p * q) = (x - s * p) * q for |p| <= 1 where s is not divided by q"""
-    for v, product in sides(n):
-        if product.op is op.multiply and not is_divided(v, product):
-            for p, q in sides(product):
-                made = _times_small(v, p, is_alone)
-                if made is not None:
-                    return f.multiply(made, q)
-    return None
-
-
-def _is_rest(v: Node, q: Node) -> bool:
-    """Whether v is 1 - sigmoid(x) and q is sigmoid(-x), or the other way round."""
-    match v:
-        case Node(op.subtract, (one, Node(op.sigmoid, (x,)))) if is_literal(one, 1):
-            return q.op is op.sigmoid and q in (f.sigmoid(f.negative(x)), _opposite(x))
-    return False
-
-
-def _opposite(x: Node) -> Node | None:
-    return f.sigmoid(x.inputs[0]) if x.op is op.negative else None
 
 
 @rule("add", "subtract", over=("multiply", "divide"))
@@ -181,25 +34,6 @@ def common_factor(n: Node, is_alone: Alone) -> Node | None:
                 return u.op(n.op(x, y), s)
     return None
 
-
-@rule("divide", over=("reciprocal", "divide"))
-def over_reciprocal(n: Node) -> Node | None:
-    """x / (1 / y) = x * y"""
-    match n:
-        case Node(op.divide, (x, Node(op.reciprocal, (y,)))):
-            return f.multiply(x, y)
-    return None
-
-
-@rule("reciprocal", over=("reciprocal", "divide"))
-def reciprocal_of_quotient(n: Node, is_alone: Alone) -> Node | None:
-    """1 / (x / y) = y / x, 1 / (1 / x) = x"""
-    match n:
-        case Node(op.reciprocal, (Node(op.reciprocal, (x,)),)):
-            return x
-        case Node(op.reciprocal, (Node(op.divide, (x, y)) as v,)) if is_alone(v):
-            return f.divide(y, x)
-    return None
 
 @rule("divide", over=LITERAL, strict=True)
 def over_power_of_two(n: Node) -> Node | None:

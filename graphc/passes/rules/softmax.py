@@ -11,8 +11,8 @@ from ...ir import Node
 from ...ops.slices import keeps_all
 from ..facts import labels_of, sums_to_one
 from ..rewrite import rule
-from .factors import is_chosen
 from .labels import MANY
+from .quotients import is_chosen
 from .vocabulary import Alone, f, fits, letters, like, number, op, sides
 
 
