@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import in_words
+from ..errors import counted, in_words
 from ..ir import OPS, Node
 from ..notation import Term, aligned, number_text
 from . import reasons
@@ -57,7 +57,7 @@ def _title(d: Derivation, write: Write) -> str:
     (z,) = _named(d, [d.table.z], write)
     targets = in_words(_named(d, d.table.targets, write), _MOST_TARGETS)
     count = len(d)
-    how = f", in {count} step{'s' * (count > 1)} (Algorithm 6.6)" if count else ""
+    how = f", in {counted(count, 'step')} (Algorithm 6.6)" if count else ""
     return f"The gradient of {z} by {targets}{how}"
 
 

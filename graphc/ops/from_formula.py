@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError, ShapeError
+from ..errors import ArgumentError, DTypeError, ShapeError, counted
 from ..ir import FUNCTIONS, Example, GuardRule, Node, Op, cuts_path, example, spelling
 from ..meaning import Formula, Recipe, operations, recipe, result
 from ..shapes import TensorType, as_dtype
@@ -139,7 +139,7 @@ def _broadcast_like(
         if len(types) != arity or attrs:
             given = ", ".join([str(len(types)), *attrs])
             raise ArgumentError(
-                f"{name} takes {arity} operand{'s' * (arity > 1)} and nothing else, not {given}"
+                f"{name} takes {counted(arity, 'operand')} and nothing else, not {given}"
             )
         if any(t.dtype.kind not in kinds for t in types):
             given = ", ".join(str(t) for t in types)
