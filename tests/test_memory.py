@@ -296,6 +296,7 @@ MODELS_BY_HAND = [
     ("Gaussian mixture", {"n": 1000, "d": 10, "k": 25}),
     ("Gaussian mixture", {"n": 1000, "d": 64, "k": 50}),
     ("Gaussian mixture", {"n": 2000, "d": 20, "k": 50}),
+    ("LSTM", {"length": 12, "batch": 32, "width": 64, "gates": 256}),
 ]
 
 
@@ -331,6 +332,8 @@ GROWING = {
     "Gaussian mixture": tuple({"n": n, "d": 20, "k": 25} for n in (1000, 2000)),
     "Rosenbrock, Hessian times vector": ({"n": 50_000}, {"n": 100_000}),
     "pairwise distances in space": ({"n": 500, "m": 300}, {"n": 1000, "m": 300}),
+    "LSTM": tuple({"length": 12, "batch": b, "width": 16, "gates": 64} for b in (32, 64)),
+    "chain of small layers": tuple({"layers": 60, "width": d} for d in (64, 128)),
 }
 
 

@@ -46,7 +46,7 @@ def _fast(ufunc: np.ufunc, dtypes: str, spare: int = 0) -> Callable[[Node], str]
 
     def into(node: Node) -> str:
         has_one = node.dtype.char in dtypes and all(x.dtype == node.dtype for x in node.inputs)
-        if has_one and _is_large(node):
+        if has_one and (_is_large(node) or node.op.text(node).startswith("fast_")):
             return f"fast_{name}({given}{also}, out=out)"
         return f"np.{name}({given}, out=out)"
 

@@ -41,7 +41,7 @@ def _concat_type(*types: TensorType, axis: int) -> TensorType:
 _joints: WeakKeyDictionary[Node, list[Dim]] = WeakKeyDictionary()
 
 
-def _bounds(node: Node, i: int) -> Span:
+def bounds(node: Node, i: int) -> Span:
     """What part i of a join takes of its axis."""
     joints = _joints.get(node)
     if joints is None:
@@ -52,7 +52,7 @@ def _bounds(node: Node, i: int) -> Span:
 
 
 def _concat_bprop(node: Node, i: int, g: Node) -> Node:
-    axis, span = node.attrs["axis"], _bounds(node, i)
+    axis, span = node.attrs["axis"], bounds(node, i)
     part = at_index(g, index=tuple(span if k == axis else WHOLE for k in range(g.ndim)))
     return reshape(FUNCTIONS["astype"](part, node.inputs[i].dtype), node.inputs[i].shape)
 

@@ -120,7 +120,8 @@ class Body:
 
 def takes_buffer(v: Node) -> bool:
     """Whether a step can write into a buffer."""
-    return not v.op.view and v.op.text_into(v, "") is not None
+    into = v.op.into
+    return not v.op.view and (into(v) if callable(into) else into) is not None
 
 
 def _base(v: Node, inside: set[Node]) -> Node:

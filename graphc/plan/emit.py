@@ -22,18 +22,16 @@ from .names import Identifiers
 from .plan import Plan, Step
 from .regions import Region, base
 from .scalars import is_on_floats
+from .straight import MANY, Straight, holds_memory
 from .table import is_given
 from .texts import Texts
 from .tiles import Tiles
 from .together import together
+from .workspace import Workspace
 
 # Up to this many elements tiles gain nothing; nor do they where the values of one region would
 # together take no more than so many bytes, which new memory is had for quickly.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
-
-# From this many values on, small ones are let go when nobody reads them any more: all of them would
-# not stay in the cache.
-MANY = 100
 
 
 class Program(NamedTuple):
@@ -170,16 +168,15 @@ class Writer:
         return min(SMALL, max(LEAST_SMALL, most))
 
     def _plain(self) -> Iterator[str]:
-        yield from self._mark(None)
-        computed = list(_computed(self.small))
-        is_long = self.plan is not None and len(computed) >= MANY
-        ends = self._ends(computed) if is_long else {}
-        for v in computed:
-            yield from self.comment(v)
-            yield f"{self.texts.name(v)} = {self.texts.of(v)}"
-            if ended := ends.get(v):
-                yield f"del {', '.join(map(self.texts.name, ended))}"
-            yield from self._mark(Step((v,), v.inputs, None))
+        straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
+        lines = [*self._mark(None)]
+        for v in straight.computed:
+            lines += [*self.comment(v), *straight.lines(v)]
+            lines += self._mark(Step((v,), v.inputs, None))
+        if workspace := straight.workspace:
+            lines = [*workspace.borrowed(), *lines, *workspace.given_back()]
+            self.pieces.append(workspace.made())
+        yield from lines
         yield from self._result(self.small)
 
     def _is_small(self, v: Node) -> bool:
@@ -189,17 +186,6 @@ class Writer:
         if isinstance(size, int):
             return size <= self.small_size
         return any(shapes.covers(d, size) for d in self.plan.sizes if not isinstance(d, int))
-
-    def _ends(self, computed: list[Node]) -> dict[Node, list[Node]]:
-        """For each node the values that it is the last to read."""
-        found: dict[Node, list[Node]] = {}
-        seen = {*self.small.outputs, *self.small.parameters}
-        for v in reversed(computed):
-            ended = [x for x in dict.fromkeys(v.inputs) if x not in seen and self._holds_memory(x)]
-            seen.update(ended)
-            if ended:
-                found[v] = ended
-        return found
 
     def _mark(self, step: Step | None) -> Iterator[str]:
         if self.marks is not None:
@@ -225,27 +211,25 @@ class Writer:
     def _planned(self) -> Iterator[str]:
         assert self.plan is not None
         tiles = Tiles(self)
-        take = self.identifiers.take
-        self.work, self.spare, self.workspace = map(take, ("work", "spare", "workspace"))
-        work = {v: slot for v, slot in self.plan.place.items() if slot is not None}
-        if work:
-            yield from self._workspace(work)
+        workspace = None
+        if self.plan.slots:
+            workspace = Workspace(self.texts, self.plan.slots)
+            for v, slot in self.plan.place.items():
+                if slot is not None:
+                    workspace.lend(v, slot)
+            yield from workspace.borrowed()
+            self.pieces.append(workspace.made())
         yield from self._mark(None)
         for step in self.plan.steps:
             yield from self.comment(step.node)
             yield from tiles.call(step) if step.region else self._call(step)
-            ended = [v for v in step.ends if v not in self.plan.place and self._holds_memory(v)]
+            ended = [v for v in step.ends if v not in self.plan.place and holds_memory(v)]
             if ended:
                 yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(step)
-        if work:
-            yield f"{self.texts.use('give_back')}({self.spare}, {self.work}{self._all_sizes})"
+        if workspace:
+            yield from workspace.given_back()
         yield from self._result(self.graph)
-
-    @staticmethod
-    def _holds_memory(v: Node) -> bool:
-        """Whether an array lives as long as the name of v does: a view's is that it looks at."""
-        return bool(v.ndim) and v.op.family != "leaf"
 
     def _call(self, step: Step) -> Iterator[str]:
         """A node by its own NumPy text, into its place if it has one."""
@@ -276,30 +260,6 @@ class Writer:
                 yield f"{self.texts.name(v)} = {part}"
             elif v in self.plan.place and self.plan.place[v] is None:
                 yield f"{self.texts.name(v)} = {self._new(v)}"
-
-    @property
-    def _all_sizes(self) -> str:
-        return "".join(f", {name}" for name in self.texts.dim_names.values())
-
-    def _workspace(self, work: dict[Node, int]) -> Iterator[str]:
-        """Borrow the memory of intermediate values; and how it is made, beside the function."""
-        assert self.plan is not None
-        sizes = self._all_sizes
-        names = [self.texts.name(v) for v in work]
-        yield f"{self.work} = {self.texts.use('borrowed')}({self.spare}, {self.workspace}{sizes})"
-        yield f"{', '.join(names)}{',' if len(names) == 1 else ''} = {self.work}"
-        lines = [f"def {self.workspace}({sizes[2:]}):", '    """Memory for intermediate values."""']
-        for k, size in enumerate(self.plan.slots):
-            lines.append(f"    memory_{k} = np.empty({self.texts.size(size)}, np.uint8)")
-        lines.append("    return (")
-        for v, slot in work.items():
-            piece = f"memory_{slot}"
-            if self.plan.slots[slot] != v.type.nbytes:
-                piece += f"[:{self.texts.size(v.type.nbytes)}]"
-            shape = f".reshape({self.texts.size(v.shape)})" if v.ndim > 1 else ""
-            lines.append(f"        {piece}.view(np.{v.dtype.name}){shape},  # {self.texts.name(v)}")
-        self.pieces += ["\n".join([*lines, "    )"])]
-        self.texts.constants.append(f"{self.spare} = {{}}")
 
     # The result, and what surrounds the function
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from .. import shapes
 from ..ir import Graph, Node
 from ..ops.slices import is_laid
+from ..passes.cost import weight
 from ..shapes import Dim
 from .body import Body, takes_buffer
 from .regions import Region, base, regions
@@ -56,19 +58,23 @@ class Plan:
     [n]
     """
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.steps = _with_ends(graph, list(_scheduled(graph)))
+    def __init__(self, graph: Graph, in_regions: bool = True) -> None:
+        self.graph, self.in_regions = graph, in_regions
+        steps = _scheduled(graph) if in_regions else _one_by_one(graph)
+        self.steps = _with_ends(graph, list(steps))
         self.slots: list[Dim] = []
         self.place: dict[Node, int | None] = {}
+        self.spare: dict[Node, list[int]] = {}
+        """The slots that a value which is computed alone can use besides."""
         self._allot()
 
     def _allot(self) -> None:
         """Give each value a slot for as long as it lives; the caller's results get none."""
         fresh = {base(v) for v in self.graph.outputs}
-        self.over = self._written_over(fresh)
+        self.over = self._written_over(fresh) if self.in_regions else {}
         lent = set(self.over.values())
-        self.within = dict(self._laid_down(fresh | lent))
+        kept = fresh | lent
+        self.within = dict(self._laid_down(kept) if self.in_regions else self._joined(kept))
         self.laid = set(self.within.values())
         free: dict[Dim, list[int]] = {}
         for step in self.steps:
@@ -76,13 +82,16 @@ class Plan:
             for v in step.nodes:
                 if not _has_place(v, step) or v in self.laid:
                     continue
-                if v in self.within:
+                while v in self.within:
                     v = self.within[v]
+                if v in self.place:  # by another part of it
+                    continue
                 if v in fresh or v in lent:
                     self.place[v] = None
                 elif v in self.laid:
                     self.place[v] = self._slot(v.type.nbytes, free)
                 else:
+                    spare = self._spare(v, step, free)
                     x = self._overwritten(v, step, waiting)
                     if x is None:
                         self.place[v] = self._slot(v.type.nbytes, free)
@@ -90,6 +99,8 @@ class Plan:
                         self.place[v] = self.place[x]
                         waiting.remove(x)
                         del ended[x]
+                    for extra in spare:
+                        free.setdefault(self.slots[extra], []).append(extra)
             for v in ended:
                 slot = self.place.get(v)
                 if slot is not None:
@@ -101,7 +112,8 @@ class Plan:
         made: set[Node] = set()
         for step in self.steps:
             placed = [v for v in step.nodes if _has_place(v, step)]
-            ended = [x for x in _free(step) if x in made and x not in fresh]
+            free = _free(step) if step.body else []
+            ended = [x for x in free if x in made and x not in fresh]
             for way in (_may_end_over, _may_overwrite) if ended else ():
                 for v in placed:
                     if v in fresh and v not in found:
@@ -122,6 +134,37 @@ class Plan:
                 x, *others = step.node.inputs
                 if x in made - kept and x in step.ends and x not in map(base, others):
                     yield x, step.node
+
+    def _joined(self, kept: set[Node]) -> Iterator[tuple[Node, Node]]:
+        """What is joined to others, once and before anybody reads all of them: it is computed
+        there."""
+        last = {v: k for k, step in enumerate(self.steps) for v in step.ends}
+        runs: dict[Node, bool] = {}
+        for step in reversed(self.steps):
+            join = step.node
+            if join.op.name != "concat" or join in kept:
+                continue
+            runs[join] = runs.get(join, True) and joins_runs(join)
+            parts = Counter(join.inputs)
+            for x, count in parts.items():
+                is_one = count == 1 and x not in kept and x not in runs and x.dtype == join.dtype
+                if is_one and takes_memory(x) and takes_buffer(x) and last[x] < last[join]:
+                    if runs[join] or self._may_be_cut(x):
+                        runs[x] = runs[join]
+                        yield x, join
+
+    def _may_be_cut(self, x: Node) -> bool:
+        """Whether a value may lie in pieces: no product is made of it, and it is cheap to make."""
+        is_cheap = x.op.family == "elementwise" and weight(x) <= 1 or x.op.name == "concat"
+        return is_cheap and len(self.graph.consumers(x)) == 1
+
+    def _spare(self, v: Node, step: Step, free: dict[Dim, list[int]]) -> list[int]:
+        """The slots that a step can use besides that of its result."""
+        count = v.op.spare(v) if step.body is None and not self.in_regions else 0
+        found = [self._slot(v.type.nbytes, free) for _ in range(count)]
+        if found:
+            self.spare[v] = found
+        return found
 
     def _overwritten(self, v: Node, step: Step, waiting: list[Node]) -> Node | None:
         """An operand in a slot that v may be written over; the slot then is v's."""
@@ -179,7 +222,7 @@ class Plan:
 def _free(step: Step) -> list[Node]:
     """The operands that nobody reads afterwards, and the step itself through no view."""
     seen = {base(x) for x in step.reads if x.op.view}
-    return [x for x in step.ends if x not in seen] if step.body else []
+    return [x for x in step.ends if x not in seen]
 
 
 def _may_end_over(v: Node, x: Node, step: Step) -> bool:
@@ -192,7 +235,11 @@ def _may_end_over(v: Node, x: Node, step: Step) -> bool:
 
 def _may_overwrite(v: Node, x: Node, step: Step) -> bool:
     """Whether v may lie where an operand lies."""
-    return step.body is not None and step.body.may_overwrite(v, x)
+    if step.body is None:
+        # Of a choice all of the last operand is written first.
+        is_read_late = v.op.name == "where" and x in v.inputs[:2]
+        return v.op.family == "elementwise" and x.type == v.type and not is_read_late
+    return step.body.may_overwrite(v, x)
 
 
 def _has_place(v: Node, step: Step) -> bool:
@@ -211,6 +258,15 @@ def _steps(graph: Graph) -> list[Step]:
             shown.update(v.inputs)
             steps.append(Step((v,), v.inputs, None))
     return steps
+
+
+def _one_by_one(graph: Graph) -> Iterator[Step]:
+    return (Step((v,), v.inputs, None) for v in graph.nodes if not is_given(v))
+
+
+def joins_runs(join: Node) -> bool:
+    """Whether the parts of a join lie in one piece each."""
+    return all(d == 1 for d in join.shape[: join.attrs["axis"]])
 
 
 def _scheduled(graph: Graph) -> Iterator[Step]:

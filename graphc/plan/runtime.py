@@ -310,6 +310,14 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
     spare.setdefault(sizes, []).append(work)
 
 
+def one_after_another(*sizes: int) -> list[int]:
+    """Where pieces of some sizes begin in one memory, and where the last one ends."""
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + rounded_up(size))
+    return starts
+
+
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     """A constant array from its bytes."""
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)

@@ -40,6 +40,7 @@ class Texts:
         self.dim_names: dict[str, str] = {}
         self.helpers: set[str] = set()
         self.constants: list[str] = []
+        self.made: dict[str, str] = {}
         self.temporaries = itertools.count(1)
 
     def name(self, v: Node) -> str:
@@ -60,6 +61,14 @@ class Texts:
         if text.startswith("from_bytes("):
             self.use("from_bytes")
         self.constants.append(f"{self.names[v]} = {text}")
+
+    def made_once(self, name: str, text: str) -> str:
+        """The name of something that is made when the program is loaded."""
+        found = self.made.get(name)
+        if found is None:
+            found = self.made[name] = self.identifiers.take(name)
+            self.constants.append(f"{found} = {text}")
+        return found
 
     def use(self, helper: str) -> str:
         self.helpers.add(helper)

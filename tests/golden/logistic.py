@@ -81,10 +81,10 @@ def logistic(X, y, w):
 
 def workspace(n, d):
     """Memory for intermediate values."""
-    memory_0 = np.empty(8 * n, np.uint8)
-    return (
-        memory_0.view(np.float64),  # t1
-    )
+    starts = one_after_another(8 * n)
+    slots = np.empty(starts[-1], np.uint8)
+    t1 = np.ndarray((n,), np.float64, slots, starts[0])
+    return t1,
 
 
 def logistic_rows(first, last, memory, all_w):
@@ -385,6 +385,14 @@ def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
     if sizes not in spare and len(spare) >= 4:
         spare.clear()
     spare.setdefault(sizes, []).append(work)
+
+
+def one_after_another(*sizes: int) -> list[int]:
+    """Where pieces of some sizes begin in one memory, and where the last one ends."""
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + rounded_up(size))
+    return starts
 
 
 def inner_product(x: Any, y: Any) -> Any:

@@ -1,0 +1,161 @@
+"""The straight path: small values are computed line by line, each of them whole.
+
+Where there are many they lie in memory that is kept from call to call, as large ones do. To be told
+where to write takes NumPy no longer than to find new memory and let it go again, and what is cut
+out of kept memory is there before the call: slices of values, and the places of those that are
+joined.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ..ir import Graph, Node
+from ..ops.joins import bounds
+from .plan import Plan, joins_runs
+from .table import is_given
+from .texts import Texts
+from .workspace import Workspace
+
+# From this many values on, memory is kept for them: all of them would not stay in the cache.
+MANY = 100
+
+
+class Straight:
+    """Writes the lines for a graph of small values."""
+
+    def __init__(self, graph: Graph, texts: Texts, keeps_memory: bool) -> None:
+        self.graph, self.texts = graph, texts
+        self.computed = [v for v in graph.nodes if not is_given(v)]
+        self.plan: Plan | None = None
+        self.workspace: Workspace | None = None
+        self.pieces: dict[Node, str] = {}
+        """What the kept memory is called in which a value lies."""
+        self.parts: dict[Node, list[tuple[Node, str]]] = {}
+        """Of joins what is joined, and the memory that is for it."""
+        self.ends: dict[Node, list[Node]] = {}
+        if keeps_memory and len(self.computed) >= MANY:
+            self.plan = plan = Plan(graph, in_regions=False)
+            if plan.slots:
+                self.workspace = Workspace(texts, plan.slots)
+                self._cut(plan, self.workspace)
+            self.ends = self._ends()
+
+    def _cut(self, plan: Plan, workspace: Workspace) -> None:
+        """Find a piece of the workspace for each value that has a place in it."""
+        for v in reversed(self.computed):  # what is joined comes before its join
+            if (slot := plan.place.get(v)) is not None:
+                self.pieces[v] = workspace.array(slot, v.type)
+            if v in plan.laid:
+                self.parts[v] = [(x, workspace.cut(text)) for x, text in self._parts(v, workspace)]
+                self.pieces |= {x: part for x, part in self.parts[v] if plan.within.get(x) is v}
+        for v in self.computed:
+            if v.op.name == "getitem" and v.ndim and v.inputs[0] in self.pieces:
+                text = self.texts.filled(v.op.text(v), [self.pieces[v.inputs[0]]])
+                self.pieces[v] = workspace.cut(text)
+
+    def _parts(self, join: Node, workspace: Workspace) -> Iterator[tuple[Node, str]]:
+        """What is joined, and where it lies."""
+        whole, axis = self.pieces[join], join.attrs["axis"]
+        shapes = {x.shape for x in join.inputs}
+        if joins_runs(join) and len(shapes) == 1:
+            shape = self.texts.size((len(join.inputs), *shapes.pop()))
+            stack = workspace.cut(f"{whole}.reshape({shape})")
+            yield from ((x, f"{stack}[{k}]") for k, x in enumerate(join.inputs))
+        else:
+            for k, x in enumerate(join.inputs):
+                first, last = map(self.texts.size, bounds(join, k)[:2])
+                yield x, f"{whole}[{':, ' * axis}{first}:{last}]"
+
+    def _ends(self) -> dict[Node, list[Node]]:
+        """For each node the values in new memory that it is the last to read."""
+        found: dict[Node, list[Node]] = {}
+        seen = {*self.graph.outputs, *self.graph.parameters, *self.pieces}
+        for v in reversed(self.computed):
+            ended = [x for x in dict.fromkeys(v.inputs) if x not in seen and holds_memory(x)]
+            seen.update(ended)
+            if ended:
+                found[v] = ended
+        return found
+
+    def lines(self, v: Node) -> Iterator[str]:
+        """The lines for a node, and that which lets go what nobody reads any more."""
+        out = self.pieces.get(v)
+        if out is None:
+            yield f"{self.texts.name(v)} = {self.texts.of(v)}"
+        elif v.op.view:
+            self.texts.names[v] = out
+        elif self.plan and v in self.plan.laid:
+            self.texts.names[v] = out
+            for x, part in self.parts[v]:
+                if self.pieces.get(x) != part:
+                    yield f"np.copyto({part}, {self.texts.operand(v, x)})"
+        else:
+            yield from self._written(v, out)
+        if ended := self.ends.get(v):
+            yield f"del {', '.join(map(self.texts.name, ended))}"
+
+    def _written(self, v: Node, out: str) -> Iterator[str]:
+        """The lines that compute a value into memory: most calls return it."""
+        name, operands = self.texts.name(v), [self.texts.operand(v, x) for x in v.inputs]
+        if v.op.name == "where":
+            condition, x, y = operands
+            if self.pieces.get(v.inputs[2]) != out:
+                yield f"np.copyto({out}, {y})"
+            yield f"np.copyto({out}, {x}, where={condition})"
+            yield f"{name} = {out}"
+            return
+        text = self.texts.filled(into_small(v, out, self._spare(v)), operands)
+        if text.startswith("np.copyto(") or "out=np." in text:  # or it writes into a turned view
+            yield text
+            yield f"{name} = {out}"
+        else:
+            yield f"{name} = {text}"
+
+    def _spare(self, v: Node) -> list[str]:
+        """The memory that the computation of a value can use besides."""
+        assert self.plan is not None and self.workspace is not None
+        return [self.workspace.array(slot, v.type) for slot in self.plan.spare.get(v, ())]
+
+
+def holds_memory(v: Node) -> bool:
+    """Whether an array lives as long as the name of v does: a view's is that it looks at."""
+    return bool(v.ndim) and v.op.family != "leaf"
+
+
+# NumPy wants these to be told by name.
+_BY_NAME = ("maximum", "minimum")
+_OPERATOR = re.compile(r"x0 \S+ x1")
+_METHOD = re.compile(r"([^()]*\.dot)\(([^()]*)\)")
+_CALL = re.compile(r"np\.(\w+)\(([^=]*?)(?:, out=\w+)?\)")
+
+
+def into_small(v: Node, out: str, spare: Sequence[str] = ()) -> str:
+    """The text that writes a small value into memory.
+
+    It is that of new memory with one argument more, by position: a name is looked up for as long as
+    some dozens of elements take. Functions that are better for large arrays have more calls.
+
+    >>> import graphc as gc
+    >>> x, W = gc.input("x", (1, 32)), gc.input("W", (32, 32))
+    >>> [into_small(v, "b1") for v in (x * x, gc.expm1(x), x @ W)]
+    ['np.multiply(x0, x1, b1)', 'np.expm1(x0, b1)', 'x0.dot(x1, b1)']
+    """
+    text = v.op.text(v)
+    if method := _METHOD.fullmatch(text):
+        return f"{method[1]}({method[2]}, {out})"
+    if v.op.family == "elementwise" and _OPERATOR.fullmatch(text):
+        text = f"np.{v.op.name}(x0, x1)"
+    call = _of_ufunc(text) or _of_ufunc(text := v.op.text_into(v, out, spare) or "")
+    if call is None:
+        return text
+    by_name = "out=" if call[1] in _BY_NAME else ""
+    return f"np.{call[1]}({call[2]}, {by_name}{out})"
+
+
+def _of_ufunc(text: str) -> re.Match[str] | None:
+    call = _CALL.fullmatch(text)
+    return call if call and isinstance(getattr(np, call[1], None), np.ufunc) else None

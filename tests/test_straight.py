@@ -1,0 +1,196 @@
+"""The straight path of long programs: small values in memory that is kept from call to call."""
+
+import threading
+
+import numpy as np
+import pytest
+from test_plan import arguments, assert_close, assert_same_bits, compiled, kept_arrays, namespace
+
+import graphc as gc
+from graphc.plan import straight
+
+STEPS = 9
+n = gc.dim("n")
+X, h, c = gc.input("X", (STEPS, n, 4)), gc.input("h", (n, 4)), gc.input("c", (n, 4))
+W, R, U = gc.input("W", (4, 16)), gc.input("R", (4, 16)), gc.input("U", (4, 16), dtype="float32")
+V, v, b = gc.input("V", (4, 4)), gc.input("v", (4,)), gc.input("b", (4,))
+
+
+def gates():
+    """Slices of what is kept, and gradients joined twice over: by gate, then by step."""
+    H, C = h, c
+    for t in range(STEPS):
+        a = X[t] @ W + H @ R
+        keep, enter, tell, change = (a[:, i : i + 4] for i in range(0, 16, 4))
+        C = gc.sigmoid(keep) * C + gc.sigmoid(enter) * gc.tanh(change)
+        H = gc.sigmoid(tell) * gc.tanh(C)
+    loss = gc.mean(H**2)
+    return [loss, *gc.grad(loss, [W, R, h])]
+
+
+def layers():
+    """All states are put together, and all their gradients."""
+    state = v
+    for _ in range(STEPS):
+        state = gc.tanh(V @ state + b)
+    return [gc.sum(state), *gc.grad(gc.sum(state), [v, V, b])]
+
+
+def chosen():
+    """Functions that are carried, and need memory besides; branches, some in the result's place."""
+    y = gc.softplus(h) * gc.log1p(c**2) + gc.logaddexp(h, c) + gc.hypot(h, c) ** 2.5
+    y = gc.where(h > c, y + 1, gc.exp(y)) + gc.where(c > 0, gc.exp(-c), 1.0)
+    y = gc.maximum(y, gc.clip(c, -1, 1)) + gc.expm1(h) + gc.atan2(h, c)
+    return [y, gc.sum(y, axis=1), gc.max(y, axis=0), gc.cumulative_sum(y, axis=0)]
+
+
+def in_single_precision():
+    y = gc.expm1(U) + gc.log1p(U**2) + gc.where(U > 0, gc.sinh(U), U)
+    return [gc.softplus(y) @ U.T, gc.sigmoid(y) ** 0.5]
+
+
+def joins():
+    """Parts that others read too, before or after; that come twice; that are joins themselves."""
+    p, q, r = gc.exp(h), gc.tanh(c), h * c
+    first = gc.concat([p, q, r, q, h])
+    second = gc.concat([r + p, gc.concat([p * 2, q * 3], axis=1), h - c], axis=1)
+    third = gc.concat([gc.concat([gc.cos(h), gc.sin(h)]), gc.sqrt(gc.abs(c))])
+    late = gc.concat([gc.square(h), gc.exp(c)])
+    return [gc.exp(first), second * 2, third @ V, gc.exp(late[:1]) + late.T @ late, q + 1]
+
+
+def longer_and_longer():
+    """Each join is a part of the next one."""
+    y = gc.exp(h)
+    for k in range(5):
+        y = gc.concat([y, gc.tanh(h * k)])
+    return [y * y]
+
+
+def what_the_caller_gets():
+    """Views of kept memory, joins, their parts."""
+    p, q = gc.exp(h), gc.tanh(c)
+    stack = gc.concat([p + q, p - q])
+    return [p[0], q, gc.concat([p * q, q * q]), stack[:, 1:3], gc.sum(stack * stack), stack.T]
+
+
+def turned():
+    """Views that are copies if the memory is another: reshapes of slices and of turned values."""
+    p = gc.exp(h) @ V
+    return [gc.reshape(p.T, (-1,)) * 2, gc.reshape(p[:, 1:3], (-1,)) * 2, p.T @ p, p[:, None] * p]
+
+
+FORMS = [
+    gates, layers, chosen, in_single_precision, joins, longer_and_longer, what_the_caller_gets,
+    turned,
+]  # fmt: skip
+each = pytest.mark.parametrize("form", FORMS, ids=[form.__name__ for form in FORMS])
+
+
+def path_of(f):
+    """The lines of a program for small arrays."""
+    lines = f.source.partition("\n        return ")[0].splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+
+
+@pytest.fixture(autouse=True)
+def all_is_long(monkeypatch):
+    """Short programs go the way of long ones."""
+    monkeypatch.setattr(straight, "MANY", 1)
+
+
+@each
+@pytest.mark.parametrize("simplify", [True, False])
+def test_kept_memory_changes_no_answer(form, simplify, monkeypatch):
+    """Nor a bit: the same functions are called, in the same order."""
+    f = gc.compile(form(), simplify=simplify)
+    monkeypatch.setattr(straight, "MANY", 1 << 40)
+    new = gc.compile(form(), simplify=simplify)
+    assert "borrowed(" in path_of(f) and "borrowed(" not in path_of(new)
+    for rows in (5, 1, 2):
+        values = arguments(f, {"n": rows}, seed=rows)
+        assert_same_bits(new(**values), f(**values))
+        assert_close(gc.evaluate(form(), values), f(**values))
+
+
+@each
+def test_the_battery_of_the_plan(form):
+    """Poisoned memory, layouts, results that are the caller's own."""
+    f = gc.compile(form())
+    values = arguments(f, {"n": 5})
+    want, again = f(**values), f(**values)
+    kept = kept_arrays(f)
+    assert kept
+    for k, a in enumerate(map(np.asarray, again)):
+        for other in (*want, *again[k + 1 :], *values.values(), *kept):
+            assert not np.shares_memory(a, other)
+    for array in kept:
+        array[...] = np.nan if array.dtype.kind == "f" else 1
+    assert_same_bits(want, f(**values))
+    given = {name: np.asfortranarray(a) for name, a in values.items()}
+    for a in given.values():
+        a.setflags(write=False)
+    assert_close(want, f(**given))
+
+
+@each
+def test_many_threads_call_one_function(form):
+    """Each call has a workspace of its own."""
+    f = gc.compile(form())
+    given = [arguments(f, {"n": 3 + j % 2}, seed=j) for j in range(6)]
+    want, failures = [f(**values) for values in given], []
+
+    def calls(j):
+        try:
+            for _ in range(20):
+                assert_same_bits(want[j], f(**given[j]))
+        except AssertionError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=calls, args=(j,)) for j in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_call_leaves_the_function_as_it_was(error):
+    """The workspace of a call that ends early is nobody's any more."""
+    f = compiled(gates())
+    values = arguments(f, {"n": 5})
+    want, known = f(**values), namespace(f)
+    original, calls = known["sigmoid"], []
+
+    def interrupted(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 5:
+            raise error
+        return original(*args, **kwargs)
+
+    known["sigmoid"] = interrupted
+    with pytest.raises(error):
+        f(**values)
+    assert known["spare"] == {(5,): []}
+    known["sigmoid"] = original
+    assert_same_bits(want, f(**values))
+    assert len(known["spare"][5,]) == 1
+
+
+def test_what_is_joined_is_computed_where_it_will_lie():
+    """Nothing is copied: neither states and slopes by step, nor the slopes of gates by gate."""
+    for form in (gates, layers):
+        assert "np.concatenate(" not in path_of(gc.compile(form()))
+
+
+def test_kept_values_are_sliced_before_the_call():
+    """A slice takes NumPy as long as a sum of some hundred elements."""
+    f = gc.compile(gates())
+    assert "[:, " not in path_of(f) and "[:, " in f.source
+
+
+def test_few_values_take_new_memory(monkeypatch):
+    """To borrow memory takes as long as a line."""
+    monkeypatch.undo()
+    assert "borrowed(" not in path_of(gc.compile(joins()))
