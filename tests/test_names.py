@@ -371,3 +371,13 @@ def test_what_another_test_left_alive_is_not_met(name):
     y = gc.exp(gc.input("left_alive", ()))
     assert y.name is None
     LEFT_ALIVE.append(y.named(name))
+
+
+def test_a_variable_names_the_result_of_a_call_and_not_what_was_built_on_the_way():
+    """Also in a graph that holds what was built on the way alone: `p` was the sum below it."""
+    scores = gc.input("scores", ("n", 3))
+    p = gc.softmax(scores)
+    q = gc.log_softmax(scores)
+    graph = gc.Graph([q])
+    assert p not in graph and "p" not in graph.names.values() and "q" == graph.names[q]
+    assert {"scores", "p"} == set(gc.Graph([p]).names.values())

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, NameClash, NotConcrete, Operand, Where, is_internal, with_kind
+from ..errors import (
+    ArgumentError,
+    NameClash,
+    NotConcrete,
+    OnTheWay,
+    Operand,
+    Where,
+    is_internal,
+    with_kind,
+)
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
 from .building import building, tracing
@@ -155,6 +164,18 @@ class Node:
             object.__setattr__(self, "adjoint_of", None)
             object.__setattr__(self, "differentiated", None)
             object.__setattr__(self, "where", where)
+
+    def _leave_name(self) -> None:
+        """What the call that made this node built on the way is not what its variable holds."""
+        is_users = building.state[1] is None
+        waiting, met = [self] if is_users else [], {self}
+        while waiting:
+            for v in waiting.pop().inputs:
+                if v not in met and v.part is self.part and v.where == self.where:
+                    met.add(v)
+                    waiting.append(v)
+                    if type(v.where) is Where:
+                        object.__setattr__(v, "where", OnTheWay(*v.where))
 
     def __init__(self) -> None:
         raise ArgumentError("nodes are made by gc.input, gc.constant and operations on them")

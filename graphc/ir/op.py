@@ -237,7 +237,10 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def spelled(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return function(*args, **kwargs)
+            made = function(*args, **kwargs)
+            if isinstance(made, Node):
+                made._leave_name()
+            return made
         except GraphcError as error:
             error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
             raise error.with_traceback(None) from None  # what lies within is no news to the user

@@ -72,8 +72,9 @@ class Packed:
         self.earlier = tuple(dict.fromkeys(x for x in used if x not in own))
         self.nodes = [*self.earlier, *own]
         self.place = {v: k for k, v in enumerate(self.nodes)}
-        lines: dict[Where | None, Where | None] = {}  # many nodes have one
-        self._rows = [_Row.of(v, self.place, lines.setdefault(v.where, v.where)) for v in own]
+        lines: dict[Any, Where | None] = {}  # many nodes have one
+        kinds = ((v, (type(v.where), v.where)) for v in own)
+        self._rows = [_Row.of(v, self.place, lines.setdefault(k, v.where)) for v, k in kinds]
         inputs = sorted((v for v in own if v.op.name == "input"), key=declaration)
         self._declared = [self.place[v] for v in inputs]
 
