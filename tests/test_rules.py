@@ -172,6 +172,7 @@ ELEMENTWISE = [
         False,
     ),
     ("hyperbolic_quotient", gc.sinh(x) / gc.cosh(x) + gc.sinh(x), None, False),
+    ("exponentials_less_the_largest", 3 * gc.sinh(x) / gc.cosh(x), 3 * gc.tanh(x), False),
     ("log_of_cosh", gc.log(gc.cosh(x)), None, False),
     ("root_of_exp", gc.sqrt(gc.exp(x)), gc.exp(0.5 * x), False),
     ("log_of_odds", gc.log(gc.sigmoid(x) / (1 - gc.sigmoid(x))), x, False),

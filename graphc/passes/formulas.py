@@ -256,6 +256,7 @@ _OF_EXPONENTIAL: dict[Any, Callable[[Any], Any]] = {
     ((1, 0, 1), (1, 0, -1)): lambda x: 1 / applied("tanh", x),
     ((1, 0, -1), (1, 0)): lambda x: 2 * applied("sinh", x),
     ((1, 0, 1), (1, 0)): lambda x: 2 * applied("cosh", x),
+    ((1, 2, 0), (1, 2, 2)): lambda x: applied("tanh", applied("softplus", x)),
     ((1, 0), (1, 0, -1)): lambda x: 1 / (2 * applied("sinh", x)),
     ((1, 0), (1, 0, 1)): lambda x: 1 / (2 * applied("cosh", x)),
     ((1, 0, 0), (1, 0, 2, 0, 1)): lambda x: 1 / (4 * applied("cosh", x) ** 2),
@@ -299,15 +300,6 @@ def _difference_of_roots(e: Any) -> Any:
     return gap / total(first, second) if gap.is_number and gap != 0 else None
 
 
-def _hyperbolic_quotient(e: Any) -> Any:
-    """sinh(x)/cosh(x) = tanh(x)"""
-    factors = e.as_powers_dict() if e.is_Mul else {}
-    for base, k in factors.items():
-        if _name(base) == "sinh" and factors.get(applied("cosh", base.args[0])) == -k:
-            return e * (applied("tanh", *base.args) / base * applied("cosh", *base.args)) ** k
-    return None
-
-
 class Form(NamedTuple):
     """One way to write a formula: its name, how a part changes, and how many times as much it may
     cost where the formula as it stands is wrong at some points.
@@ -328,7 +320,6 @@ FORMS = (
     Form("difference of squares", _difference_of_squares),
     Form("function of exp(x)", _rational_in_exp, 3.0),
     Form("ratio of exponentials", _ratio_of_exponentials, 3.0),
-    Form("hyperbolic quotient", _hyperbolic_quotient),
     Form("half angle", _half_angle, 3.0),
     Form("difference of roots", _difference_of_roots, 3.0),
 )
