@@ -124,6 +124,12 @@ def test_a_name_that_numpy_has_leads_to_what_it_is_called_here(name, instead):
     assert caught.value.name is None  # with one Python would add what is nearest in letters
 
 
+def test_a_room_of_the_package_tells_what_is_near_too():
+    """Elsewhere optimizers are classes."""
+    with pytest.raises(AttributeError, match="graphc has no Adam; did you mean gc.optim.adam"):
+        getattr(gc.optim, "Adam")  # noqa: B009
+
+
 def test_every_ufunc_that_is_covered_leads_somewhere():
     """No name of the table is a dead end."""
     for name in vars(np):

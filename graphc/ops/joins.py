@@ -108,7 +108,9 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Node:
 
 
 def _several(arrays: Sequence[Any], taker: str) -> tuple[Node, ...]:
-    if isinstance(arrays, Node) or not len(arrays):
+    if isinstance(arrays, Node):
+        raise ArgumentError(f"{taker} takes its tensors in one list: gc.{taker}([x, y])")
+    if not len(arrays):
         raise ArgumentError(f"{taker} takes a list of at least one tensor")
     return lift(list(arrays), taker)
 

@@ -9,6 +9,9 @@
 array([1., 1.])
 """
 
+from typing import TYPE_CHECKING
+
+from ..ops.as_numpy.other_names import otherwise
 from .batches import Batches
 from .fit import fit
 from .optimizers import (
@@ -50,3 +53,6 @@ __all__ = [
     "Training",
     "warmup",
 ]
+
+if not TYPE_CHECKING:  # a checker shall find the name missing
+    __getattr__ = otherwise([f"optim.{name}" for name in __all__])
