@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from . import shapes
-from .errors import BindError, MissingInput, ShapeError, counted
+from .errors import BindError, MissingInput, ShapeError, a_kind, counted
 from .ir import Node, declaration
 from .ops.slices import taken_for_granted
 from .plan import runtime
@@ -51,6 +51,9 @@ def in_order(
             raise BindError(f"{of} was given {key} twice")
         values[key] = value
     missing = [name for name in inputs if name not in values]
+    if len(args) == 1 and isinstance(args[0], Mapping):
+        names = ", ".join(f"{name}=..." for name in inputs)
+        raise BindError(f"{of} takes its values by name, not in {a_kind(args[0])}: {of}({names})")
     if missing:
         raise MissingInput(f"{of} needs {', '.join(missing)}: {signature(of, inputs)}")
     return tuple(values[name] for name in inputs)

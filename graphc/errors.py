@@ -148,9 +148,15 @@ class OnTheWay(Where):
 def user_frame() -> FrameType | None:
     """The innermost frame on the stack that is not graphc's own."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and is_internal[frame.f_code.co_filename]:
+    while frame is not None and (is_internal[frame.f_code.co_filename] or _is_written(frame)):
         frame = frame.f_back
     return frame
+
+
+def _is_written(frame: FrameType) -> bool:
+    """Whether a call is of a method that `dataclass` wrote for graphc, which is of no file."""
+    name = frame.f_globals.get("__name__", "")
+    return frame.f_code.co_filename == "<string>" and str(name).partition(".")[0] == __package__
 
 
 def caller() -> Where | None:

@@ -38,8 +38,7 @@ class Jit:
     def __init__(
         self, function: Plain, dims: Mapping[str, Any] | None = None, maxsize: int = 64
     ) -> None:
-        if not callable(function):
-            raise ArgumentError(f"jit takes a function, not {a_kind(function)}")
+        _check_callable("jit", function, "gc.compile makes programs of nodes")
         self.function, self.dims, self.maxsize = function, dict(dims or {}), maxsize
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
@@ -48,6 +47,7 @@ class Jit:
 
     def _made_again_by(self, maker: Callable[..., Jit], function: Plain, **options: Any) -> Jit:
         """Itself; a pickle has what it is made of, since it holds functions that have no name."""
+        _check_callable(maker.__name__, function, "nodes go to gc.grad, gc.vectorize and their kin")
         self._again = functools.partial(maker, **options), (function,)
         return self
 
@@ -189,6 +189,12 @@ def _weak(leaves: Sequence[Any]) -> np.dtype[Any]:
     found = {x.dtype for x in leaves if isinstance(x, np.ndarray | np.generic)}
     floats = {d for d in found if d.kind == "f"}
     return np.dtype(np.float32 if floats == {np.dtype(np.float32)} else np.float64)
+
+
+def _check_callable(what: str, function: Any, instead: str) -> None:
+    if not callable(function):
+        instead = f": {instead}" if isinstance(function, Node) else ""
+        raise ArgumentError(f"{what} takes a function, not {a_kind(function)}{instead}")
 
 
 def name_of(function: Plain) -> str:
