@@ -14,6 +14,7 @@ n = gc.dim("n")
 X, h, c = gc.input("X", (STEPS, n, 4)), gc.input("h", (n, 4)), gc.input("c", (n, 4))
 W, R, U = gc.input("W", (4, 16)), gc.input("R", (4, 16)), gc.input("U", (4, 16), dtype="float32")
 V, v, b = gc.input("V", (4, 4)), gc.input("v", (4,)), gc.input("b", (4,))
+y, z = gc.input("y", (n,)), gc.input("z", (n,))
 
 
 def gates():
@@ -59,6 +60,16 @@ def joins():
     return [gc.exp(first), second * 2, third @ V, gc.exp(late[:1]) + late.T @ late, q + 1]
 
 
+def vectors():
+    """Of a length that may be 1: chosen, sliced, turned, joined to one another and to nothing."""
+    p, q = gc.exp(y) * 2, gc.tanh(z) - y
+    for k in range(4):
+        p, q = gc.where(q > 0, p, q * k), gc.softplus(q)[::-1] * p
+    both, alone = gc.concat([p * q, p + q]), gc.concat([p - q, y[:0]])
+    turned = (q[:, None] * 3).T
+    return [both * both, alone * 2, turned @ p, p.astype("float32") + 1, gc.cumulative_sum(q)[-1:]]
+
+
 def longer_and_longer():
     """Each join is a part of the next one."""
     y = gc.exp(h)
@@ -81,8 +92,8 @@ def turned():
 
 
 FORMS = [
-    gates, layers, chosen, in_single_precision, joins, longer_and_longer, what_the_caller_gets,
-    turned,
+    gates, layers, chosen, in_single_precision, joins, vectors, longer_and_longer,
+    what_the_caller_gets, turned,
 ]  # fmt: skip
 each = pytest.mark.parametrize("form", FORMS, ids=[form.__name__ for form in FORMS])
 
@@ -188,6 +199,17 @@ def test_kept_values_are_sliced_before_the_call():
     """A slice takes NumPy as long as a sum of some hundred elements."""
     f = gc.compile(gates())
     assert "[:, " not in path_of(f) and "[:, " in f.source
+
+
+def test_no_memory_is_kept_for_a_single_element():
+    """NumPy takes a microsecond more to write there than to make it."""
+    x = gc.input("x", ("n",))
+    f = gc.compile(gc.sin(gc.exp(x) * gc.tanh(x)) * x)
+    for size in (1, 2):
+        f(x=[0.5] * size)
+    known = namespace(f)["spare"]
+    assert known[1,] == [(None,) * len(known[2,][0])]
+    assert all(array.size == 2 for array in known[2,][0])
 
 
 def test_few_values_take_new_memory(monkeypatch):

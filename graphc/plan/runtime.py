@@ -318,6 +318,11 @@ def one_after_another(*sizes: int) -> list[int]:
     return starts
 
 
+def unless_single(memory: Any) -> Any:
+    """Memory to write into; None, which makes new, for one element: NumPy takes 1 us more there."""
+    return memory if memory.size != 1 else None
+
+
 def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
     """A constant array from its bytes."""
     return np.frombuffer(base64.b64decode(text), dtype).reshape(shape)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .. import shapes
 from ..ir import Graph, Node
 from ..ops.joins import bounds
 from .plan import Plan, joins_runs
@@ -20,8 +21,9 @@ from .table import is_given
 from .texts import Texts
 from .workspace import Workspace
 
-# From this many values on, memory is kept for them: all of them would not stay in the cache.
-MANY = 100
+# From this many values on, memory is kept for them: to borrow it takes as long as a line, and new
+# memory for all of them would not stay in the cache.
+MANY = 50
 
 
 class Straight:
@@ -47,22 +49,25 @@ class Straight:
     def _cut(self, plan: Plan, workspace: Workspace) -> None:
         """Find a piece of the workspace for each value that has a place in it."""
         for v in reversed(self.computed):  # what is joined comes before its join
-            if (slot := plan.place.get(v)) is not None:
+            is_laid = v in plan.laid
+            slot = plan.place.get(v)
+            if slot is not None and (is_many(v) or takes_none(v) and not is_laid):
                 self.pieces[v] = workspace.array(slot, v.type)
-            if v in plan.laid:
+            if is_laid and v in self.pieces:
                 self.parts[v] = [(x, workspace.cut(text)) for x, text in self._parts(v, workspace)]
                 self.pieces |= {x: part for x, part in self.parts[v] if plan.within.get(x) is v}
         for v in self.computed:
-            if v.op.name == "getitem" and v.ndim and v.inputs[0] in self.pieces:
-                text = self.texts.filled(v.op.text(v), [self.pieces[v.inputs[0]]])
+            whole = v.inputs[0] if v.op.name == "getitem" and v.ndim else None
+            if whole in self.pieces and is_many(whole):
+                text = self.texts.filled(v.op.text(v), [self.pieces[whole]])
                 self.pieces[v] = workspace.cut(text)
 
     def _parts(self, join: Node, workspace: Workspace) -> Iterator[tuple[Node, str]]:
         """What is joined, and where it lies."""
         whole, axis = self.pieces[join], join.attrs["axis"]
-        shapes = {x.shape for x in join.inputs}
-        if joins_runs(join) and len(shapes) == 1:
-            shape = self.texts.size((len(join.inputs), *shapes.pop()))
+        kinds = {x.shape for x in join.inputs}
+        if joins_runs(join) and len(kinds) == 1:
+            shape = self.texts.size((len(join.inputs), *kinds.pop()))
             stack = workspace.cut(f"{whole}.reshape({shape})")
             yield from ((x, f"{stack}[{k}]") for k, x in enumerate(join.inputs))
         else:
@@ -124,6 +129,17 @@ class Straight:
 def holds_memory(v: Node) -> bool:
     """Whether an array lives as long as the name of v does: a view's is that it looks at."""
     return bool(v.ndim) and v.op.family != "leaf"
+
+
+def is_many(v: Node) -> bool:
+    """Whether a value is surely more than one element."""
+    return shapes.is_at_least(v.type.size, 2)
+
+
+def takes_none(v: Node) -> bool:
+    """Whether the text of v makes new memory where that which is kept is None."""
+    text = into_small(v, "out")
+    return v.op.name != "where" and not text.startswith("np.copyto(") and "out=np." not in text
 
 
 # NumPy wants these to be told by name.

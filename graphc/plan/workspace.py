@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .. import shapes
 from ..ir import Node
 from ..shapes import Dim, TensorType
 from .texts import Texts
@@ -31,10 +32,16 @@ class Workspace:
         self.pieces[self.texts.name(v)] = self._array(slot, v.type)
 
     def array(self, slot: int, type: TensorType) -> str:
-        """The piece at the beginning of a slot; what later lies there in this type has the same."""
+        """The piece at the beginning of a slot; what later lies there in this type has the same.
+
+        It is None when it would be a single element.
+        """
         found = self.arrays.get((slot, type))
         if found is None:
-            found = self.arrays[slot, type] = self.cut(self._array(slot, type))
+            text = self._array(slot, type)
+            if not shapes.is_at_least(type.size, 2):
+                text = f"{self.texts.use('unless_single')}({text})"
+            found = self.arrays[slot, type] = self.cut(text)
         return found
 
     def cut(self, text: str) -> str:
