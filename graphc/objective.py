@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .autodiff import grad, hessian, hvp
+from .binding import no_input
 from .errors import ArgumentError, MissingInput
 from .evaluate import by_name
 from .ir import Graph, Node, operands
@@ -61,8 +62,20 @@ class Objective:
         first = {n: np.asarray(value, self._targets[n].dtype) for n, value in given.items()}
         self._shapes = {name: value.shape for name, value in first.items()}
         self._data = {name: value for name, value in by_name(data).items() if name not in first}
+        for name in self._data:
+            if name not in {str(v.name) for v in graph.parameters}:
+                raise no_input("the program", name, graph.parameters)
+        missing = [name for name in known if name not in first and name not in self._data]
+        if missing:
+            raise MissingInput(
+                f"the loss needs {', '.join(missing)} too: params has what is to be learnt, and "
+                "data the rest"
+            )
         self._latest: tuple[Array, float, Array] | None = None
         self.x0 = _flat(first)
+
+    def __repr__(self) -> str:
+        return f"<{self.loss.label} as a function of {', '.join(self._shapes)} in one vector>"
 
     def fun(self, x: Array) -> float:
         """The value at a flat vector."""

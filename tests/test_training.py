@@ -482,6 +482,10 @@ MISTAKES = [
     (gc.MissingInput, "no input is called u",
      lambda: gc.compile(gc.sum(v)).as_scipy({"u": [0, 0]})),
     (gc.ArgumentError, "a vector of 2", lambda: gc.compile(gc.sum(v)).as_scipy({v: [0, 0]}).fun(3)),
+    (gc.MissingInput, "the loss needs scale too: params has what is to be learnt, and data the",
+     lambda: gc.compile(gc.sum(v) * gc.input("scale")).as_scipy({v: [0, 0]})),
+    (gc.BindError, "has no input V: .*; did you mean v",
+     lambda: gc.compile(gc.sum(v)).as_scipy({v: [0, 0]}, {"V": [0, 0]})),
 ]  # fmt: skip
 
 
@@ -590,6 +594,7 @@ def test_value_and_gradient_at_one_vector_are_one_run():
     x = s.x0.copy()
     values = [s.fun(x), s.jac(x), s.fun(x)]
     assert 1 == len(runs) and values[0] == values[2]
+    assert f"<{loss.label} as a function of w, b in one vector>" == repr(s)
     x[0] = 1.0
     assert values[0] != s.fun(x) and 2 == len(runs)
     s.jac(x)[:] = 0

@@ -44,7 +44,7 @@ def number(value: Any) -> str:
     else:
         size = "×".join(map(str, array.shape))
         low, high = (number_text(f(array).item()) for f in (np.min, np.max))
-        found = f"{size} numbers from {low} to {high}"
+        found = f"{size} numbers" + (f" from {low} to {high}" if low != high else f", all {low}")
     return found.replace("-", "−")
 
 
