@@ -317,7 +317,14 @@ class Function:
         >>> found.node.op.name, found.index, found.values[x]
         ('divide', (1,), array([2., 0.]))
         """
-        return diagnosed(self.name, self.graph, self._bound(args, kwargs))
+        return diagnosed(self.name, self.graph, self._bound(args, kwargs), self._results())
+
+    def _results(self) -> dict[Node, str]:
+        """What to call results that have lost their names: as they were written, or by keys."""
+        written = self.log.steps[0].graph
+        keys = [key if key.isidentifier() else "" for key in forms.paths(self._wish.form)]
+        names = [written.names.get(v, key) for v, key in zip(written.outputs, keys, strict=True)]
+        return {v: name for v, name in zip(self.graph.outputs, names, strict=True) if name}
 
     @functools.cached_property
     def _marked(self) -> Marked:

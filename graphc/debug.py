@@ -42,9 +42,15 @@ class Diagnosis:
     """
 
     def __init__(
-        self, name: str, graph: Graph, values: Mapping[Node, Array], trace: Trace
+        self,
+        name: str,
+        graph: Graph,
+        values: Mapping[Node, Array],
+        trace: Trace,
+        results: Mapping[Node, str],
     ) -> None:
         self.name, self.graph = name, graph
+        self._names = {**results, **graph.names}
         self.values = dict(values)
         """What every node of the graph is, as `gc.draw(f, values=...)` takes it."""
         self.ok = not trace.starts
@@ -106,7 +112,7 @@ class Diagnosis:
     # Texts
 
     def _called(self, v: Node) -> str:
-        return printable(self.graph.names.get(v) or v.label)
+        return printable(self._names.get(v) or v.label)
 
     def _told(self, v: Node) -> str:
         """A node by the name that it has, and by what it does."""
@@ -190,14 +196,16 @@ class Diagnosis:
             yield f"    and {len(arising) - 3} more like these"
 
 
-def diagnosed(name: str, graph: Graph, args: Sequence[Any]) -> Diagnosis:
-    """What is not finite when a graph is computed at some arguments."""
+def diagnosed(
+    name: str, graph: Graph, args: Sequence[Any], results: Mapping[Node, str]
+) -> Diagnosis:
+    """What is not finite when a graph is computed at some arguments; results may have names."""
     given = dict(zip(graph.parameters, args, strict=True))
     values, sizes = bind([*graph.parameters, *graph.nodes], given)
     with np.errstate(all="ignore"):
         interpret(graph.nodes, values, sizes)
         trace = Trace(graph, values, sizes)
-        found = Diagnosis(name, graph, values, trace)
+        found = Diagnosis(name, graph, values, trace, results)
         _add_twin(found, values, sizes)
     return found
 

@@ -257,6 +257,15 @@ def test_a_finding_reads_like_an_error():
     assert "    it reaches loss by way of sum, divide" == lines[6]
 
 
+def test_a_result_is_called_as_it_was_written_or_by_its_key():
+    """Also where simplifying has made something else of it."""
+    x = vector("x")
+    loss = -gc.mean(x * gc.log_softmax(x))
+    for outputs, name in ((loss, "loss"), ({"cost": gc.sum(gc.log(x))}, "cost")):
+        text = str(gc.compile(outputs).debug(x=[NAN, 0.0]))
+        assert f"on the way to {name}" in text and f"it reaches {name} by way of" in text
+
+
 @pytest.mark.parametrize("mode", (False, True, "strict"))
 def test_the_cure_of_a_gradient_is_that_of_the_operation_whose_slope_is_infinite(mode):
     """Also where simplifying has made one division of what was built for several nodes."""
