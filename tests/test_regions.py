@@ -45,7 +45,7 @@ PAIRS = {
     "tanh": ((exp(x) - exp(-x)) / (exp(x) + exp(-x)), gc.tanh(x), "region", FAR),
     "tanh of x/2": ((exp(x) - 1) / (exp(x) + 1), gc.tanh(x * 0.5), "region", FAR),
     "tanh by quotient": (gc.sinh(x) / gc.cosh(x), gc.tanh(x), "rule", FAR),
-    "tanh in a quotient": (3 * gc.sinh(x) / gc.cosh(x), 3 * gc.tanh(x), "region", FAR),
+    "tanh in a quotient": (3 * gc.sinh(x) / gc.cosh(x), 3 * gc.tanh(x), "scales", FAR),
     "sinh": ((exp(x) - exp(-x)) / 2, gc.sinh(x), "region", NEAR),
     "hypot": (sqrt(x * x + y * y), gc.hypot(x, y), "rule", [-1e200, -1e-200, 1.0, 1e-170]),
     "expm1 by x": ((exp(x) - 1) / x, gc.expm1(x) / x, "rule", NEAR),
@@ -173,13 +173,13 @@ def test_a_value_that_is_needed_elsewhere_costs_nothing():
 
 def test_the_log_tells_before_after_cost_and_worst_errors():
     """And the user's line."""
-    f = gc.compile(y * gc.sinh(x) / gc.cosh(x), simplify=True)
+    f = gc.compile(y * ((exp(x) - 1) / (exp(x) + 1)), simplify=True)
     (rewrite,) = (r for step in f.log.steps for r in step.rewrites if r.name == "region")
-    assert "sinh" in rewrite.equation and "tanh" in rewrite.equation
-    assert "cost 69 -> 21" in rewrite.equation
+    assert "expm1" in rewrite.equation and "tanh" in rewrite.equation
+    assert "cost 45 -> 22" in rewrite.equation
     assert "ulp before" in rewrite.equation and "after)" in rewrite.equation
     assert rewrite.place.startswith("test_regions.py:")
-    assert rewrite.before.op is gc.divide and rewrite.after.op is gc.multiply
+    assert rewrite.before.op is rewrite.after.op is gc.multiply
     assert ["as written", "prune", "fold", "rules", "simplify", "rules"] == [
         step.name for step in f.log.steps
     ]
