@@ -297,7 +297,7 @@ def test_an_inner_product_leaves_no_element_out(size):
     assert runtime.inner_product(x, x + 1) == np.sum(x * (x + 1))
 
 
-@pytest.mark.parametrize("length", [1, 3, 47, 48, 255, 256, 9000])
+@pytest.mark.parametrize("length", [0, 1, 3, 47, 48, 255, 256, 9000])
 def test_a_sum_of_rows_leaves_no_row_out(length):
     """Whole numbers, whose sum is exact in any order; tiles of rows near and far, in any layout."""
     for here in (1, 100, 1000 if length < 1000 else 101):
