@@ -130,6 +130,24 @@ def test_a_room_of_the_package_tells_what_is_near_too():
         getattr(gc.optim, "Adam")  # noqa: B009
 
 
+@pytest.mark.parametrize("name, said", [
+    ("backward", ": gc.grad(z, x) is the gradient of any node by any other"),
+    ("detach", ": write gc.stop_gradient(x)"),
+    ("numpy", ": gc.evaluate and gc.compile compute what it is"),
+    ("unsqueeze", ": write x[:, None]"),
+    ("softmax", ": write gc.softmax(x)"),
+    ("sort", "; the nearest is np.take_along_axis with indices from outside"),
+    ("nothing_like_it", ""),
+])  # fmt: skip
+def test_a_method_that_tensors_have_elsewhere_leads_to_what_to_write(name, said):
+    """Asking whether it is there is answered as ever."""
+    x = gc.input("x", (2,))
+    assert not hasattr(x, name) and getattr(x, name, None) is None
+    with pytest.raises(AttributeError) as caught:
+        getattr(x, name)
+    assert f"a tensor has no {name}{said}" == str(caught.value)
+
+
 def test_every_ufunc_that_is_covered_leads_somewhere():
     """No name of the table is a dead end."""
     for name in vars(np):

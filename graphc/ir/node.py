@@ -397,6 +397,11 @@ class Node:
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return FUNCTIONS["array_namespace"]()
 
+    if not TYPE_CHECKING:  # a type checker shall refuse such names itself
+
+        def __getattr__(self, name: str) -> NoReturn:
+            FUNCTIONS["missing_method"](name)
+
     sum = _method("sum", "axis=0", "f64[3]")
     prod = _method("prod", "axis=0", "f64[3]")
     mean = _method("mean", "axis=0", "f64[3]")

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from ...ir import Op
+from ...ir import FUNCTIONS, Op
 from .protocols import nearest
 from .table import TABLE
 from .ufuncs import UFUNCS
@@ -31,6 +31,39 @@ _WHY = {
     "scan cond while_loop fori_loop switch": "no graph holds loops or branches: Python's loops "
     "over known sizes are unrolled, and gc.where chooses",
 }
+
+# What tensors of other libraries have, and arrays have not.
+_OF_TENSORS = {
+    "backward grad requires_grad requires_grad_ retain_grad": "gc.grad(z, x) is the gradient of "
+    "any node by any other",
+    "detach": "write gc.stop_gradient(x)",
+    "numpy cpu eval": "gc.evaluate and gc.compile compute what it is",
+    "view": "write x.reshape(...)",
+    "permute": "write x.transpose(...)",
+    "unsqueeze": "write x[:, None]",
+    "t": "write x.T",
+    "mm mv bmm matmul": "write x @ y",
+    "float double int long": 'write x.astype("float64")',
+}
+
+
+def missing_method(name: str) -> NoReturn:
+    """The `__getattr__` of a tensor.
+
+    >>> import graphc as gc
+    >>> gc.input("x").detach()
+    Traceback (most recent call last):
+        ...
+    AttributeError: a tensor has no detach: write gc.stop_gradient(x)
+    """
+    said = next((text for had, text in _OF_TENSORS.items() if name in had.split()), "")
+    if not said and name in FUNCTIONS:
+        said = f"write gc.{name}(x)"
+    said = f": {said}" if said else nearest(f"np.{name}")
+    raise AttributeError(f"a tensor has no {name}{said}", obj=missing_method)
+
+
+FUNCTIONS["missing_method"] = missing_method
 
 
 def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
