@@ -1030,6 +1030,9 @@ BESIDE = {
     "quotients of a huge number": (
         p / (1 + ex + ey) / (1 + ex + ey) * (1 / (1 + ex + ey)), (0.0, 400.0, 1e300),
     ),
+    "a sigmoid of what nothing cancels": (
+        gc.expm1(y) ** 2 * (p * (1 - ey) * gc.sigmoid(-y)), (0.0, 300.0, 2.0),
+    ),
 }  # fmt: skip
 
 
@@ -1064,6 +1067,7 @@ NAMED = {
     "sech": lambda x, m: 1 / m.cosh(x),
     "sech squared": lambda x, m: 1 / m.cosh(x) ** 2,
     "log cosh": lambda x, m: m.log(m.cosh(x)),
+    "one over a sum with a cosh": lambda x, m: 1 / (1 + m.cosh(x)),
 }
 
 
@@ -1079,6 +1083,15 @@ def test_what_has_a_name_has_derivatives_far_out(name):
         for order, got in enumerate(found):
             exact = [mpmath.diff(lambda t: NAMED[name](t, mpmath), t, order) for t in at]
             np.testing.assert_allclose(got, np.array(exact, float), rtol=1e-9, atol=1e-12)
+
+
+def test_beside_other_exponentials_a_cosh_is_a_number():
+    value = gc.log(gc.cosh(x) + 2 * gc.exp(y))
+    graph, _ = run(Graph([value, *gc.grad(gc.sum(value), [x, y])]), True)
+    at = {x: np.array([1.0, 300.0]), y: np.array([1000.0, 1.0])}
+    found = gc.evaluate(list(graph.outputs), at)
+    np.testing.assert_allclose(found[0], [1000 + np.log(2), 300 - np.log(2)], rtol=1e-15)
+    np.testing.assert_allclose(found[1:], [[0, 1], [1, 0]], atol=1e-100)
 
 
 # Gradients of what is computed from a softmax whose shares vanish.

@@ -31,6 +31,7 @@ _LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.perm
 _AROUND = (op.minimum, op.subtract, op.reshape, op.permute_dims, op.getitem, op.broadcast_to)
 _LAYERS = 4
 _REDUCTIONS = (op.sum, op.max, op.min)
+_HYPERBOLIC = (op.cosh, op.sinh)
 
 
 def exponent(v: Node) -> Node | None:
@@ -63,17 +64,18 @@ def _is_less_the_largest(x: Node) -> bool:
 
 
 def sums_of(nodes: Sequence[Node]) -> set[Node]:
-    """The nodes that may be sums of such exponentials."""
+    """The nodes that may be sums of such exponentials; a cosh or a sinh is one by itself only."""
     found: set[Node] = set()
+    named: set[Node] = set()
     for v in nodes:
         if v.op in (op.exp, op.reciprocal):
             if may_overflow(v):
                 found.add(v)
-        elif v.op in (op.cosh, op.sinh):
-            found.add(v)
+        elif v.op in _HYPERBOLIC:
+            named.add(v)
         elif found and v.op in _LINEAR and not found.isdisjoint(v.inputs):
             found.add(v)
-    return found
+    return found | named
 
 
 class Largest(NamedTuple):
@@ -138,7 +140,7 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
 
 def _named(total: Node) -> Largest | None:
     """Of 1 + exp(x) sigmoid(x) is exp(x), of cosh(x) tanh(x) is sinh(x): shares that have names."""
-    if total.op in (op.cosh, op.sinh):
+    if total.op in _HYPERBOLIC:
         (x,) = total.inputs
         c, s = f.cosh(x), f.sinh(x)
         t, inverse, values = f.log(c), f.reciprocal(c), {c: ones(c), s: f.tanh(x)}
@@ -186,7 +188,7 @@ class _Shadow:
         alone = exponent(v)
         if alone is not None:
             return alone
-        below = [x for x in v.inputs if x in self.sums]
+        below = [x for x in v.inputs if self._is_sum(x)]
         if v.op in (op.add, op.where, op.concat):
             found = [self._part(x) for x in v.inputs[v.op is op.where :]]
             parts = [p for p in found if p is not None]
@@ -219,9 +221,13 @@ class _Shadow:
             return None
         return reshaped(top, v.shape) if v.op in (op.reshape, op.getitem) else v.op(top, **v.attrs)
 
+    def _is_sum(self, x: Node) -> bool:
+        """Whether x has exponents: beside other exponentials a cosh is a number."""
+        return x in self.sums and x.op not in _HYPERBOLIC
+
     def _part(self, x: Node) -> Node | None:
         """Of what is added: a number is that times exp(0), and nothing where it is 0."""
-        if x in self.sums:
+        if self._is_sum(x):
             return self.of(x)
         if number(x) == 0:
             return like(x, -math.inf)

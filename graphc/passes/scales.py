@@ -135,10 +135,11 @@ class _Walk:
             return False
         new = found.value
         taken = frozenset(_root(t) for x in v.inputs for t in self._of(x).powers)
-        is_worth_it = found.mixed or v.op in _LOGS or self.known_use >= taken
+        is_worth_it = found.mixed or self.known_use >= taken
+        is_worth_it = v.op in _LOGS or is_worth_it and not self._is_done(v, found.mixed)
         if found.powers:
             self.scaled[v] = found
-            if not all(k < 0 and _root(t) in self.least for t, k in found.powers.items()):
+            if not self._is_small(found.powers):
                 return False
             for t, k in found.powers.items() if is_worth_it else ():
                 new = self._times_power(new, t, k)
@@ -152,6 +153,15 @@ class _Walk:
         self.becomes[v] = fit
         self.rewrites.append(Rewrite(_NAME, _EQUATION, v, fit))
         return True
+
+    def _is_done(self, v: Node, is_mixed: bool) -> bool:
+        """Whether v is made of what became small already, and nothing more cancels in it."""
+        if v.op is op.divide and self._of(v.inputs[1]).powers or v.op in _SUMS and is_mixed:
+            return False
+        return all(self._is_small(self._of(x).powers) for x in v.inputs)
+
+    def _is_small(self, powers: Powers) -> bool:
+        return all(k < 0 and _root(t) in self.least for t, k in powers.items())
 
     def _of(self, x: Node) -> Scaled:
         found = self.scaled.get(x)
@@ -264,27 +274,29 @@ class _Walk:
         whole = whole and any(p.whole and p.powers == most for p in taken)
         return Scaled(v.op(*values, **v.attrs), left, whole or v in self.wholes, mixed)
 
-    def _inverse(self, t: Node) -> Node:
-        """exp(-t), by its name where it has one."""
+    def _inverse(self, t: Node) -> Node | None:
+        """exp(-t) by its name, where it has one."""
         layouts = []
         root = t
         while root not in self.inverse and root.op in (op.reshape, op.permute_dims):
             layouts.append(root)
             (root,) = root.inputs
         found = self.inverse.get(root)
-        if found is None:
-            return f.exp(f.negative(t))
-        for v in reversed(layouts):
+        for v in reversed(layouts) if found is not None else ():
             found = v.op(found, **v.attrs)
         return found
 
     def _times_power(self, x: Node, t: Node, k: Fraction) -> Node:
         """x * exp(t)**k for k <= 0, one factor after the other: each is larger than the product."""
-        inverse = self._inverse(t)
+        inverse, part = self._inverse(t), k + math.floor(-k)
         for _ in range(math.floor(-k)):
-            x = f.multiply(x, inverse)
-        part = k + math.floor(-k)
-        return f.multiply(x, f.exp(f.multiply(like(t, float(part)), t))) if part else x
+            x = f.multiply(x, f.exp(f.negative(t)) if inverse is None else inverse)
+        if not part:
+            return x
+        if inverse is None:
+            return f.multiply(x, f.exp(f.multiply(like(t, float(part)), t)))
+        root = f.sqrt(inverse) if part == -1 / 2 else f.power(inverse, like(t, float(-part)))
+        return f.multiply(x, root)
 
 
 _LOGS = (op.log, op.log1p)
