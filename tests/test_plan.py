@@ -291,6 +291,15 @@ def test_inputs_of_stride_zero_will_do(graph):
     assert_close(f(**{name: a.copy() for name, a in flat.items()}), f(**flat))
 
 
+@pytest.mark.parametrize("shape", [(0, 6, 1), (6, 0), (0,)])
+def test_nothing_has_no_rows(shape):
+    """It is reshaped as a whole: an axis without elements is not that of the same size before."""
+    empty = gc.reshape(gc.exp(gc.input("x", (1, 5)))[:, :0], shape)
+    f = gc.compile([gc.exp(2 * empty), gc.exp(y)], simplify=False)
+    values = arguments(f, SIZES)
+    assert_same_bits(gc.evaluate([gc.exp(2 * empty), gc.exp(y)], values), f(**values))
+
+
 @pytest.mark.parametrize("shape", [(), (d,), (n, 1), (n, d)])
 def test_a_choice_may_be_of_what_is_stretched(shape):
     """A region reads the operand of a broadcast, smaller than the result."""

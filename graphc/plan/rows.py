@@ -43,7 +43,7 @@ def one_row(shape: Shape, rows: Dim) -> Shape:
 def cut(v: Node, rows: Dim) -> Cut | None:
     """The cut of a node into `rows`; None if it has no such rows, or needs them all at once."""
     rule = _RULES.get(v.op.family)
-    if rule is None or not v.inputs or rows == 1:
+    if rule is None or not v.inputs or rows in (0, 1):
         return None
     return rule(v, rows)
 
