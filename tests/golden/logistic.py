@@ -408,12 +408,12 @@ def inner_product(x: Any, y: Any) -> Any:
 def weighted_sum(x: Any, rows: Any, count: int, out: Any) -> Any:
     """x.dot(rows), where these are a tile of so many: in ways for which BLAS starts no threads."""
     here, length = rows.shape
-    if here == count or rows.strides[1] != rows.itemsize:
+    if here == count or not length or rows.strides[1] != rows.itemsize:
         return np.dot(x, rows, out=out)
     is_far = count * rows.nbytes > here << 24  # they come from memory, for which np.einsum is best
     if length >= (48 if is_far else 256):
         return np.einsum("i,ij->j", x, rows, out=out)
-    piece = 8192 // max(length, 1)
+    piece = 8192 // length
     end = here - here % piece
     np.dot(x[end:], rows[end:], out=out)
     pieces = np.matmul(x[:end].reshape(-1, 1, piece), rows[:end].reshape(-1, piece, length))
