@@ -15,6 +15,7 @@ from ..binding import Binding
 from ..errors import Where
 from ..ir import Graph, Node
 from ..ops.slices import index_of_first
+from ..passes.cost import weight
 from . import runtime, texts
 from .bindings import bindings
 from .helpers import HELPERS
@@ -30,8 +31,10 @@ from .together import together
 from .workspace import Workspace
 
 # Up to this many elements tiles gain nothing; nor do they where the values of one region would
-# together take no more than so many bytes, which new memory is had for quickly.
+# together take no more than so many bytes, which new memory is had for quickly. Up to four times
+# as many do not if all is arithmetic and half as many bytes: it is over before threads have begun.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
+_ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
 
 
 class Program(NamedTuple):
@@ -163,9 +166,12 @@ class Writer:
         """Up to how many elements the program goes line by line."""
         if len(self.graph.nodes) >= MANY:  # as it goes line by line it lets values go
             return SMALL
-        regions = [step.region for step in self.plan.steps if step.region] if self.plan else []
+        steps = self.plan.steps if self.plan else []
+        regions = [step.region for step in steps if step.region]
         most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
-        return min(SMALL, max(LEAST_SMALL, most))
+        small = min(SMALL, max(LEAST_SMALL, most))
+        is_light = len(steps) == len(regions) == 1 and _is_arithmetic(regions[0])
+        return max(small, min(4 * SMALL, most // 2)) if is_light else small
 
     def _plain(self) -> Iterator[str]:
         straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
@@ -339,6 +345,10 @@ def _bytes_by_element(region: Region) -> int:
     sizes = {v: shapes.typical(v.type.size) for v in region.nodes if not v.op.view}
     most = max(sizes.values(), default=0)
     return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
+
+
+def _is_arithmetic(region: Region) -> bool:
+    return all(weight(v) <= _ROOT for v in region.nodes)
 
 
 def _is_fresh(v: Node) -> bool:
