@@ -394,6 +394,15 @@ def test_no_line_is_told_twice_running_and_none_is_told_of_a_size():
     assert len(told) > 4 and all(a != b for a, b in itertools.pairwise(told))
 
 
+def test_a_program_without_gradients_speaks_of_none():
+    """What was built on the way to what replaces a line is of that line, and of no gradient."""
+    x, y = gc.input("x", ("n", "k")), gc.input("y", ("n", "k"))
+    up, down = gc.exp(x), gc.exp(-x)
+    sums = gc.sum(y * up, axis=1) / gc.sum(up, axis=1), gc.log(gc.sum(y * y * up, axis=1) + 1)
+    shares = y * (up - down) / (up + down), y * up / (1 + up), gc.sinh(x) / gc.cosh(x) ** 1.5
+    assert "gradient of" not in gc.compile([*sums, *shares]).source
+
+
 def test_numbers_beside_arrays_are_made_once():
     """NumPy converts each of Python's numbers at every call; powers by these are the quick ones."""
     x, s = gc.input("x_beside", ("n",), dtype="float32"), gc.input("s_beside", (), dtype="float32")

@@ -348,11 +348,18 @@ def adopt(new: Node, old: Node) -> None:
     object.__setattr__(new, "adjoint_of", old.adjoint_of)
     object.__setattr__(new, "differentiated", old.differentiated)
     object.__setattr__(new, "given_name", old.given_name)
+    object.__setattr__(new, "origin", old.origin)
+    for x in new.inputs:
+        belong(x, old)
+
+
+def belong(new: Node, old: Node) -> None:
+    """What was built for a node has its line, and is of a gradient only where that is."""
     fresh = [new]
     while fresh:
         v = fresh.pop()
         if v.origin is old:
             object.__setattr__(v, "origin", old.origin)
-            if v is not new and v.where is not None:
+            if v.where is not None:
                 object.__setattr__(v, "where", OnTheWay(*v.where))
             fresh.extend(v.inputs)

@@ -28,7 +28,7 @@ from .exponents import (
 )
 from .facts import interval
 from .log import Log
-from .rewrite import Rewrite, adopt, fitted
+from .rewrite import Rewrite, adopt, belong, fitted
 from .rules.vocabulary import f, letters, like, number, op
 
 _NAME = "exponentials_less_the_largest"
@@ -89,10 +89,13 @@ class _Walk:
                 for total in _divisors(v, sums):
                     if total not in self.wholes:
                         belonging_to(v)
-                        self._shift(total, sums)
+                        self._shift(v, total, sums)
 
-    def _shift(self, total: Node, sums: set[Node]) -> None:
+    def _shift(self, v: Node, total: Node, sums: set[Node]) -> None:
+        """Note what is taken out of a sum that v divides by, or takes the log of."""
         found = largest_of(total, sums)
+        for x in (*found.less.values(), *found.values.values()):
+            belong(x, v)
         if not found.less or any(self.shifts.get(e, t) is not t for e, t in found.less.items()):
             return
         self.shifts |= found.less
@@ -139,6 +142,8 @@ class _Walk:
         is_worth_it = v.op in _LOGS or is_worth_it and not self._is_done(v, found.mixed)
         if found.powers:
             self.scaled[v] = found
+            for x in (found.value, *found.powers):
+                belong(x, v)
             if not self._is_small(found.powers):
                 return False
             for t, k in found.powers.items() if is_worth_it else ():
