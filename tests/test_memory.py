@@ -264,7 +264,14 @@ def heads():
     return [loss, *gc.grad(loss, [X, *weights])]
 
 
-@named([chain, gated, mixture, heads])
+def parts():
+    """Results that are parts of longer values: those lie in kept memory."""
+    X, w, V = gc.input("X", (n, d)), gc.input("w", (d,)), gc.input("V", (d, d))
+    running = gc.cumulative_sum(gc.tanh(X) * w, axis=0)
+    return [running[-1:], gc.cos(X @ V)[:, :1], gc.sum(running)]
+
+
+@named([chain, gated, mixture, heads, parts])
 def test_later_calls_take_no_more_than_results_and_tiles(graph, all_is_large, monkeypatch):
     """However many rows there are: what else is needed was kept by the first call."""
     monkeypatch.setattr(runtime, "TILE_BYTES", 1 << 13)

@@ -82,7 +82,11 @@ def what_the_caller_gets():
     """Views of kept memory, joins, their parts."""
     p, q = gc.exp(h), gc.tanh(c)
     stack = gc.concat([p + q, p - q])
-    return [p[0], q, gc.concat([p * q, q * q]), stack[:, 1:3], gc.sum(stack * stack), stack.T]
+    twice = (p * q - p)[:, ::2]
+    return [
+        p[0], q, gc.concat([p * q, q * q]), stack[:, 1:3], gc.sum(stack * stack), stack.T, twice,
+        gc.reshape((p * 2)[:1, :1], ()), twice, gc.broadcast_to(p[0] * 3, (2, 4)),
+    ]  # fmt: skip
 
 
 def turned():

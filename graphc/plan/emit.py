@@ -7,7 +7,7 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .. import forms, shapes
@@ -21,7 +21,7 @@ from .bindings import bindings
 from .helpers import HELPERS
 from .names import Identifiers
 from .plan import Plan, Step
-from .regions import Region, base
+from .regions import Region, base, is_fresh
 from .scalars import is_on_floats
 from .straight import MANY, Straight, holds_memory
 from .table import is_given
@@ -180,10 +180,11 @@ class Writer:
             lines += [*self.comment(v), *straight.lines(v)]
             lines += self._mark(Step((v,), v.inputs, None))
         if workspace := straight.workspace:
-            lines = [*workspace.borrowed(), *lines, *workspace.given_back()]
+            copied = self._copied(self.small, straight.pieces)
+            lines = [*workspace.borrowed(), *lines, *copied, *workspace.given_back()]
             self.pieces.append(workspace.made())
         yield from lines
-        yield from self._result(self.small)
+        yield from self._result(self.small, straight.pieces)
 
     def _is_small(self, v: Node) -> bool:
         """Whether a value is small wherever the straight path is taken."""
@@ -233,9 +234,11 @@ class Writer:
             if ended:
                 yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(step)
+        kept = {v for v, slot in self.plan.place.items() if slot is not None}
         if workspace:
+            yield from self._copied(self.graph, kept)
             yield from workspace.given_back()
-        yield from self._result(self.graph)
+        yield from self._result(self.graph, kept)
 
     def _call(self, step: Step) -> Iterator[str]:
         """A node by its own NumPy text, into its place if it has one."""
@@ -269,7 +272,14 @@ class Writer:
 
     # The result, and what surrounds the function
 
-    def _result(self, graph: Graph) -> Iterator[str]:
+    def _copied(self, graph: Graph, kept: Container[Node]) -> Iterator[str]:
+        """Results that are parts of kept memory, which the next call may have once it is back."""
+        for v in dict.fromkeys(graph.outputs):
+            if not is_fresh(v) and base(v) in kept:
+                copy = ".copy()" if v.ndim else "[()]"
+                yield f"{self.texts.name(v)} = {self.texts.name(v)}{copy}"
+
+    def _result(self, graph: Graph, kept: Container[Node]) -> Iterator[str]:
         written: list[str] = []
         given: set[Node] = set()
         for v in graph.outputs:
@@ -277,11 +287,13 @@ class Writer:
                 written.append(self.texts.of(v))
                 continue
             written.append(self.texts.name(v))
+            is_own = is_fresh(v) or base(v) in kept
+            memory = base(v) if is_fresh(v) else v
             if not v.ndim:
                 written[-1] += "[()]"
-            elif not _is_fresh(v) or base(v) in given:
+            elif not is_own or memory in given:
                 written[-1] += ".copy()"
-            given.add(base(v))
+            given.add(memory)
         yield "return " + forms.write(self.form, written)
 
     def _docstring(self) -> list[str]:
@@ -349,16 +361,6 @@ def _bytes_by_element(region: Region) -> int:
 
 def _is_arithmetic(region: Region) -> bool:
     return all(weight(v) <= _ROOT for v in region.nodes)
-
-
-def _is_fresh(v: Node) -> bool:
-    """Whether a value is nobody else's memory, and all of it."""
-    while v.op.view:
-        # What NumPy broadcasts is read-only, even where nothing repeats.
-        if v.type.size != v.inputs[0].type.size or v.op.name == "broadcast_to":
-            return False
-        v = v.inputs[0]
-    return not is_given(v)
 
 
 def _harmless(text: str) -> str:

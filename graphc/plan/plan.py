@@ -14,7 +14,7 @@ from ..ops.slices import is_laid
 from ..passes.cost import weight
 from ..shapes import Dim
 from .body import Body, takes_buffer
-from .regions import Region, base, regions
+from .regions import Region, base, is_fresh, regions
 from .table import Bar, is_given, lanes, table, takes_memory
 
 
@@ -69,11 +69,11 @@ class Plan:
         self._allot()
 
     def _allot(self) -> None:
-        """Give each value a slot for as long as it lives; the caller's results get none."""
-        fresh = {base(v) for v in self.graph.outputs}
+        """Give each value a slot for as long as it lives; what the caller gets whole has none."""
+        fresh = {base(v) for v in self.graph.outputs if is_fresh(v)}
         self.over = self._written_over(fresh) if self.in_regions else {}
         lent = set(self.over.values())
-        kept = fresh | lent
+        kept = lent | {base(v) for v in self.graph.outputs}
         self.within = dict(self._laid_down(kept) if self.in_regions else self._joined(kept))
         self.laid = set(self.within.values())
         free: dict[Dim, list[int]] = {}

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ..ir import Graph, Node
 from ..shapes import Dim, typical
 from .rows import Cut, adds_rows, axis_of, cut, first_cut, first_long
-from .table import takes_memory
+from .table import is_given, takes_memory
 
 # What a tile takes from the ends of rows costs NumPy as much as this share of it in memory.
 _OF_ROWS = 1 / 16
@@ -137,6 +137,16 @@ def base(v: Node) -> Node:
     while v.op.view:
         v = v.inputs[0]
     return v
+
+
+def is_fresh(v: Node) -> bool:
+    """Whether a value is nobody else's memory, and all of it."""
+    while v.op.view:
+        # What NumPy broadcasts is read-only, even where nothing repeats.
+        if v.type.size != v.inputs[0].type.size or v.op.name == "broadcast_to":
+            return False
+        v = v.inputs[0]
+    return not is_given(v)
 
 
 class _Stages:
