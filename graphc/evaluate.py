@@ -12,7 +12,7 @@ import numpy as np
 from . import forms
 from .binding import Binding, no_input
 from .errors import ArgumentError, MissingInput, a_kind, with_kind
-from .ir import Node, is_declared, operands, topo
+from .ir import Node, operands, topo
 from .plan.helpers import HELPERS
 
 NAMESPACE = {
@@ -94,12 +94,12 @@ def bind(
     """
     given = [v for v in values if isinstance(v, Node)]
     inputs = [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
-    _refuse_unknown(values, inputs)
-    for v in inputs:
-        if v not in values and v.name not in values:
-            error = MissingInput(f"{v.name} has no value")
-            error.locate(operands([v]))
-            raise error
+    missing = [v for v in inputs if v not in values and v.name not in values]
+    _refuse_unknown(values, inputs, bool(missing))
+    for v in missing:
+        error = MissingInput(f"{v.name} has no value")
+        error.locate(operands([v]))
+        raise error
     binding = Binding(inputs, order)
     arrays = binding.arrays(values[v] if v in values else values[v.name] for v in inputs)
     sizes = binding.sizes(list(map(np.shape, arrays)))
@@ -107,13 +107,14 @@ def bind(
     return dict(zip(inputs, arrays, strict=True)), by_symbol
 
 
-def _refuse_unknown(values: Mapping[Any, Any], inputs: Sequence[Node]) -> None:
+def _refuse_unknown(values: Mapping[Any, Any], inputs: Sequence[Node], is_short: bool) -> None:
     """Raise where a value is for what is no input, as a name that is misspelled is none.
 
-    Names of other inputs pass: one dict may be for several graphs, some of which have lost one.
+    Other names pass where no value is missing: one dict may be for several graphs, some of which
+    have lost an input.
     """
     names = {v.name for v in inputs}
     for key in values:
-        known = key in inputs if isinstance(key, Node) else key in names or is_declared(key)
+        known = key in inputs if isinstance(key, Node) else key in names or not is_short
         if not known:
             raise no_input("graph", key, inputs)

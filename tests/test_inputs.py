@@ -412,6 +412,7 @@ def test_evaluate_takes_values_by_node_or_by_name_and_names_what_is_missing():
     """Nodes cannot be misspelled; names are shorter."""
     a, b = gc.input("a"), gc.input("b", (n,))
     assert 5.0 == gc.evaluate(a + 2, {"a": 3}) == gc.evaluate(a + 2, {a: 3})
+    assert gc.evaluate(a + 2, {"a": 3, "of another graph": 1}) == 5.0
     with pytest.raises(gc.MissingInput) as caught:
         gc.evaluate(a * b, {"a": 3.0})
     assert "b has no value" == caught.value.sentence

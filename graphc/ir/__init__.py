@@ -5,7 +5,7 @@ same attributes are the same object, so common subexpressions are shared by cons
 """
 
 from .building import building_for, standing_for
-from .declared import declaration, declare, is_declared
+from .declared import declaration, declare
 from .functions import FUNCTIONS
 from .graph import Graph
 from .interning import key_of
@@ -43,7 +43,6 @@ __all__ = [
     "declare",
     "example",
     "interned",
-    "is_declared",
     "key_of",
     "lift",
     "listed",

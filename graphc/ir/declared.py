@@ -38,11 +38,6 @@ def declaration(node: Node) -> int:
     return _mine.order.get(node, _latest.get(node, 0))
 
 
-def is_declared(name: object) -> bool:
-    """Whether an input that somebody still holds has this name."""
-    return any(v.name == name for v in list(_latest))
-
-
 def declare_as_read(nodes: Iterable[Node]) -> None:
     """Inputs that come from a pickle, in their order there, after those that are known here."""
     for node in nodes:

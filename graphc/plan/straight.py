@@ -21,9 +21,11 @@ from .table import is_given
 from .texts import Texts
 from .workspace import Workspace
 
-# From this many values on, memory is kept for them: to borrow it takes as long as a line, and new
-# memory for all of them would not stay in the cache.
-MANY = 50
+# From this many values on, memory is kept for them: new memory for all of them would not stay in
+# the cache. Half as many do where nothing is turned or multiplied as a matrix: of those the last
+# bits may depend on how operands lie in memory.
+MANY = 100
+_IN_PLACE = {"elementwise", "reduce"}
 
 
 class Straight:
@@ -39,7 +41,8 @@ class Straight:
         self.parts: dict[Node, list[tuple[Node, str]]] = {}
         """Of joins what is joined, and the memory that is for it."""
         self.ends: dict[Node, list[Node]] = {}
-        if keeps_memory and len(self.computed) >= MANY:
+        is_simple = {v.op.family for v in self.computed} <= _IN_PLACE
+        if keeps_memory and len(self.computed) >= (MANY // 2 if is_simple else MANY):
             self.plan = plan = Plan(graph, in_regions=False)
             if plan.slots:
                 self.workspace = Workspace(texts, plan.slots)
