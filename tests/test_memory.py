@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import threading
 import tracemalloc
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ from test_plan import (
     arguments,
     assert_close,
     assert_same_bits,
+    assert_threads_agree,
     kept_arrays,
     mixture,
 )
@@ -180,21 +180,7 @@ def test_many_threads_call_one_function(all_is_large):
     """Each call has a workspace of its own."""
     f = gc.compile(gated(4), memory="low")
     given = [arguments(f, {"n": 30 + j % 2, "d": 3}, seed=j) for j in range(6)]
-    want, failures = [f(**values) for values in given], []
-
-    def calls(j):
-        try:
-            for _ in range(20):
-                assert_same_bits(want[j], f(**given[j]))
-        except AssertionError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=calls, args=(j,)) for j in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    assert_threads_agree(f, given, times=20)
 
 
 # -- what it saves ----------------------------------------------------------------------------

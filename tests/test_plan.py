@@ -486,26 +486,30 @@ def test_threads_that_do_not_start_are_not_missed(graph, start):
     assert_same_bits(want, found)
 
 
-def test_eight_threads_call_one_planned_function():
-    """Each call has a workspace of its own."""
-    f = compiled(softmax(), threads=2)
-    given = [arguments(f, SIZES | {"n": 30 + k % 2}, seed=k) for k in range(8)]
-    want = [f(**values) for values in given]
-    failures = []
+def assert_threads_agree(f, given, times):
+    """Each thread calls with arguments of its own, and gets what one thread alone gets."""
+    want, failures = [f(**values) for values in given], []
 
     def calls(k):
-        for _ in range(30):
+        for _ in range(times):
             try:
                 assert_same_bits(want[k], f(**given[k]))
             except AssertionError as error:
                 failures.append(error)
 
-    threads = [threading.Thread(target=calls, args=(k,)) for k in range(8)]
+    threads = [threading.Thread(target=calls, args=(k,)) for k in range(len(given))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert not failures
+
+
+def test_eight_threads_call_one_planned_function():
+    """Each call has a workspace of its own."""
+    f = compiled(softmax(), threads=2)
+    given = [arguments(f, SIZES | {"n": 30 + k % 2}, seed=k) for k in range(8)]
+    assert_threads_agree(f, given, times=30)
 
 
 # -- single numbers ---------------------------------------------------------------------------

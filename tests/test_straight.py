@@ -1,10 +1,16 @@
 """The straight path of long programs: small values in memory that is kept from call to call."""
 
-import threading
-
 import numpy as np
 import pytest
-from test_plan import arguments, assert_close, assert_same_bits, compiled, kept_arrays, namespace
+from test_plan import (
+    arguments,
+    assert_close,
+    assert_same_bits,
+    assert_threads_agree,
+    compiled,
+    kept_arrays,
+    namespace,
+)
 
 import graphc as gc
 from graphc.plan import straight
@@ -153,21 +159,7 @@ def test_many_threads_call_one_function(form):
     """Each call has a workspace of its own."""
     f = gc.compile(form())
     given = [arguments(f, {"n": 3 + j % 2}, seed=j) for j in range(6)]
-    want, failures = [f(**values) for values in given], []
-
-    def calls(j):
-        try:
-            for _ in range(20):
-                assert_same_bits(want[j], f(**given[j]))
-        except AssertionError as error:
-            failures.append(error)
-
-    threads = [threading.Thread(target=calls, args=(j,)) for j in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
+    assert_threads_agree(f, given, times=20)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])

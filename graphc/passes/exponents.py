@@ -18,7 +18,7 @@ from ..ops.slices import Span, keeps_all
 from .facts import interval
 from .rules.exponentials import one_plus
 from .rules.softmax import is_largest
-from .rules.vocabulary import f, fits, letters, like, number, op
+from .rules.vocabulary import f, fits, letters, like, number, op, opposite
 
 # A sum of more parts is left as it is.
 _MOST_PARTS = 40
@@ -148,9 +148,9 @@ def _named(total: Node) -> Largest | None:
         e = one_plus(total)
         if e is None or e.op is not op.exp or e.inputs[0].dtype != e.dtype:
             return None
-        (x,), one = e.inputs, like(e, 1)
+        (x,) = e.inputs
         t, inverse = f.softplus(x), f.sigmoid(opposite(x))
-        values = {e: f.sigmoid(x), **dict.fromkeys((f.add(one, e), f.add(e, one)), ones(e))}
+        values = {e: f.sigmoid(x), **dict.fromkeys(plus_one(e), ones(e))}
     return Largest(dict.fromkeys(values, t), values, has_one=True, inverse=inverse)
 
 
@@ -160,10 +160,10 @@ def ones(v: Node) -> Node:
     return found
 
 
-def opposite(x: Node) -> Node:
-    """-x, and y of -y."""
-    found: Node = x.inputs[0] if x.op is op.negative else f.negative(x)
-    return found
+def plus_one(x: Node) -> tuple[Node, Node]:
+    """1 + x, as it may be written."""
+    one = like(x, 1)
+    return f.add(one, x), f.add(x, one)
 
 
 class _Shadow:

@@ -23,13 +23,13 @@ from .exponents import (
     labels,
     largest_of,
     ones,
-    opposite,
+    plus_one,
     sums_of,
 )
 from .facts import interval
 from .log import Log
 from .rewrite import Rewrite, adopt, belong, fitted
-from .rules.vocabulary import f, letters, like, number, op
+from .rules.vocabulary import f, letters, like, number, op, opposite
 
 _NAME = "exponentials_less_the_largest"
 _EQUATION = "sum(w * exp(x)) = sum(w * exp(x - t)) * exp(t) for t = max(x): in quotients t cancels"
@@ -201,7 +201,7 @@ class _Walk:
 
     def _log1p(self, x: Node, part: Scaled) -> Scaled | None:
         """log1p(x) = t + log1p(exp(-t) * x + exp(-t) - 1): as small as x is where t is 0."""
-        if not any(_plus_one(x, k) in self.plain for k in (0, 1)) or len(part.powers) != 1:
+        if self.plain.isdisjoint(plus_one(x)) or len(part.powers) != 1:
             return None
         ((t, k),) = part.powers.items()
         rest = f.add(part.value, f.expm1(f.negative(t)))
@@ -317,23 +317,18 @@ def _is_held(v: Node) -> bool:
     return v.op is op.minimum and any(number(x) == largest for x in v.inputs)
 
 
-def _plus_one(x: Node, k: int) -> Node:
-    found: Node = f.add(x, like(x, 1)) if k else f.add(like(x, 1), x)
-    return found
-
-
 def _divisors(v: Node, sums: set[Node]) -> list[Node]:
     """The sums of exponentials that v divides by, or takes the log of."""
     if v.op in (op.divide, op.reciprocal):
         return [u for u in factors_among(v.inputs[-1], sums) if exponent(u) is None]
     if v.op is op.sigmoid:  # exp(x) may stand beside it
         e = f.exp(opposite(v.inputs[0]))
-        return [_plus_one(e, 0)] if e in sums else []
+        return [plus_one(e)[0]] if e in sums else []
     if v.op is op.log:
         return list(factors_among(v.inputs[0], sums))
     if v.op is op.log1p and v.inputs[0] in sums:
-        ways = [_plus_one(v.inputs[0], k) for k in (0, 1)]
-        return [w for w in ways if w in sums] or ways[:1]
+        ways = plus_one(v.inputs[0])
+        return [w for w in ways if w in sums] or list(ways[:1])
     return []
 
 

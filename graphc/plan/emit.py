@@ -287,11 +287,11 @@ class Writer:
                 written.append(self.texts.of(v))
                 continue
             written.append(self.texts.name(v))
-            is_own = is_fresh(v) or base(v) in kept
-            memory = base(v) if is_fresh(v) else v
+            is_whole = is_fresh(v)
+            memory = base(v) if is_whole else v
             if not v.ndim:
                 written[-1] += "[()]"
-            elif not is_own or memory in given:
+            elif memory in given or not is_whole and base(v) not in kept:
                 written[-1] += ".copy()"
             given.add(memory)
         yield "return " + forms.write(self.form, written)

@@ -6,7 +6,7 @@ from ...ir import Node
 from ...ops.chain import is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import Alone, f, like, op, sides
+from .vocabulary import Alone, f, like, op, opposite, sides
 
 
 @rule("multiply", over=("reciprocal", "divide"))
@@ -75,12 +75,8 @@ def _is_rest(v: Node, q: Node) -> bool:
     """Whether v is 1 - sigmoid(x) and q is sigmoid(-x), or the other way round."""
     match v:
         case Node(op.subtract, (one, Node(op.sigmoid, (x,)))) if is_literal(one, 1):
-            return q.op is op.sigmoid and q in (f.sigmoid(f.negative(x)), _opposite(x))
+            return q.op is op.sigmoid and q is f.sigmoid(opposite(x))
     return False
-
-
-def _opposite(x: Node) -> Node | None:
-    return f.sigmoid(x.inputs[0]) if x.op is op.negative else None
 
 
 @rule("divide", over=("multiply",), hides=True)

@@ -66,6 +66,12 @@ def like(n: Node, value: float) -> Node:
     return made
 
 
+def opposite(x: Node) -> Node:
+    """-x, and y of -y."""
+    found: Node = x.inputs[0] if x.op is op.negative else f.negative(x)
+    return found
+
+
 def takes_fewer(new: shapes.Dim, old: shapes.Dim) -> bool:
     """Whether a count of operations is never larger than another, and not always the same."""
     return new != old and shapes.is_at_least(old, new)
