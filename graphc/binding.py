@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from . import shapes
-from .errors import BindError, MissingInput, ShapeError, a_kind, counted
+from .errors import BindError, MissingInput, ShapeError
 from .ir import Node, declaration
 from .ops.slices import taken_for_granted
 from .plan import runtime
 from .shapes import Dim, Shape
+from .wording import a_kind, counted
 
 
 def no_input(of: str, key: object, inputs: Iterable[Node] | Mapping[str, str]) -> BindError:

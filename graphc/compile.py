@@ -15,7 +15,7 @@ from . import forms, passes, shapes
 from .binding import in_order, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
-from .errors import ArgumentError, BindError, with_kind
+from .errors import ArgumentError, BindError
 from .ir import Graph, Node, PackedGraph, declaration, topo
 from .objective import Objective
 from .passes import Log
@@ -27,6 +27,7 @@ from .plan.recompute import Saving, sparing
 from .plan.table import peak
 from .profile import Marked, Profile, profiled
 from .shapes import Dim
+from .wording import with_kind
 
 
 def compile(

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from .draw import Drawing, draw
-from .errors import MissingInput, printable
+from .errors import MissingInput
 from .evaluate import bind, evaluate, interpret
 from .ir import Graph, Node, cuts_path, topo
 from .ops.leaves import constant
 from .origins import Array, Index, Trace, aligned, first, not_finite
+from .wording import printable
 
 _OF_INFINITIES = (
     "keep infinite numbers out of it: inf - inf, 0 * inf, inf / inf and the like have no value "

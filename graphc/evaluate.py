@@ -11,9 +11,10 @@ import numpy as np
 
 from . import forms
 from .binding import Binding, no_input
-from .errors import ArgumentError, MissingInput, a_kind, with_kind
+from .errors import ArgumentError, MissingInput
 from .ir import Node, operands, topo
 from .plan.helpers import HELPERS
+from .wording import a_kind, with_kind
 
 NAMESPACE = {
     "np": np,

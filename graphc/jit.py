@@ -11,12 +11,13 @@ import numpy as np
 
 from . import forms
 from .compile import Function, compile
-from .errors import ArgumentError, a_kind
+from .errors import ArgumentError
 from .ir import FUNCTIONS, Node
 from .ir.building import tracing
 from .ops.leaves import input as declare_input
 from .trace import Plain, Traced, parameters, results
 from .untraceable import traces
+from .wording import a_kind
 
 _ARRAY = np.ndarray
 

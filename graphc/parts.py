@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from types import CodeType, FrameType
 from typing import Any
 
-from .errors import NameClash, is_internal, user_frame
+from .errors import NameClash
+from .lines import is_internal, user_frame
 
 # Python's own functions are no parts, nor are those of installed packages and their commands.
 _PYTHON = ("<frozen ", sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"))

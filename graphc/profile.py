@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from . import shapes
 from .draw import Drawing, draw
-from .errors import counted, printable
 from .evaluate import bind
 from .ir import Graph, Node
 from .passes.cost import flops_of, weight
@@ -20,6 +19,7 @@ from .plan.emit import MARK, Program
 from .plan.plan import Step
 from .plan.table import columns, lines_of, operation, results, short
 from .shapes import Dim
+from .wording import counted, printable
 
 # Runs are repeated for so many nanoseconds, and at least and at most so often.
 _LONGEST, _FEWEST, _MOST = 500_000_000, 5, 200

@@ -17,8 +17,9 @@ import numpy as np
 import sympy as sp
 from numpy.typing import DTypeLike
 
-from .errors import DTypeError, IndexingError, ShapeError, counted, with_kind
+from .errors import DTypeError, IndexingError, ShapeError
 from .sizes import Size
+from .wording import counted, with_kind
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
 Shape: TypeAlias = tuple[Dim, ...]

@@ -10,7 +10,8 @@ from typing import Any, NoReturn
 import numpy as np
 import sympy as sp
 
-from .errors import NotConcrete, ShapeError, is_internal, not_the_users
+from .errors import NotConcrete, ShapeError
+from .lines import is_internal, not_the_users
 
 # In `n * x` Python asks the size first, in `np.sum(x)` NumPy: they stand between us and the user.
 not_the_users(sp.__file__)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import forms
-from .errors import ArgumentError, a_kind
+from .errors import ArgumentError
 from .ir import FUNCTIONS, Node
 from .ops.leaves import input as declare_input
 from .shapes import TensorType, is_expression
 from .untraceable import traces
+from .wording import a_kind
 
 Plain = Callable[..., Any]
 

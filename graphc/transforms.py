@@ -9,10 +9,11 @@ from typing import Any
 from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
 from .autodiff.batching import placeholder
-from .errors import ArgumentError, Disconnected, counted
+from .errors import ArgumentError, Disconnected
 from .ir import Node, operands, rebuild, topo
 from .jit import Jit, name_of
 from .trace import Plain, parameters, results
+from .wording import counted
 
 
 def _derived(

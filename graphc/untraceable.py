@@ -9,9 +9,11 @@ from numbers import Number
 from types import TracebackType
 from typing import Any
 
-from .errors import ArgumentError, GraphcError, NotConcrete, Where, a_kind, counted, is_internal
+from .errors import ArgumentError, GraphcError, NotConcrete
 from .ir.building import tracing
+from .lines import Where, is_internal
 from .sizes import OF_FORMULAS
+from .wording import a_kind, counted
 
 # How Python, NumPy and sympy say that an expression in sizes is no number.
 _OF_A_SIZE = re.compile(

@@ -9,15 +9,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import forms
-from ..errors import (
-    ArgumentError,
-    Disconnected,
-    InvalidGraph,
-    NotDifferentiable,
-    ShapeError,
-    counted,
-    with_kind,
-)
+from ..errors import ArgumentError, Disconnected, InvalidGraph, NotDifferentiable, ShapeError
 from ..ir import (
     FUNCTIONS,
     OPS,
@@ -31,6 +23,7 @@ from ..ir import (
     topo,
 )
 from ..ops.chain import is_literal
+from ..wording import counted, with_kind
 
 
 class Contribution(NamedTuple):

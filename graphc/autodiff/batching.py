@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import forms
-from ..errors import ArgumentError, ShapeError, counted, with_kind
+from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, OPS, Node, operands, standing_for, topo
 from ..ops.contract import contract
 from ..ops.slices import Span
 from ..shapes import Dim, Shape, TensorType
+from ..wording import counted, with_kind
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]
 

@@ -10,9 +10,10 @@ import numpy as np
 
 from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable, pruned
-from ..errors import Disconnected, NotDifferentiable, in_words
+from ..errors import Disconnected, NotDifferentiable
 from ..evaluate import interpret
 from ..ir import FUNCTIONS, OPS, Node
+from ..wording import in_words
 from .locate import Finding, blame, disagreement, strays
 from .numeric import Array, Moving, moves
 from .plot import Curve

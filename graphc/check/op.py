@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, GraphcError, LawBroken, a_kind
+from ..errors import ArgumentError, GraphcError, LawBroken
 from ..ir import Op
+from ..wording import a_kind
 from . import specification as specification  # its laws enter the list
 from .laws import LAWS, Law
 from .progress import watched

@@ -11,10 +11,11 @@ import numpy as np
 
 from .. import shapes
 from ..binding import no_input
-from ..errors import ArgumentError, BindError, ShapeError, a_kind, in_words
+from ..errors import ArgumentError, BindError, ShapeError
 from ..evaluate import bind, interpret
 from ..ir import Node, declaration, topo
 from ..passes.facts import declared
+from ..wording import a_kind, in_words
 
 # Where numbers are drawn from until all values are finite: anywhere, positive, between -1 and 1,
 # above 1, a probability.

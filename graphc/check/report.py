@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from ..errors import ArgumentError, WrongGradient, in_words
+from ..errors import ArgumentError, WrongGradient
 from ..ir import Node, operands
+from ..wording import in_words
 from .plot import Curve, plotted
 
 # From the best to the worst: what a parameter is called is the worst that was found of it.

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from .. import forms
 from ..compile import Function
-from ..errors import GraphcError, in_words
+from ..errors import GraphcError
 from ..ir import Graph, Node, topo
+from ..wording import in_words
 from .given import Usage
 
 MODULE = "graphc_file"

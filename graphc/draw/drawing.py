@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
-from ..errors import ArgumentError, counted
+from ..errors import ArgumentError
 from ..ir import Node
 from ..passes import Log
 from ..plan.table import Bar
+from ..wording import counted
 from .build import Builder
 from .dot import dot_text
 from .heat import heat_of

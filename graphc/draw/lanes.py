@@ -8,8 +8,8 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..errors import counted
 from ..plan.table import Bar
+from ..wording import counted
 from .picture import FONT_SIZE, KINDS, SMALL
 from .style import css
 from .svg import EDGE, LEGEND, TITLE, digits, escape, head, legend_marks, legend_width

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..errors import counted
+from ..wording import counted
 from .text import width
 
 # What a box stands for, in the order of the legend.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from .. import forms
 from ..autodiff import GradTable, backprop
-from ..errors import ArgumentError, a_kind
+from ..errors import ArgumentError
 from ..ir import Graph, Node
 from ..notation import (
     Term,
@@ -18,6 +18,7 @@ from ..notation import (
     reference,
     text,
 )
+from ..wording import a_kind
 from .text import printable
 
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ArgumentError, a_kind
+from ..errors import ArgumentError
 from ..evaluate import evaluate
 from ..ir import Node
+from ..wording import a_kind
 
 # What has more elements is told by its sizes.
 _MOST_ELEMENTS = 3

@@ -8,8 +8,9 @@ from typing import Any
 
 from .. import forms
 from ..autodiff import backprop
-from ..errors import ArgumentError, counted, in_words
+from ..errors import ArgumentError
 from ..ir import Node
+from ..wording import counted, in_words
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
 from .outline import outline

@@ -8,9 +8,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..errors import counted, in_words
 from ..ir import OPS, Node
 from ..notation import Term, aligned, number_text
+from ..wording import counted, in_words
 from . import reasons
 from .derivation import Derivation, Formula, Step, added, gradient_by, parts, written
 from .outline import Gap

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import Where
+from ..lines import Where
 from ..parts import WHOLE, Part
 
 if TYPE_CHECKING:

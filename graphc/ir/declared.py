@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..errors import caller
+from ..lines import caller
 
 if TYPE_CHECKING:
     from .node import Node

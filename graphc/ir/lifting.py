@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError, a_kind
+from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError
+from ..wording import a_kind
 from .functions import FUNCTIONS
 from .node import Node, operands
 

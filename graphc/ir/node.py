@@ -10,18 +10,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from .. import shapes
-from ..errors import (
-    ArgumentError,
-    NameClash,
-    NotConcrete,
-    OnTheWay,
-    Operand,
-    Where,
-    is_internal,
-    with_kind,
-)
+from ..errors import ArgumentError, NameClash, NotConcrete, Operand
+from ..lines import OnTheWay, Where, is_internal
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
+from ..wording import with_kind
 from .building import building, tracing
 from .functions import FUNCTIONS
 

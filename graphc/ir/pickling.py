@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from weakref import WeakValueDictionary
 
-from ..errors import Where
+from ..lines import Where
 from ..parts import Part
 from .declared import declaration, declare_as_read
 from .graph import Graph

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import forms
-from ..errors import ArgumentError, with_kind
+from ..errors import ArgumentError
 from ..ir import Graph, Node
+from ..wording import with_kind
 from .in_latex import aligned, term_latex
 from .reading import is_written_inside, leaf_term, names_of, pattern
 from .terms import Term, filled

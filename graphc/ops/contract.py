@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, ShapeError, counted
+from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
 from ..shapes import Dim, Shape, TensorType, as_axis
+from ..wording import counted
 from . import blas
 from .elementwise import astype, greater, multiply
 from .from_formula import onto

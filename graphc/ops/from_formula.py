@@ -13,10 +13,11 @@ import numpy as np
 import sympy as sp
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError, ShapeError, counted
+from ..errors import ArgumentError, DTypeError, ShapeError
 from ..ir import FUNCTIONS, Example, GuardRule, Node, Op, cuts_path, example, spelling
 from ..meaning import Formula, Recipe, operations, recipe, result
 from ..shapes import TensorType, as_dtype
+from ..wording import counted
 from .chain import times
 
 

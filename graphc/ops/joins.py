@@ -10,9 +10,10 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, ShapeError, counted
+from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
 from ..shapes import Dim, TensorType, as_axis, as_dim
+from ..wording import counted
 from .layout import reshape
 from .leaves import Value, constant, literal
 from .slices import WHOLE, Span, at_index, expand_dims

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .. import forms, shapes
-from ..errors import ArgumentError, DTypeError, NameClash, a_kind
+from ..errors import ArgumentError, DTypeError, NameClash
 from ..ir import OPS, Node, Op, declare, example, no_flops, spelling
 from ..shapes import TensorType, as_dim, as_dtype, as_shape, tensor
+from ..wording import a_kind
 
 
 class Value:

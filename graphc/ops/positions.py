@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import shapes
-from ..errors import IndexingError, ShapeError, counted
+from ..errors import IndexingError, ShapeError
 from ..ir import Node, lift, spelling
 from ..shapes import Dim
+from ..wording import counted
 from . import elementwise as e
 from . import index, layout, leaves
 from .slices import MASK, getitem

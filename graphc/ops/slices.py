@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import shapes
-from ..errors import IndexingError, ShapeError, counted
+from ..errors import IndexingError, ShapeError
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
 from ..shapes import Dim, Shape, as_axes, as_axis
+from ..wording import counted
 from .layout import reshape
 
 MASK = (

@@ -12,7 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..errors import ArgumentError, counted
+from ..errors import ArgumentError
+from ..wording import counted
 
 Array = Any
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
-from ..errors import counted
 from ..ir import Graph
+from ..wording import counted
 from .cost import flops, peak_bytes
 from .rewrite import Refusal, Rewrite
 from .told import Telling

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ..errors import OnTheWay, ShapeError
+from ..errors import ShapeError
 from ..ir import FUNCTIONS, Graph, Node, building_for, topo, with_inputs
+from ..lines import OnTheWay
 from .constants import folded_node
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.

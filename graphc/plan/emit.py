@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from .. import forms, shapes
 from ..binding import Binding
-from ..errors import Where
 from ..ir import Graph, Node
+from ..lines import Where
 from ..ops.slices import index_of_first
 from ..passes.cost import weight
 from . import runtime, texts

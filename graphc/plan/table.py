@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import printable
 from ..ir import Node
 from ..passes.cost import flops_of, weight
 from ..shapes import Dim, Shape, as_dim, typical
+from ..wording import printable
 
 if TYPE_CHECKING:
     from .plan import Plan, Step

@@ -1,0 +1,37 @@
+"""How a message words what it speaks of: counts, lists, kinds of values, foreign text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def printable(text: str) -> str:
+    """One line of harmless characters: what a comment or a message may show of foreign text."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def counted(count: int, one: str, more: str = "") -> str:
+    """How many there are of something: `1 axis`, `2 axes`, `1,000 nodes`."""
+    return f"{count:,} {one if count == 1 else more or one + 's'}"
+
+
+def in_words(texts: Iterable[str], most: int = 12) -> str:
+    """`a, b and c`; of many the first, and how many more there are."""
+    given = list(texts)
+    more = len(given) - most
+    *first, last = [*given[:most], f"{more:,} more"] if more > 0 else given or [""]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def a_kind(value: object) -> str:
+    """What kind of thing this is, as a sentence says it: `a str`, `an object`, `None`."""
+    return "None" if value is None else _an(type(value).__name__)
+
+
+def with_kind(value: object) -> str:
+    """A value and its kind: `3.0 is a float`."""
+    return f"{value!r} is {_an(type(value).__name__)}"
+
+
+def _an(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiouAEIOU' else 'a'} {word}"
