@@ -15,7 +15,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from .errors import NotDifferentiable
-from .ir import FUNCTIONS, OPS, Node, Op, topo
+from .ir import FUNCTIONS, OPS, Node, Op, is_number, topo
 
 # The arguments of specifications, p and q truth values, and the result itself, which a derivative
 # may mention.
@@ -222,7 +222,7 @@ def expression(node: Node, symbols: Mapping[Node, Any]) -> Any:
     for v in topo([node]):
         if v in found:
             continue
-        if v.op.name == "constant" and v.ndim == 0:
+        if is_number(v):
             found[v] = _number(v)
         elif v.op.meaning is not None:
             found[v] = v.op.meaning(*(found[u] for u in v.inputs))

@@ -17,12 +17,12 @@ from ..ir import (
     Node,
     building_for,
     cuts_path,
+    is_literal,
     lift,
     listed,
     operands,
     topo,
 )
-from ..ops.chain import is_literal
 from ..wording import counted, with_kind
 
 

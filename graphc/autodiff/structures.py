@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from .. import shapes
 from ..errors import ShapeError
-from ..ir import FUNCTIONS, Node, operands
-from ..ops.chain import is_literal
+from ..ir import FUNCTIONS, Node, is_literal, operands
 from ..ops.slices import WHOLE, Span
 from ..shapes import Dim
 from .labelled import Axis, fresh

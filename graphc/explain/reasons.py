@@ -10,9 +10,8 @@ import numpy as np
 
 from ..autodiff.backprop import carries, disconnected, why_cut
 from ..evaluate import interpret
-from ..ir import Node, topo
+from ..ir import Node, is_literal, topo
 from ..notation import Term
-from ..ops.chain import is_literal
 from .derivation import Derivation, Share, Step, written
 
 _MOST_LISTED = 5

@@ -10,7 +10,8 @@ from .functions import FUNCTIONS
 from .graph import Graph
 from .interning import key_of
 from .lifting import lift
-from .node import Attrs, Node, listed, operands
+from .node import Attrs, Node, is_number, listed, operands
+from .numbers import is_literal, is_positive_zero, number_of
 from .op import (
     OPS,
     Example,
@@ -43,10 +44,14 @@ __all__ = [
     "declare",
     "example",
     "interned",
+    "is_literal",
+    "is_number",
+    "is_positive_zero",
     "key_of",
     "lift",
     "listed",
     "no_flops",
+    "number_of",
     "operands",
     "rebuild",
     "size_of_result",

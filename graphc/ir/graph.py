@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ArgumentError, InvalidGraph, MissingInput, NameClash, ShapeError
 from .declared import declaration
 from .functions import FUNCTIONS
-from .node import Node, applied, listed, operands
+from .node import Node, applied, is_number, listed, operands
+from .op import Op
 from .walks import ancestors, consumers, rebuild, topo
 
 if TYPE_CHECKING:
     import networkx
-
-    from .op import Op
 
 
 class Graph:
@@ -258,7 +257,7 @@ class Graph:
         return self.listing(
             self.line(v)
             for v in self.nodes
-            if v.op.name != "constant" or v.ndim or v in self.outputs
+            if not is_number(v) or v in self.outputs
         )
 
     def __str__(self) -> str:

@@ -460,12 +460,17 @@ def _may_answer(value: object, method: str) -> bool:
     return getattr(kind, method, None) is not getattr(object, method, None)
 
 
+def is_number(v: Node) -> bool:
+    """Whether a node is a number written out: a constant without axes."""
+    return v.op.name == "constant" and not v.ndim
+
+
 def applied(v: Node, names: Sequence[str]) -> str:
     """An operation on named operands: `power(w, 2.0)`. Numbers are written out."""
     if v.op.name == "input":
         return "input"
     arguments = [
-        str(x.attrs["value"]) if x.op.name == "constant" and not x.ndim else name
+        str(x.attrs["value"]) if is_number(x) else name
         for x, name in zip(v.inputs, names, strict=True)
     ]
     arguments += [f"{key}={value}" for key, value in v.attrs.items()]

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from .. import shapes
-from ..ir import Graph, Node
+from ..ir import Graph, Node, is_number
 from .in_text import number_text, text
 from .terms import ELIDED, Term, filled
 
@@ -119,7 +119,7 @@ def is_written_inside(v: Node) -> bool:
     for _ in range(_MOST_CASTS):
         if len(v.inputs) == 1 and (v.op.family == "layout" or _WRITTEN.get(v.op.name) == "x0"):
             v = v.inputs[0]
-    return (v.op.name == "constant" and v.ndim == 0) or v.op.name == "size"
+    return is_number(v) or v.op.name == "size"
 
 
 def leaf_term(v: Node) -> Term:

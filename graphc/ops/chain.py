@@ -7,33 +7,11 @@ false, 0 * inf would be NaN; so the guard is carried into the product: where(c, 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import numpy as np
-
-from ..ir import FUNCTIONS, GuardRule, Node
+from ..ir import FUNCTIONS, GuardRule, Node, is_literal
 
 # A sum of more terms than this is taken to be unguarded.
 _MOST_TERMS = 16
-
-
-def is_literal(node: Node, number: float) -> bool:
-    """Whether a node is this number, alone or broadcast."""
-    found = _number(node)
-    return found is not None and bool(found == number)
-
-
-def is_positive_zero(node: Node) -> bool:
-    """Whether a node is 0 and not -0, alone or broadcast."""
-    found = _number(node)
-    return found is not None and bool(found == 0) and not np.signbit(found)
-
-
-def _number(node: Node) -> Any:
-    while node.op.name == "broadcast_to":
-        node = node.inputs[0]
-    is_number = node.op.name == "constant" and node.ndim == 0
-    return node.attrs["value"].array if is_number else None
 
 
 def times(g: Node, d: Node) -> Node:

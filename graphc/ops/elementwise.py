@@ -16,13 +16,17 @@ from ..ir import (
     Op,
     cuts_path,
     example,
+    is_literal,
+    is_number,
+    is_positive_zero,
     lift,
     no_flops,
+    number_of,
     spelling,
 )
 from ..meaning import Formula, recipe, result, x, y
 from ..shapes import TensorType, as_dtype
-from .chain import guarded, is_literal, is_positive_zero, times, unchanged
+from .chain import guarded, times, unchanged
 from .from_formula import broadcast, elementwise, examples, forward_rule, onto
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
@@ -86,8 +90,8 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
     base, exponent = node.inputs
     if i == 1:
         local = sp.Piecewise((sp.log(x) * result, sp.Ne(x, 0)), (0, True))
-    elif exponent.op.name == "constant" and exponent.ndim == 0:
-        known = sp.Rational(exponent.attrs["value"].array.item())
+    elif is_number(exponent):
+        known = sp.Rational(number_of(exponent).item())
         local = known * x ** (known - 1)
     else:
         local = sp.Piecewise((y * x ** (y - 1), sp.Ne(y, 0)), (0, True))

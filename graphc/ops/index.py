@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..errors import DTypeError, ShapeError
-from ..ir import Node, Op, example, lift, no_flops, spelling
+from ..ir import Node, Op, example, is_literal, lift, no_flops, spelling
 from ..shapes import Shape, TensorType, as_axis, as_dim
-from .chain import is_literal, where_any
+from .chain import where_any
 from .elementwise import astype, equal
 from .joins import same_off_axis
 from .layout import broadcast_to, reshape

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import ShapeError
-from ..ir import FUNCTIONS, Graph, Node, building_for, topo, with_inputs
+from ..ir import FUNCTIONS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
 from ..lines import OnTheWay
 from .constants import folded_node
 
@@ -200,7 +200,7 @@ def _is_positive_power(v: Node) -> bool:
 
 
 def _is_nonzero(v: Node) -> bool:
-    return v.op.name == "constant" and not v.ndim and bool(v.attrs["value"].array != 0)
+    return is_number(v) and bool(number_of(v) != 0)
 
 
 class View(NamedTuple):

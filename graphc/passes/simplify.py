@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from ..errors import GraphcError
-from ..ir import OPS, Graph, Node, building_for, topo, with_inputs
+from ..ir import OPS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
 from ..meaning import recipe
 from ..shapes import tensor
 from .audit import audit
@@ -214,9 +214,9 @@ def _cut(root: Node) -> Region | None:
 
 def _small_number(v: Node) -> Any:
     """1, -3, 0.25 stand as they are; any other number is a symbol, so that no digit is lost."""
-    if v.op.name != "constant" or v.ndim or not v.type.is_float:
+    if not is_number(v) or not v.type.is_float:
         return None
-    value = v.attrs["value"].array.item()
+    value = number_of(v).item()
     if abs(value) <= 8 and value * 4 == int(value * 4) and value != 0:
         return sp.Rational(int(value * 4), 4)
     return None

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import shapes
 from ..errors import ShapeError
-from ..ir import Node
+from ..ir import Node, is_number, number_of
 from ..ops.leaves import literal
 from ..shapes import Dim, Shape
 from .helpers import HELPERS
@@ -85,14 +85,13 @@ class Texts:
 
     def _float(self, x: Node) -> str:
         """An operand among floats: a float32 constant has more digits there."""
-        if x.op.name != "constant" or x.dtype == bool:
+        if not is_number(x) or x.dtype == bool:
             return self.number(x)
-        return literal(np.float64(x.attrs["value"].array[()]), np.dtype(np.float64))
+        return literal(np.float64(number_of(x)), np.dtype(np.float64))
 
     def number(self, x: Node) -> str:
         """A single number: its name, or its digits."""
-        is_constant = x.op.name == "constant"
-        return literal(x.attrs["value"].array[()], x.dtype) if is_constant else self.name(x)
+        return literal(number_of(x), x.dtype) if is_number(x) else self.name(x)
 
     def filled(self, text: str, operands: Sequence[str]) -> str:
         """A text in x0, x1, ... with texts for these."""
@@ -109,13 +108,13 @@ class Texts:
 
     def operand(self, v: Node, x: Node) -> str:
         """How v's text calls its operand x."""
-        if x.op.name != "constant" or x.ndim:
+        if not is_number(x):
             return self.name(x)
         # A bare number is weak: right only beside an operand that has the constant's dtype.
         beside = [y for y in v.inputs if y.dtype == x.dtype and y.op.name != "constant"]
         if v.op.family != "elementwise" or not beside:
             return x.op.text(x)
-        text = literal(x.attrs["value"].array[()], x.dtype)
+        text = literal(number_of(x), x.dtype)
         # Python's own powers are the quick ones: square roots, reciprocals.
         is_kept = self.keeps_numbers and any(y.ndim for y in beside) and "**" not in v.op.text(v)
         return self._kept(text, x.op.text(x), x.dtype.name) if is_kept else text

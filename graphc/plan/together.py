@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from ..ir import FUNCTIONS, Graph, Node, building_for
+from ..ir import FUNCTIONS, Graph, Node, building_for, is_number
 from ..ops.contract import contract
 from ..ops.letters import letters_of
 from ..ops.slices import Span
@@ -343,7 +343,7 @@ class _Sums:
 
 def _is_function(v: Node, x: Node) -> bool:
     """Whether v is computed element by element from x and numbers alone."""
-    is_known = all(y is x or y.op.name == "constant" and not y.ndim for y in v.inputs)
+    is_known = all(y is x or is_number(y) for y in v.inputs)
     return v.op.family == "elementwise" and v.shape == x.shape and is_known
 
 

@@ -6,8 +6,7 @@ import string
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ...ir import FUNCTIONS, Node
-from ...ops.chain import is_literal
+from ...ir import FUNCTIONS, Node, is_literal
 from ...ops.contract import contract
 from ...ops.slices import WHOLE, Span
 from ...shapes import Dim, TensorType

@@ -8,9 +8,8 @@ import string
 import numpy as np
 
 from ... import shapes
-from ...ir import Node
+from ...ir import Node, is_literal
 from ...ops import contract, layout
-from ...ops.chain import is_literal
 from ...shapes import Dim
 from ..facts import interval
 from ..rewrite import rule

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...ir import Node
-from ...ops.chain import is_literal
+from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
 from .quotients import undivided

@@ -11,8 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ...ir import Node, topo
-from ...ops.chain import is_literal
+from ...ir import Node, is_literal, topo
 from ..rewrite import rule
 from ..steps import steps_of
 from .pieces import (

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...ir import Node, Op
-from ...ops.chain import is_literal
+from ...ir import Node, Op, is_literal
 from ..facts import interval, labels_of, sums_to_one
 from ..rewrite import rule
 from .vocabulary import (

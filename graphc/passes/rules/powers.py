@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ...ir import Node
-from ...ops.chain import is_literal
+from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import LITERAL, f, like, number, op, sides

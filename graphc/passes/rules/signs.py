@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ...ir import Node
-from ...ops.chain import is_literal
+from ...ir import Node, is_literal
 from ..rewrite import rule
 from .vocabulary import LITERAL, Alone, f, like, number, op, sides
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ... import shapes
-from ...ir import FUNCTIONS, OPS, Node
+from ...ir import FUNCTIONS, OPS, Node, number_of
 from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
 from ...shapes import Dim
 from ..facts import interval
@@ -49,9 +49,8 @@ LITERAL = ("constant", "broadcast_to")
 
 def number(v: Node) -> Any:
     """The one number that a constant holds, broadcast or not; None for anything else."""
-    while v.op is op.broadcast_to:
-        v = v.inputs[0]
-    return v.attrs["value"].array.item() if v.op is op.constant and not v.ndim else None
+    found = number_of(v)
+    return None if found is None else found.item()
 
 
 def sides(n: Node) -> Iterable[tuple[Node, Node]]:
