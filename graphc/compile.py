@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import inspect
 import itertools
 import linecache
 import os
@@ -194,9 +195,11 @@ class Function:
         self._run = namespace[text.function]
         # The program is standalone, so its errors are its own; here they become graphc's.
         self._misfit = namespace.get("BindError", BindError)
+        # Python binds by name at once, where the program's parameters have the names of the inputs.
+        self._binds_names = [*inspect.signature(self._run).parameters] == [*text.arguments]
         if not forms.is_written(form):
             run = self._run
-            self._run = lambda *args: forms.fill(form, forms.leaves(run(*args)))
+            self._run = lambda *a, **named: forms.fill(form, forms.leaves(run(*a, **named)))
 
     def _new_text(self) -> _Text:
         program = self._made.write()
@@ -251,14 +254,14 @@ class Function:
         return self
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        if kwargs:
-            args = self._bound(args, kwargs)
+        if kwargs and not self._binds_names:
+            args, kwargs = self._bound(args, kwargs), {}
         try:
-            return self._run(*args)
+            return self._run(*args, **kwargs) if kwargs else self._run(*args)
         except TypeError as error:
             if isinstance(error, self._misfit):
                 raise BindError(str(error)) from None
-            self._bound(args, {})  # refuses a wrong number of arguments
+            self._bound(args, kwargs)  # refuses a wrong number of arguments, and strange names
             raise
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

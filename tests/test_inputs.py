@@ -365,6 +365,14 @@ def test_arguments_go_by_position_in_order_of_declaration_by_name_or_mixed():
     assert 83.0 == gc.compile(c - 10 * b + 100 * a, inputs=[c, b, a])(3.0, 2.0, 1.0)
 
 
+def test_an_input_goes_by_its_own_name_where_the_program_calls_another_so():
+    """What is no name in Python has one made of it: here that of the other input."""
+    first, second = gc.input("a b"), gc.input("a_b")
+    f = gc.compile(first - second, inputs=[first, second])
+    assert "def program(a_b, a_b_1):" in f.source
+    assert -4.0 == f(**{"a b": 1.0}, a_b=5.0) == f(1.0, a_b=5.0)
+
+
 CALLS = {
     "too many": (
         lambda f: f(1.0, 2.0, 3.0, 4.0),
