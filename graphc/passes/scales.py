@@ -54,36 +54,30 @@ class Scaled(NamedTuple):
 def scaled(graph: Graph, log: Log) -> Graph:
     """Sums of exponentials beside their largest term, where they are divided or a log is taken."""
     sums = sums_of(graph.nodes)
-    walk = _Walk(graph, sums) if sums else None
-    if walk is None or not walk.shifts:
+    start = _Start(graph, sums) if sums else None
+    if start is None or not start.shifts:
         return graph
-    walk.go()
+    walk = _Walk(graph, start)
     if not walk.used:
         return graph
-    # What is there now is there for reciprocals too, which alone would not be worth it.
-    again = _Walk(graph, sums, walk.used)
-    again.go()
-    new = Graph([again.becomes.get(v, v) for v in graph.outputs], graph.parameters)
-    log.add("scales", new, again.rewrites)
+    if any(taken <= walk.used for taken in walk.waiting):  # what others use is there for these
+        walk = _Walk(graph, start, walk.used)
+    new = Graph([walk.becomes.get(v, v) for v in graph.outputs], graph.parameters)
+    log.add("scales", new, walk.rewrites)
     return new
 
 
-class _Walk:
-    """One walk over a graph: what nodes become, and what they are beside the largest."""
+class _Start:
+    """What is taken out of the sums of exponentials that are divided by, or whose log is taken."""
 
-    def __init__(self, graph: Graph, sums: set[Node], used: frozenset[Node] = frozenset()) -> None:
-        self.graph, self.sums, self.known_use = graph, sums, used
+    def __init__(self, graph: Graph, sums: set[Node]) -> None:
+        self.sums = sums
         self.shifts: dict[Node, Node] = {}
         self.wholes: set[Node] = set()
         self.plain: set[Node] = set()
-        self.given: dict[Node, Scaled] = {}  # what the walk starts from
+        self.given: dict[Node, Scaled] = {}  # where walks begin: exp(x), exp(-t)
         self.inverse: dict[Node, Node] = {}  # exp(-t) for those t where it has a name
         self.least: set[Node] = set()  # those t that are not negative
-        self.wild: set[Node] = set()  # made of exponentials that nothing is taken out of
-        self.scaled: dict[Node, Scaled] = {}
-        self.becomes: dict[Node, Node] = {}
-        self.used: frozenset[Node] = frozenset()
-        self.rewrites: list[Rewrite] = []
         with building_for(graph.outputs[0]) as belonging_to:
             for v in graph.nodes:
                 for total in _divisors(v, sums):
@@ -110,16 +104,27 @@ class _Walk:
         if found.is_plain:
             self.plain.add(total)
 
-    def go(self) -> None:
-        """Visit every node, inputs first."""
-        with building_for(self.graph.outputs[0]) as belonging_to:
-            for v in self.graph.nodes:
-                is_scaled = v in self.given or not self.scaled.keys().isdisjoint(v.inputs)
+
+class _Walk:
+    """One walk over a graph, inputs first: what nodes become, and are beside the largest."""
+
+    def __init__(self, graph: Graph, start: _Start, used: frozenset[Node] = frozenset()) -> None:
+        self.start, self.known_use = start, used
+        self.wild: set[Node] = set()  # made of exponentials that nothing is taken out of
+        self.scaled: dict[Node, Scaled] = {}
+        self.becomes: dict[Node, Node] = {}
+        self.used: frozenset[Node] = frozenset()
+        # Reciprocals alone are not worth what they take: whether others use it too is known late.
+        self.waiting: list[frozenset[Node]] = []
+        self.rewrites: list[Rewrite] = []
+        with building_for(graph.outputs[0]) as belonging_to:
+            for v in graph.nodes:
+                is_scaled = v in start.given or not self.scaled.keys().isdisjoint(v.inputs)
                 if is_scaled:
                     belonging_to(v)
                     if self._is_settled(v):
                         continue
-                if v in self.sums and v not in self.scaled:
+                if v in start.sums and v not in self.scaled:
                     is_left = any(x in self.wild or x in self.scaled for x in v.inputs)
                     if is_left or exponent(v) is not None:
                         self.wild.add(v)
@@ -130,16 +135,19 @@ class _Walk:
 
     def _is_settled(self, v: Node) -> bool:
         """Note what v is beside the largest; whether it becomes something by that."""
-        if v in self.given:
-            self.scaled[v] = self.given[v]
+        if v in self.start.given:
+            self.scaled[v] = self.start.given[v]
             return False
         found = self._beside(v)
         if found is None:
             return False
         new = found.value
         taken = frozenset(_root(t) for x in v.inputs for t in self._of(x).powers)
-        is_worth_it = found.mixed or self.known_use >= taken
-        is_worth_it = v.op in _LOGS or is_worth_it and not self._is_done(v, found.mixed)
+        is_log = v.op in _LOGS
+        is_worth_it = is_log or not self._is_done(v, found.mixed)
+        if is_worth_it and not (is_log or found.mixed or self.known_use >= taken):
+            self.waiting.append(taken)
+            is_worth_it = False
         if found.powers:
             self.scaled[v] = found
             for x in (found.value, *found.powers):
@@ -166,7 +174,7 @@ class _Walk:
         return all(self._is_small(self._of(x).powers) for x in v.inputs)
 
     def _is_small(self, powers: Powers) -> bool:
-        return all(k < 0 and _root(t) in self.least for t, k in powers.items())
+        return all(k < 0 and _root(t) in self.start.least for t, k in powers.items())
 
     def _of(self, x: Node) -> Scaled:
         found = self.scaled.get(x)
@@ -193,7 +201,7 @@ class _Walk:
             powers = _carried(part.powers, v, 0)
             if powers is None:
                 return None
-            whole = v in self.wholes or part.whole and v.op not in _REDUCED
+            whole = v in self.start.wholes or part.whole and v.op not in _REDUCED
             return Scaled(v.op(part.value, **v.attrs), powers, whole, part.mixed)
         if v.op is op.einsum:
             return self._einsum(v, parts)
@@ -201,7 +209,7 @@ class _Walk:
 
     def _log1p(self, x: Node, part: Scaled) -> Scaled | None:
         """log1p(x) = t + log1p(exp(-t) * x + exp(-t) - 1): as small as x is where t is 0."""
-        if self.plain.isdisjoint(plus_one(x)) or len(part.powers) != 1:
+        if self.start.plain.isdisjoint(plus_one(x)) or len(part.powers) != 1:
             return None
         ((t, k),) = part.powers.items()
         rest = f.add(part.value, f.expm1(f.negative(t)))
@@ -246,7 +254,7 @@ class _Walk:
             powers[beside] = k
         mixed = cancels or any(p.mixed for p in parts)
         value = v.op(*(p.value for p in parts), **v.attrs)
-        return Scaled(value, powers, v in self.wholes, mixed)
+        return Scaled(value, powers, v in self.start.wholes, mixed)
 
     def _sum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
         """Of one degree, or brought to it: by exponentials that are at most 1."""
@@ -268,7 +276,7 @@ class _Walk:
             value = part.value
             for t, k in most.items() if part in given else ():
                 less = part.powers.get(t, Fraction(0)) - k
-                if less and _root(t) not in self.least:
+                if less and _root(t) not in self.start.least:
                     return None
                 value = self._times_power(value, t, less)
             values.append(value)
@@ -277,16 +285,16 @@ class _Walk:
         # Of what is not negative a sum is as large as its largest term.
         whole = v.op is op.add and all(interval(x).is_not_negative for x in v.inputs)
         whole = whole and any(p.whole and p.powers == most for p in taken)
-        return Scaled(v.op(*values, **v.attrs), left, whole or v in self.wholes, mixed)
+        return Scaled(v.op(*values, **v.attrs), left, whole or v in self.start.wholes, mixed)
 
     def _inverse(self, t: Node) -> Node | None:
         """exp(-t) by its name, where it has one."""
         layouts = []
         root = t
-        while root not in self.inverse and root.op in (op.reshape, op.permute_dims):
+        while root not in self.start.inverse and root.op in (op.reshape, op.permute_dims):
             layouts.append(root)
             (root,) = root.inputs
-        found = self.inverse.get(root)
+        found = self.start.inverse.get(root)
         for v in reversed(layouts) if found is not None else ():
             found = v.op(found, **v.attrs)
         return found
