@@ -159,8 +159,13 @@ def shown(p: inspect.Parameter) -> Any:
 
 
 def of_arrays() -> list[str]:
-    names = [name for name, member in vars(gc.Node).items() if is_of_arrays(member)]
-    return [f"`.{name}`" for name in names]
+    return [f"`.{name}`" for name, member in written(gc.Node) if is_of_arrays(member)]
+
+
+def written(cls: type) -> list[tuple[str, Any]]:
+    """What is written in a class, and then in what it inherits that has no entry of its own."""
+    own = [c for c in cls.__mro__[:-1] if c is cls or not hasattr(gc, c.__name__)]
+    return [row for c in own if c.__module__.startswith("graphc") for row in vars(c).items()]
 
 
 def is_of_arrays(member: Any) -> bool:
@@ -169,7 +174,7 @@ def is_of_arrays(member: Any) -> bool:
 
 def members(cls: type) -> Iterator[tuple[str, str, str]]:
     """What a class offers: a name, how it is called, the first paragraph of its docstring."""
-    for name, member in vars(cls).items():
+    for name, member in written(cls):
         member = getattr(member, "__func__", member)
         is_property = isinstance(member, property | functools.cached_property)
         if name.startswith("_") or not (is_property or inspect.isfunction(member)):

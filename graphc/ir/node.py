@@ -1,9 +1,9 @@
-"""`Node`: a symbolic tensor, an immutable value that operators and NumPy's functions build on."""
+"""`Node`: a symbolic tensor, an immutable value: what it is, where it was made, what it refuses."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,6 +17,7 @@ from ..shapes import Dim, Shape, TensorType
 from ..wording import with_kind
 from .building import building, tracing
 from .functions import FUNCTIONS
+from .operators import Operators, is_liftable
 
 if TYPE_CHECKING:
     from .op import Op
@@ -25,20 +26,6 @@ Attrs = Mapping[str, Any]
 
 NO_ATTRS: Attrs = MappingProxyType({})
 
-
-def _operator(name: str, mirror: str = "", reflected: bool = False) -> Callable[[Node, Any], Any]:
-    """The method of Node that calls the function `name` on itself and one operand; `mirror` is the
-    method by which another type may answer in its place.
-    """
-
-    def method(self: Node, other: Any) -> Any:
-        if not is_liftable(other) and _may_answer(other, mirror):
-            return NotImplemented
-        return FUNCTIONS[name](other, self) if reflected else FUNCTIONS[name](self, other)
-
-    return method
-
-
 # What to write where Python asks a tensor for something that only a value has.
 _INSTEAD = {
     "truth value": "choose with gc.where(condition, a, b)",
@@ -46,38 +33,7 @@ _INSTEAD = {
 }
 
 
-def _method(name: str, arguments: str, becomes: str) -> Callable[..., Any]:
-    """The method of Node that does what the array method of that name does."""
-
-    def method(self: Node, *args: Any, **kwargs: Any) -> Any:
-        return FUNCTIONS["array_method"](self, name, args, kwargs)
-
-    method.__name__ = name
-    method.__doc__ = f"""What the method `{name}` of a NumPy array does, as nodes.
-
-    >>> import graphc as gc
-    >>> X = gc.input("X", (2, 3))
-    >>> X.{name}({arguments}).type
-    {becomes}
-    """
-    return method
-
-
-def _no_method(name: str, arguments: str) -> Callable[..., Any]:
-    """A method that arrays have and tensors cannot have: its error tells what to do instead."""
-    method = _method(name, arguments, "")
-    method.__doc__ = f"""Refused, for only an array can do this: the error tells what to write.
-
-    >>> import graphc as gc
-    >>> gc.input("X", (2, 3)).{name}({arguments})
-    Traceback (most recent call last):
-        ...
-    graphc.errors...
-    """
-    return method
-
-
-class Node:
+class Node(Operators):
     """A symbolic tensor: the value of one operation. Immutable; `==` between nodes is identity.
 
     >>> import graphc as gc
@@ -316,118 +272,6 @@ class Node:
             "or gc.scatter_add"
         )
 
-    # Operators: each looks its function up by name
-
-    __add__ = _operator("add", "__radd__")
-    __radd__ = _operator("add", reflected=True)
-    __sub__ = _operator("subtract", "__rsub__")
-    __rsub__ = _operator("subtract", reflected=True)
-    __mul__ = _operator("multiply", "__rmul__")
-    __rmul__ = _operator("multiply", reflected=True)
-    __truediv__ = _operator("divide", "__rtruediv__")
-    __rtruediv__ = _operator("divide", reflected=True)
-    __floordiv__ = _operator("floor_divide", "__rfloordiv__")
-    __rfloordiv__ = _operator("floor_divide", reflected=True)
-    __mod__ = _operator("remainder", "__rmod__")
-    __rmod__ = _operator("remainder", reflected=True)
-    __pow__ = _operator("power", "__rpow__")
-    __rpow__ = _operator("power", reflected=True)
-    __matmul__ = _operator("matmul", "__rmatmul__")
-    __rmatmul__ = _operator("matmul", reflected=True)
-    __lt__ = _operator("less", "__gt__")
-    __le__ = _operator("less_equal", "__ge__")
-    __gt__ = _operator("greater", "__lt__")
-    __ge__ = _operator("greater_equal", "__le__")
-    __and__ = _operator("logical_and", "__rand__")
-    __rand__ = _operator("logical_and", reflected=True)
-    __or__ = _operator("logical_or", "__ror__")
-    __ror__ = _operator("logical_or", reflected=True)
-    __xor__ = _operator("logical_xor", "__rxor__")
-    __rxor__ = _operator("logical_xor", reflected=True)
-
-    def __neg__(self) -> Node:
-        return FUNCTIONS["negative"](self)  # type: ignore[no-any-return]
-
-    def __pos__(self) -> Node:
-        return self
-
-    def __abs__(self) -> Node:
-        return FUNCTIONS["abs"](self)  # type: ignore[no-any-return]
-
-    def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> Any:
-        return other // self, other % self
-
-    def __round__(self, digits: int | None = None) -> Node:
-        return self.round(digits or 0)  # type: ignore[no-any-return]
-
-    def __invert__(self) -> Node:
-        return FUNCTIONS["logical_not"](self)  # type: ignore[no-any-return]
-
-    def __getitem__(self, index: Any) -> Node:
-        return FUNCTIONS["getitem"](self, index)  # type: ignore[no-any-return]
-
-    @property
-    def T(self) -> Node:
-        """All axes in reverse order."""
-        return FUNCTIONS["transpose"](self)  # type: ignore[no-any-return]
-
-    @property
-    def mT(self) -> Node:
-        """The last two axes exchanged."""
-        return FUNCTIONS["matrix_transpose"](self)  # type: ignore[no-any-return]
-
-    # NumPy's protocols and methods: floors above say what each name builds
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        return FUNCTIONS["array_ufunc"](ufunc, method, inputs, options)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        return FUNCTIONS["array_function"](function, args, kwargs)
-
-    def __array_namespace__(self, *, api_version: str | None = None) -> Any:
-        return FUNCTIONS["array_namespace"]()
-
-    if not TYPE_CHECKING:  # a type checker shall refuse such names itself
-
-        def __getattr__(self, name: str) -> NoReturn:
-            FUNCTIONS["missing_method"](name)
-
-    sum = _method("sum", "axis=0", "f64[3]")
-    prod = _method("prod", "axis=0", "f64[3]")
-    mean = _method("mean", "axis=0", "f64[3]")
-    std = _method("std", "axis=0", "f64[3]")
-    var = _method("var", "axis=0", "f64[3]")
-    max = _method("max", "axis=0", "f64[3]")
-    min = _method("min", "axis=0", "f64[3]")
-    all = _method("all", "axis=0", "bool[3]")
-    any = _method("any", "axis=0", "bool[3]")
-    cumsum = _method("cumsum", "axis=1", "f64[2, 3]")
-    cumprod = _method("cumprod", "axis=1", "f64[2, 3]")
-    dot = _method("dot", "X.T", "f64[2, 2]")
-    trace = _method("trace", "", "f64[]")
-    diagonal = _method("diagonal", "", "f64[2]")
-    reshape = _method("reshape", "3, 2", "f64[3, 2]")
-    ravel = _method("ravel", "", "f64[6]")
-    flatten = _method("flatten", "", "f64[6]")
-    transpose = _method("transpose", "", "f64[3, 2]")
-    swapaxes = _method("swapaxes", "0, 1", "f64[3, 2]")
-    squeeze = _method("squeeze", "", "f64[2, 3]")
-    astype = _method("astype", "'float32'", "f32[2, 3]")
-    clip = _method("clip", "0, 1", "f64[2, 3]")
-    round = _method("round", "", "f64[2, 3]")
-    take = _method("take", "[0, 2], axis=1", "f64[2, 2]")
-    repeat = _method("repeat", "2, axis=0", "f64[4, 3]")
-    copy = _method("copy", "", "f64[2, 3]")
-    conj = _method("conj", "", "f64[2, 3]")
-    item = _no_method("item", "")
-    tolist = _no_method("tolist", "")
-    fill = _no_method("fill", "0")
-    put = _no_method("put", "0, 1")
-
-
 class _Draft(Node):
     """A node while it is made: what it consists of can be set, as fast as that of any object."""
 
@@ -440,24 +284,6 @@ def _is_identity(other: object) -> bool:
     if not isinstance(other, Node):
         return not is_liftable(other)
     return not tracing.depth or is_internal[sys._getframe(2).f_code.co_filename]
-
-
-def is_liftable(value: object) -> bool:
-    """Whether `lift` can make a node of it."""
-    numeric = isinstance(value, Node | bool | int | float | np.ndarray | np.generic | list)
-    return numeric or shapes.is_expression(value)
-
-
-# Whose types have nothing to say about tensors: what they give is refused, and told of.
-_SILENT = {"builtins", "datetime", "decimal", "fractions", "numpy", "pandas", "scipy"}
-
-
-def _may_answer(value: object, method: str) -> bool:
-    """Whether another type's own method may know what to do with a node."""
-    kind = type(value)
-    if kind.__module__.partition(".")[0] in _SILENT:
-        return False
-    return getattr(kind, method, None) is not getattr(object, method, None)
 
 
 def is_number(v: Node) -> bool:
