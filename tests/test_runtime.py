@@ -100,6 +100,21 @@ def test_a_function_is_as_good_as_the_one_that_it_stands_for(name, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@np.errstate(all="ignore")
+def test_log1p_of_what_is_never_minus_zero_takes_fewer_steps_and_is_as_good(dtype):
+    def function(x, spare=(None, None), out=None):
+        return functions.fast_log1p(x, False, spare, out)
+
+    x = numbers(dtype)
+    assert_as_good(function, np.log1p, (2, 4)[dtype == np.float32], x[(x != 0) | ~np.signbit(x)])
+    given = gc.input("x", ("n",), dtype)
+    for v, is_known in ((gc.square(given), True), (gc.exp(given), True), (given, False)):
+        text = gc.log1p(v).op.text_into(gc.log1p(v), "b1", ("b2", "b3"))
+        assert ("has_minus_zero=False" in text) == is_known
+        assert text.endswith("spare=(b2, b3,), out=b1)")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("exponent", [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, 2, 3, 5, 6])
 @np.errstate(all="ignore")
 def test_a_power_by_products_is_the_power(exponent, dtype):

@@ -139,9 +139,25 @@ def power(x1: Any, x2: Any) -> Node:
 # -- exponentials and their kin ---------------------------------------------------------------
 
 
+# Of which there is no -0.
+_NEVER_MINUS_ZERO = ("square", "abs", "exp")
+
+
 def _log1p(node: Node) -> str:
     """NumPy's own is slow for float32, of few elements too."""
-    return "fast_log1p(x0)" if node.ndim and node.dtype == np.float32 else "np.log1p(x0)"
+    is_fast = node.ndim and node.dtype == np.float32
+    return _unsigned(node, "fast_log1p(x0)") if is_fast else "np.log1p(x0)"
+
+
+def _log1p_into(node: Node) -> str:
+    return _unsigned(node, _fast(np.log1p, "fd", spare=2)(node))
+
+
+def _unsigned(node: Node, text: str) -> str:
+    """Where no sign of zero has to be kept, the fast log1p takes two steps less."""
+    if node.inputs[0].op.name not in _NEVER_MINUS_ZERO:
+        return text
+    return text.replace("fast_log1p(x0", "fast_log1p(x0, has_minus_zero=False")
 
 
 _GROWTH = (
@@ -160,7 +176,7 @@ expm1 = elementwise(
 log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0), cure=_LOGARITHM)
 log1p = elementwise(
     "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0), scalar="math.log1p(x0)",
-    numpy=_log1p, into=_fast(np.log1p, "fd", spare=2),
+    numpy=_log1p, into=_log1p_into,
     cure="keep its argument above -1, as by gc.maximum(x, -1 + 1e-12)",
 )  # fmt: skip
 log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0), cure=_LOGARITHM)

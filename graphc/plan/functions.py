@@ -55,12 +55,16 @@ def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     return np.divide(share, np.add(e, 1, out=out), out=out)
 
 
-def fast_log1p(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
+def fast_log1p(
+    x: Any, has_minus_zero: bool = True, spare: Any = (None, None), out: Any = None
+) -> Any:
     """np.log1p: the log of 1 + x as it is rounded, and what the rounding took away, beside it."""
     above = np.add(x, 1, out=spare[0])
     rest = np.subtract(above, 1, out=unless_over(out, x, spare[1]))
     np.divide(np.subtract(x, rest, out=rest), above, out=rest)
-    np.fmin(rest, 1, out=rest)  # it is tiny, or NaN where 1 + x is 0 or inf
+    np.fmin(rest, above, out=rest)  # it is tiny, or NaN where 1 + x is 0 or inf
+    if not has_minus_zero:
+        return np.add(np.log(above, out=above), rest, out=out)
     np.negative(np.log(above, out=above), out=above)
     return np.negative(np.subtract(above, rest, out=above), out=out)  # twice negative: -0 stays
 
