@@ -8,7 +8,9 @@ import functools
 import itertools
 import linecache
 import os
+import re
 import sys
+import sysconfig
 import weakref
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
@@ -20,6 +22,8 @@ from .wording import printable
 _internal: tuple[str, ...] = (
     "<graphc ", "<frozen ", functools.__file__, contextlib.__file__, weakref.__file__,
 )  # fmt: skip
+_PYTHON = ("<frozen ", sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"))
+_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 
 def not_the_users(file: str) -> None:
@@ -145,6 +149,12 @@ class OnTheWay(Where):
         return None
 
 
+@functools.lru_cache(maxsize=4096)
+def is_users_own(file: str) -> bool:
+    """Whether a file is the user's own: not graphc's, nor Python's, nor of an installed package."""
+    return not (is_internal[file] or file.startswith(_PYTHON) or _INSTALLED.search(file))
+
+
 def user_frame() -> FrameType | None:
     """The innermost frame on the stack that is not graphc's own."""
     frame: FrameType | None = sys._getframe(1)
@@ -186,3 +196,21 @@ def _stores(code: CodeType) -> dict[int, str]:
                 # A frame that made a call stands at the last of the instruction's cache entries.
                 stores.update(dict.fromkeys(range(step.offset, following.offset, 2), name))
     return stores
+
+
+def takes_literal(frame: FrameType) -> bool:
+    """Whether what a frame of the user's does just now has a literal on its right: `n == 3`."""
+    code = frame.f_code
+    return is_users_own(code.co_filename) and frame.f_lasti in _with_literals(code)
+
+
+@functools.lru_cache(maxsize=1024)
+def _with_literals(code: CodeType) -> frozenset[int]:
+    """The offsets of the instructions that follow a literal."""
+    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
+    return frozenset(
+        offset
+        for step, following in itertools.pairwise(steps)
+        if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT")
+        for offset in range(step.offset + 2, following.offset + 2, 2)
+    )

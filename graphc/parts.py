@@ -7,11 +7,8 @@ alive, and the stack above it is walked once for each call, not once for each no
 
 from __future__ import annotations
 
-import functools
 import inspect
-import re
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,11 +16,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from .errors import NameClash
-from .lines import is_internal, user_frame
-
-# Python's own functions are no parts, nor are those of installed packages and their commands.
-_PYTHON = ("<frozen ", sysconfig.get_path("stdlib"), sysconfig.get_path("scripts"))
-_INSTALLED = re.compile(r"[/\\](site|dist)-packages[/\\]")
+from .lines import is_internal, is_users_own, user_frame
 
 
 class Part:
@@ -143,7 +136,8 @@ def _entered(frame: FrameType) -> Part:
         if type(at.f_trace) is Part:
             part, is_users = part_of(at), True
             break
-        if _is_users(at.f_code.co_filename):
+        # Python's own functions are no parts, nor those of installed packages and their commands.
+        if is_users_own(at.f_code.co_filename):
             calls.append(at)
             is_users = at.f_code.co_name == "<module>"
         if at.f_code.co_name == "<module>":
@@ -156,11 +150,6 @@ def _entered(frame: FrameType) -> Part:
         is_users = True
         at.f_trace = part
     return part
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_users(file: str) -> bool:
-    return not (is_internal[file] or file.startswith(_PYTHON) or _INSTALLED.search(file))
 
 
 def _is_function(code: CodeType) -> bool:

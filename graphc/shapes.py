@@ -18,7 +18,7 @@ import sympy as sp
 from numpy.typing import DTypeLike
 
 from .errors import DTypeError, IndexingError, ShapeError
-from .sizes import Size
+from .sizes import Formula, Size
 from .wording import counted, with_kind
 
 Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
@@ -70,8 +70,8 @@ def as_dim(value: object) -> Dim:
         return dim(value)
     if isinstance(value, np.integer) or (isinstance(value, int) and not isinstance(value, bool)):
         return _not_negative(int(value))
-    if isinstance(value, sp.Expr):
-        return _canonical(value)
+    if is_expression(value):
+        return _canonical(sp.sympify(value))
     raise ShapeError(
         f"a size must be an int, a dim or a dim's name, and {with_kind(value)}"
     )
@@ -98,7 +98,7 @@ def _canonical(expr: Any) -> Dim:
 
 def is_expression(value: object) -> bool:
     """Whether this is an expression in dims (a dim is either that or an int)."""
-    return isinstance(value, sp.Expr)
+    return isinstance(value, sp.Expr | Formula)
 
 
 def not_an_expression(value: object) -> Any:
@@ -211,8 +211,9 @@ def as_bound(value: Dim) -> Dim:
 
     Python counts a negative bound from the end, so its sign must be known now.
     """
-    if not isinstance(value, sp.Expr):
+    if not is_expression(value):
         return int(value)
+    value = sp.sympify(value)
     if value.is_negative:
         return -as_dim(-value)
     if not value.is_nonnegative:

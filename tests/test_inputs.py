@@ -3,9 +3,11 @@
 import decimal
 import fractions
 import math
+import pickle
 
 import numpy as np
 import pytest
+import sympy as sp
 
 import graphc as gc
 
@@ -442,8 +444,12 @@ NUMBERS = {
     "sum": lambda n, d: n / 3 + d**0.5 - 2.5,
     "product of roots": lambda n, d: n**0.5 * d**-0.5,
     "NumPy's root": lambda n, d: np.sqrt(n),
+    "NumPy's root of a formula": lambda n, d: np.sqrt(2 / (n + d)),
+    "NumPy's choice of formulas": lambda n, d: np.maximum(n * d, 2 * d - 1),
     "NumPy's logarithm and minimum": lambda n, d: np.log(d) * np.minimum(n, 2),
     "in an array": lambda n, d: np.array([7]) * d / n,
+    "in an array as a formula": lambda n, d: np.array([7]) * (d - 1) / (n * d),
+    "rounded": lambda n, d: math.floor(n / 2) + math.ceil(d / 3) + round(n - 1),
 }
 
 
@@ -460,3 +466,24 @@ def test_a_formula_in_sizes_is_a_number_beside_tensors(name, dtype):
         found = gc.compile(X * number(n, d), simplify=simplify)(array)
         assert found.dtype == wanted.dtype
         np.testing.assert_allclose(found, wanted, rtol=1e-6 if dtype == "float32" else 1e-14)
+
+
+def test_a_formula_in_sizes_is_the_expression_that_sympy_has():
+    """Also in hash tables, pickles and shapes, where both kinds meet."""
+    n, d = gc.dims("n d")
+    v = gc.input("v", (n,))
+    assert v[1:].shape == (n - 1,) and n - 1 == v[1:].shape[0] and d * n == n * d
+    assert sp.expand((n - 1) ** 2) == n**2 - 2 * n + 1 and sp.sympify(n - 1) == n - 1
+    assert {n - 1: "one", 2 * n: "two"}[v[1:].shape[0]] == "one" and n - 1 != n and n - n == 0
+    assert pickle.loads(pickle.dumps((n, n - 1))) == (n, n - 1)
+    assert v[: n - 1].type == v[1:].type == gc.zeros(n - 1).type
+    assert (n - 1).free_symbols == {n} and str(n - 1) == repr(n - 1) == f"{n - 1}" == "n - 1"
+
+
+def test_two_sizes_are_asked_for_identity_and_a_size_is_never_1():
+    """So programs for all shapes, and shapes in tables, work. A literal beside `==` is told of."""
+    n, d = gc.dims("n d")
+    for size in (2, 3, 1.5):
+        assert n != size and not size == n and (n - 1) not in [size]
+    assert n != d and n != 1 and n - 1 != 1 and n != -1 and n != 0 and n != "n" and n != None  # noqa: E711
+    assert (n, 2) == (n, 2) and (n, 1) != (1, 1)

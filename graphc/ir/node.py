@@ -14,6 +14,7 @@ from ..errors import ArgumentError, NameClash, NotConcrete, Operand
 from ..lines import OnTheWay, Where, is_internal
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
+from ..sizes import shown
 from ..wording import with_kind
 from .building import building, tracing
 from .functions import FUNCTIONS
@@ -161,7 +162,8 @@ class Node(Operators):
     @property
     def size(self) -> Dim:
         """How many elements it has: a number, or a formula in the sizes."""
-        return self.type.size
+        size = self.type.size
+        return size if is_internal[sys._getframe(1).f_code.co_filename] else shown(size)
 
     @property
     def scope(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import ArgumentError
 from ...ir import Node, lift, spelling
 from ...shapes import as_dtype
-from ...sizes import Size
+from ...sizes import Open
 from .. import contract, layout, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat
@@ -69,7 +69,7 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
 
 
 # NumPy asks a size too, as in `np.sqrt(n)`: it is a number of the graph.
-Size.of_ufunc = array_ufunc
+Open.of_ufunc = array_ufunc
 
 _REDUCTIONS: dict[tuple[str, str], Function] = {
     ("add", "reduce"): reduce.sum,
