@@ -140,7 +140,7 @@ class Derivation:
         self.number_of = {step.node: k for k, step in enumerate(table.steps, 1)}
         self.sizes: dict[str, int] = {}
         self.values = {} if at is None else self._values(at)
-        self._simplified, self.is_simplified = self._simplify()
+        self._simplified = self._simplify()
 
     def __len__(self) -> int:
         return len(self.table.steps)
@@ -166,13 +166,13 @@ class Derivation:
             interpret(order, values, self.sizes)
         return values
 
-    def _simplify(self) -> tuple[dict[Node, Node], bool]:
+    def _simplify(self) -> dict[Node, Node]:
         """What the passes make of every node that has a name and of every gradient."""
         nodes = list(dict.fromkeys([*self.names, *(s.gradient for s in self.table.steps)]))
         if len(nodes) > _MOST_SIMPLIFIED or not nodes:
-            return {v: v for v in nodes}, False
+            return {v: v for v in nodes}
         graph, _ = passes.run(Graph(nodes), True)
-        return dict(zip(nodes, graph.outputs, strict=True)), True
+        return dict(zip(nodes, graph.outputs, strict=True))
 
     # Names for one step
 

@@ -106,19 +106,6 @@ def written(formula: Any) -> Any:
     return everywhere(change, formula)
 
 
-def _outermost(formula: Any) -> list[Any]:
-    """The applied functions that stand in no other."""
-    found: dict[Any, None] = {}
-    waiting = [formula]
-    while waiting:
-        e = waiting.pop()
-        if isinstance(e, AppliedUndef):
-            found[e] = None
-        else:
-            waiting.extend(e.args)
-    return list(found)
-
-
 def _name(e: Any) -> str:
     return e.func.__name__ if isinstance(e, AppliedUndef) else ""
 
