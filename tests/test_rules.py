@@ -15,7 +15,7 @@ from graphc.passes.cost import flops
 from graphc.passes.facts import declared
 from graphc.passes.rewrite import rewritten, rule
 from graphc.passes.rules import RULES, STRICT
-from graphc.passes.share import SHARING, shared
+from graphc.passes.share import LAST_SHARING, SHARING, shared
 
 EXTREMES = [
     0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 3.0, 1e-8, 30.0, -30.0, 700.0, -700.0, 1e300, -1e300, 1e-300,
@@ -1033,6 +1033,15 @@ BESIDE = {
     "a sigmoid of what nothing cancels": (
         gc.expm1(y) ** 2 * (p * (1 - ey) * gc.sigmoid(-y)), (0.0, 300.0, 2.0),
     ),
+    "the square of a share beside its exponential": (
+        y * (1 + ey) + p / ((1 + gc.exp(-y)) * gc.sigmoid(y)) ** 2, (0.0, -600.0, 0.7),
+    ),
+    "shares and what they are short of 1": (
+        ((1 - gc.sigmoid(y)) / (gc.sigmoid(y) * gc.cosh(y))
+         - (1 - gc.sigmoid(y)) / ((1 + gc.exp(-y)) * gc.sigmoid(-y)))
+        * (1 + gc.exp(-y) - gc.sinh(y)) / (1 + ey),
+        (0.0, -300.0, 1.0),
+    ),
 }  # fmt: skip
 
 
@@ -1046,6 +1055,7 @@ def test_what_stands_beside_sums_of_exponentials_stays_finite(name):
     for was, now in zip(
         gc.evaluate(written, at), gc.evaluate(list(graph.outputs), at), strict=True
     ):
+        assert np.isfinite(now[np.isfinite(was)]).all()
         np.testing.assert_allclose(now[was != 0], was[was != 0], rtol=1e-12, atol=0)
 
 
@@ -1300,6 +1310,7 @@ SHARED = [
         False,
     ),
     ("exponential_of_negative", [gc.exp(q), gc.exp(-q)], None, False),
+    ("rest_alike", [gc.sigmoid(-q), gc.sigmoid(q) * (1 - gc.sigmoid(q))], None, False),
     ("sigmoid_alike", [y / (1 + gc.exp(x)), y * gc.sigmoid(x)], None, False),
     ("diagonal_alike", [A.T @ C, gc.sum(C * A, axis=0)], None, False),
     (
@@ -1338,7 +1349,7 @@ def test_what_is_there_is_used_again(name, before, after, is_strict):
 
 def test_each_equation_of_sharing_has_its_row():
     """As each rule has."""
-    assert {rule.name for rule in SHARING} == {row[0] for row in SHARED}
+    assert {rule.name for rule in (*SHARING, *LAST_SHARING)} == {row[0] for row in SHARED}
 
 
 def test_one_walk_shares_in_every_layer():

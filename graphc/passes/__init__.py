@@ -13,7 +13,7 @@ from .prune import prune
 from .rewrite import Rule, Settled, rewritten
 from .rules import RULES, STRICT
 from .scales import scaled
-from .share import SHARING, STRICT_SHARING, shared
+from .share import LAST_SHARING, SHARING, STRICT_SHARING, shared
 from .simplify import Budget, simplify
 
 Mode = bool | Literal["strict"]
@@ -76,10 +76,18 @@ def scales(graph: Graph, log: Log) -> Graph:
     return graph
 
 
+def last(graph: Graph, log: Log) -> Graph:
+    """What is computed from what is there, in ways that no other pass need know."""
+    found, fired = shared(graph, LAST_SHARING)
+    if fired:
+        log.add("last", found, fired)
+    return found
+
+
 PIPELINE: dict[Mode, tuple[Pass, ...]] = {
     False: (prune, fold),
     "strict": (prune, fold, strict_rules),
-    True: (prune, fold, rules, regions, scales),
+    True: (prune, fold, rules, regions, scales, last),
 }
 
 

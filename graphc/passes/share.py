@@ -14,12 +14,12 @@ import numpy as np
 
 from .. import shapes
 from ..ir import FUNCTIONS as f
-from ..ir import OPS, Graph, Node, Op, building_for, interned, key_of, with_inputs
+from ..ir import OPS, Graph, Node, Op, building_for, interned, is_literal, key_of, with_inputs
 from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, rule
 from .rules.softmax import log_softmax_in_dot
-from .rules.vocabulary import adds_up, letters
+from .rules.vocabulary import adds_up, letters, opposite
 
 _COMMUTATIVE = (
     "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
@@ -190,19 +190,27 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
     return f["reciprocal"](twin) if is_safe else None
 
 
+@rule("subtract", over=("sigmoid",))
+def rest_alike(n: Node, there: There) -> Node | None:
+    """1 - sigmoid(x) = sigmoid(-x) where that is there: both at once would not cancel each other"""
+    one, s = n.inputs
+    if s.op.name != "sigmoid" or not is_literal(one, 1):
+        return None
+    return there.find(s.op, opposite(s.inputs[0]))
+
+
 @rule("sigmoid")
 def sigmoid_alike(n: Node, there: There) -> Node | None:
-    """sigmoid(x) = min(e, M) / min(1 + e, M) where e = exp(x) and 1 + e are there, M the largest"""
-    e = there.find(OPS["exp"], n.inputs[0])
+    """sigmoid(x) = e / (1 + e) where exp(x) and 1 + exp(x) are there, e = min(exp(x), the largest)"""
+    grown = there.find(OPS["exp"], n.inputs[0])
     one = f["constant"](1.0, dtype=n.dtype)
-    totals = there.find(OPS["add"], one, e), there.find(OPS["add"], e, one)
-    total = next((t for t in totals if t is not None), None)
-    if e is None or total is None:
+    totals = there.find(OPS["add"], one, grown), there.find(OPS["add"], grown, one)
+    if grown is None or totals == (None, None):
         return None
-    # What has overflowed is as good as equal: its share is 1. (Regions would make e / (1 + e) a
-    # sigmoid again.)
-    largest = f["constant"](float(np.finfo(n.dtype).max), dtype=n.dtype)
-    share: Node = f["divide"](f["minimum"](e, largest), f["minimum"](total, largest))
+    # What has overflowed has a share of 1: the largest float is as large as one more. (Regions
+    # would make exp(x) / (1 + exp(x)) a sigmoid again.)
+    e = f["minimum"](grown, f["constant"](float(np.finfo(n.dtype).max), dtype=n.dtype))
+    share: Node = f["divide"](e, f["add"](one, e))
     return share
 
 
@@ -242,9 +250,10 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 SHARING: tuple[Rule, ...] = (
     commuted, reduced_alike, shaped_later, stretched_alike, grouped_alike, scaled_dot,
-    cross_entropy_alike, exponential_of_negative, sigmoid_alike,
-    diagonal_alike,
+    cross_entropy_alike, exponential_of_negative, rest_alike, diagonal_alike,
 )  # fmt: skip
+# When all else is done: what these make of a node other rules would not know.
+LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)
 STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
 
 
