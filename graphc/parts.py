@@ -8,6 +8,7 @@ alive, and the stack above it is walked once for each call, not once for each no
 from __future__ import annotations
 
 import inspect
+import itertools
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from typing import Any
 from .errors import NameClash
 from .lines import is_internal, is_users_own, user_frame
 
+_serials = itertools.count()
+
 
 class Part:
     """A piece of a graph that has a name, and the piece that it lies in; the whole has neither.
@@ -25,7 +28,7 @@ class Part:
     It is made by a call of a function of the user's or of graphc's (`logsumexp`), or by a scope.
     """
 
-    __slots__ = ("name", "outer", "is_call", "is_ours", "depth")
+    __slots__ = ("name", "outer", "is_call", "is_ours", "depth", "serial")
 
     def __init__(
         self,
@@ -36,6 +39,7 @@ class Part:
     ) -> None:
         self.name, self.outer, self.is_call, self.is_ours = name, outer, is_call, is_ours
         self.depth: int = outer.depth + 1 if outer is not None else 0
+        self.serial = next(_serials)  # parts are numbered in the order in which they were begun
 
     def __call__(self, *event: object) -> None:
         """A tracer that starts while a frame bears this part finds a trace function here."""

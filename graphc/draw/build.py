@@ -1,4 +1,4 @@
-"""From a subject to a picture: what each box says and tells on hover, and which are joined."""
+"""From a subject to a picture: which boxes there are, what is folded, and which are joined."""
 
 from __future__ import annotations
 
@@ -8,28 +8,21 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..ir import Node
-from ..notation import (
-    Term,
-    is_written_inside,
-    leaf_term,
-    op_word,
-    reference,
-    size_text,
-    term,
-    text,
-)
+from ..notation import Term, axes_of, fitted, is_written_inside, size_text
+from .captions import Captions
 from .derivatives import local_derivative
 from .fold import Group, Pieces, fold, with_leaves
 from .frames import Frames, Path
 from .heat import Heat
-from .picture import STATES, Box, Edge, Moment, Picture, Share
+from .moments import moments
+from .picture import Box, Edge, Moment, Picture
 from .subject import Link, Piece, Subject
 from .text import printable, short
 from .values import Seen, states
 
 # Nothing larger is laid out; by default a picture is folded to what a page can show.
 MOST, PAGE = 400, 90
-_LINE, _NAME, _HOVER = 34, 26, 300
+_LINE, _NAME = 34, 26
 # Above this number of edges, sizes are told on hover only.
 _MOST_LABELS = 160
 
@@ -66,25 +59,28 @@ class Builder:
                 "gc.backprop of it, or pass wrt= the nodes to differentiate by"
             )
         self.inputs: list[list[int]] = [[] for _ in self.pieces]
+        self._readers: list[list[int]] = [[] for _ in self.pieces]
         for link in self.links:
             self.inputs[link.head].append(link.tail)
+            self._readers[link.tail].append(link.head)
         self._with_edges = {link.tail for link in self.links if link.kind != "reuse"}
         # What is asked about single operations shows them.
         is_close = fold is False or state is not None or view in ("pruned", "jacobians")
         self.closed = frozenset() if is_close else self.frames.ours
         self.scopes = self._scopes()
         told = subject.described()
-        self._calls = self._called()
+        self.captions = Captions(
+            subject, self.frames, self._called(), heat=heat, state=self.state, values=self.values
+        )
         if subject.title == told:  # what is one box now has the name of the function
             subject.title = subject.described()
+        subject.name_gradients(self._hidden())
         at = {p.node: i for i, p in enumerate(self.pieces)}
         for i, piece in enumerate(self.pieces):
             if piece.adjoint_of and piece.adjoint_of[0] in at:
                 self.scopes[i] = self.scopes[at[piece.adjoint_of[0]]]
         self.groups: dict[str, Group] = {}
         self._sizes: dict[Node, str] = {}
-        steps = subject.table.steps if subject.table else ()
-        self._step_of = {s.node: k for k, s in enumerate(steps, 1)}
 
     def _path(self, piece: Piece) -> Path:
         """A gradient stands where its forward node stands."""
@@ -117,10 +113,17 @@ class Builder:
             )  # fmt: skip
             if len(exits) == 1:
                 v = self.pieces[exits[0]].node
-                told = tuple(reference(x, names) for x in taken)
-                found[v] = Term("call", v.part.name, told)
+                told = [names.get(x) or fitted(x, names, _LINE) for x in taken]
+                told += axes_of(v.part.name, within)
+                found[v] = Term("call", v.part.name, tuple(told))
                 names.setdefault(v, found[v])
         return found
+
+    def _hidden(self) -> set[Node]:
+        """What stands inside a function that is one box."""
+        closed = self.closed - self.expand
+        inside = {p.node for i, p in enumerate(self.pieces) if self.scopes[i] in closed}
+        return inside - self.captions.calls.keys()
 
     # Pictures
 
@@ -262,12 +265,13 @@ class Builder:
                 path = path[: path.index(group.name)]
             result = self._result(group)
             kind = "gradient" if is_gradient else "operation"
-            inside = {self.state.get(self.pieces[i].node, "") for i in group.members}
+            inner = [self.pieces[i] for i in group.members]
+            inside = {self.state.get(piece.node, "") for piece in inner}
             state = next((s for s in ("first_nan", "nan") if s in inside), "")
             return Box(
                 id, self._kind(result) if result else kind, self._group_lines(group),
-                self._group_facts(group), is_output, is_gradient, state, path, beside, heat,
-                len(group.members), result is not None,
+                self.captions.group_facts(group, inner), is_output, is_gradient, state, path,
+                beside, heat, len(group.members), result is not None,
             )  # fmt: skip
         state = "ghost" if first.ghost else self.state.get(first.node, "")
         is_output = is_output or (
@@ -277,11 +281,11 @@ class Builder:
         )
         if path in self.closed and path not in self.expand:
             path = path[:-1]
-        lines = self._lines(first)
+        lines = self.captions.lines(first)
         if group.members[0] not in self._with_edges and first.node in self.values:
             lines += (self.values[first.node].short,) * bool(self.values[first.node].short)
         return Box(
-            id, self._kind(first), lines, self._facts(first), is_output, is_gradient,
+            id, self._kind(first), lines, self.captions.facts(first), is_output, is_gradient,
             state, path, beside, heat,
         )  # fmt: skip
 
@@ -296,128 +300,32 @@ class Builder:
             return "loss" if is_loss and v.type.is_float and not v.ndim else "output"
         return "operation"
 
-    def _lines(self, piece: Piece) -> tuple[str, ...]:
-        v = piece.node
-        name, value = self._name(piece), self._value(piece, _LINE)
-        if name is not None and v.op.name == "input" and not piece.is_entry:
-            return (short(name, _LINE),)
-        return self._equation(name, value)
-
-    def _equation(self, name: str | None, value: str) -> tuple[str, ...]:
-        """`name = value`, in two lines if it is long."""
-        value = short(printable(value), _LINE)
-        if name is None or short(name, _LINE) == value:
-            return (value,)
-        line = f"{name} = {value}"
-        return (line,) if len(line) <= _LINE else (f"{short(name, _LINE)} =", value)
-
-    def _name(self, piece: Piece) -> str | None:
-        """What a box is called: by the user, or as the gradient by this and that."""
-        names = self.subject.names
-        if not piece.adjoint_of:
-            found = names.get(piece.node)
-            return None if found is None else printable(text(found))
-        given = names.get(piece.node)
-        if given is not None and given.kind == "name" and not piece.is_entry:
-            return printable(text(given))
-        named = [v for v in piece.adjoint_of if v in names]
-        terms = dict.fromkeys(
-            self.subject.gradient(piece.node, v) for v in named or piece.adjoint_of[:3]
-        )
-        told = [printable(text(t)) for t in list(terms)[:2]]
-        return ", ".join(short(t, _NAME) for t in told) + ", …" * (len(terms) > 2)
-
-    def _value(self, piece: Piece, most: int) -> str:
-        """The mathematics of a piece, as deep as the line is long."""
-        v, names = piece.node, self.subject.names
-        if piece.is_entry and v in names:
-            return short(printable(text(names[v])), most)
-        if not v.inputs:
-            return short(printable(text(names.get(v) or leaf_term(v))), most)
-        for depth in (3, 2, 1):
-            written = printable(text(term(v, names, depth)))
-            if len(written) <= most:
-                return written
-        return short(written, most)
-
-    def _facts(self, piece: Piece) -> tuple[str, ...]:
-        v = piece.node
-        name, value = self._name(piece), self._value(piece, _HOVER)
-        facts = [f"{short(name, _HOVER)} = {value}" if name and name != value else value]
-        facts.append(f"{op_word(v)} : {v.type}")
-        if v.op.family != "leaf":
-            facts.append(f"{v.op.flops(v)} flops, {v.type.nbytes} bytes")
-        if v.where is not None and v.inputs:
-            facts.append(short(f"{v.where.place}   {v.where.text}".rstrip(), _HOVER))
-        if path := self.frames.path(v):
-            facts.append(f"in {'/'.join(path)}")
-        if piece.is_gradient:
-            facts += self._history(piece)
-        if piece.ghost:
-            facts.append(piece.ghost)
-        if self.heat is not None and v in self.heat.numbers:
-            facts.append(f"{self.heat.title}: {self.heat.numbers[v]:.4g}")
-        if v in self.values:
-            facts.append(self.values[v].summary)
-        if self.state.get(v):
-            facts.append(STATES[self.state[v]])
-        return tuple(printable(fact) for fact in facts)
-
-    def _history(self, piece: Piece) -> Iterable[str]:
-        """Which step of Algorithm 6.6 made a gradient node."""
-        if piece.adjoint_of:
-            by = " and ".join(self._forward(v) for v in piece.adjoint_of[:3])
-            yield f"the gradient by {by}"
-            if piece.adjoint_of[0] in self._step_of:
-                yield f"Algorithm 6.6, step {self._step_of[piece.adjoint_of[0]]}"
-        elif piece.node.origin is not None:
-            consumer = piece.node.origin
-            yield f"made by the bprop of {self._forward(consumer)}"
-
-
-    def _forward(self, v: Node) -> str:
-        return short(printable(text(reference(v, self.subject.names))), _NAME)
-
     def _group_lines(self, group: Group) -> tuple[str, ...]:
-        count = len(group.members)
-        if group.kind == "repeat":
-            run = group.children
-            if run[0].kind == "scope":
-                ends = f"{run[0].name} … {run[-1].name}" if group.block == 1 else run[0].name
-                return (f"{group.count} ×", short(printable(ends), _LINE))
-            last = run[group.block - 1]
-            while last.kind == "repeat":
-                last = last.children[last.block - 1]
-            shown = self._lines(self.pieces[last.members[-1]])
-            return (f"{group.count} ×", *shown)
-        if group.kind == "scope":
-            result = self._result(group)
-            if result is not None:
-                return self._equation(self._name(result), text(self._calls[result.node]))
-            half = "∇ " if self.pieces[group.members[0]].is_gradient else ""
-            return (half + short(printable(group.name), _LINE), f"{count:,} nodes")
-        last_piece = self.pieces[group.members[-1]]
-        return (f"{count:,} nodes, up to", self._name(last_piece) or self._value(last_piece, _NAME))
+        members = [self.pieces[i] for i in group.members]
+        if group.kind != "repeat":
+            exits = self._exits(group)
+            exit = self.pieces[exits[0]] if len(exits) == 1 else None
+            return self.captions.group_lines(group, members, self._result(group), exit)
+        last = group.children[group.block - 1]
+        while last.kind == "repeat":
+            last = last.children[last.block - 1]
+        return self.captions.repeated(group, self.pieces[last.members[-1]])
 
     def _result(self, group: Group) -> Piece | None:
         """What a function of graphc's returns, of the box that it is."""
-        results = [p for i in group.members if (p := self.pieces[i]).node in self._calls]
+        calls = self.captions.calls
+        results = [p for i in group.members if (p := self.pieces[i]).node in calls]
         return results[0] if group.path in self.closed and len(results) == 1 else None
 
-    def _group_facts(self, group: Group) -> tuple[str, ...]:
-        members = [self.pieces[i].node for i in group.members]
-        ops = Counter(map(op_word, members))
-        told = ", ".join(f"{c:,} {name}" for name, c in ops.most_common(8))
-        facts = [f"{len(members):,} nodes: {told}{', …' * (len(ops) > 8)}"]
-        if group.kind == "repeat":
-            size = len(members) // group.count
-            facts.append(f"{group.count:,} times the same {size} nodes")
-        return tuple(facts)
-
-    # Steps
+    def _exits(self, group: Group) -> list[int]:
+        """What of a folded part others read."""
+        inside, outputs = set(group.members), set(self.subject.outputs)
+        return [
+            i for i in group.members
+            if self.pieces[i].node in outputs or not inside.issuperset(self._readers[i])
+        ]  # fmt: skip
 
     def _moments(self, picture: Picture) -> list[Moment]:
-        """Backprop's steps as the page plays them; of a large table, the first few hundred."""
         table = self.subject.table
         if table is None or self.view not in ("both", "gradient"):
             return []
@@ -426,24 +334,7 @@ class Builder:
             for i in self.groups[box.id].members:
                 piece = self.pieces[i]
                 box_of[piece.node, piece.is_entry] = box.id
-        moments = []
-        for step in table.steps[:MOST]:
-            g = step.gradient
-            box_id = box_of.get((g, True)) or box_of.get((g, False), "")
-            shares = tuple(
-                Share(self._forward(c.consumer), self._told(c.gradient))
-                for c in step.contributions
-            )
-            moments.append(
-                Moment(
-                    box_of.get((step.node, False), ""), box_id, self._forward(step.node), shares,
-                    self._told(g),
-                )
-            )  # fmt: skip
-        return moments
-
-    def _told(self, v: Node) -> str:
-        return self._value(Piece(v, True), 60)
+        return moments(table, box_of, self.captions)
 
 
 def _likeness(piece: Piece) -> tuple[Any, ...]:

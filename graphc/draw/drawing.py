@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from ..errors import ArgumentError
 from ..ir import Node
+from ..misfits import explained_as
 from ..passes import Log
 from ..plan.table import Bar
 from ..wording import counted
@@ -129,6 +130,7 @@ class _Draw:
     '<svg'
     """
 
+    @explained_as("draw")
     def __call__(
         self,
         *what: Any,

@@ -17,8 +17,9 @@ class Frames:
     """For every part of a graph the names of the frames around it, outermost first.
 
     A call has a frame of its own, numbered where there are several of that name: `layer 1`, `layer
-    2`. There is none around a single operation, around everything, or around a frame that holds all
-    of it: a frame divides a picture. What `with gc.scope(...)` names stands as it was named.
+    2`, in the order of the calls. There is none around a single operation, around everything, or
+    around a frame that holds all of it: a frame divides a picture. What `with gc.scope(...)` names
+    stands as it was named.
     """
 
     def __init__(self, order: Iterable[Node]) -> None:
@@ -60,10 +61,13 @@ class Frames:
         return counts
 
     def _number_calls(self) -> None:
-        """The path of every part, given in the order in which their first nodes stand."""
-        drawn = list(dict.fromkeys(self._one.values()))
+        """The path of every part; where several would have the same, in the order of their making.
+
+        Scopes of one name are told apart too, where calls around them that have no frame do.
+        """
+        drawn = sorted(set(self._one.values()), key=lambda part: part.serial)
         outer = {p: self._outer(p) for p in drawn}
-        alike = Counter((outer[p], p.name) for p in drawn if self._is_drawn[p] and p.is_call)
+        alike = Counter((outer[p], p.name) for p in drawn if self._is_drawn[p])
         used: Counter[tuple[Part, str]] = Counter()
         for part in drawn:
             if part is WHOLE:
@@ -73,7 +77,7 @@ class Frames:
                 self._paths[part] = above
                 continue
             key, name = (outer[part], part.name), part.name
-            if part.is_call and alike[key] > 1:
+            if alike[key] > 1:
                 used[key] += 1
                 name = f"{name} {used[key]}"
             self._paths[part] = (*above, name)

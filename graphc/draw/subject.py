@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap, Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 from .. import forms
@@ -11,6 +12,7 @@ from ..errors import ArgumentError
 from ..ir import Graph, Node
 from ..notation import (
     Term,
+    fitted,
     gradient_term,
     has_one_gradient,
     is_written_inside,
@@ -21,6 +23,8 @@ from ..notation import (
 from ..wording import a_kind
 from .text import printable
 
+# A gradient is called by a formula of so many characters, where its forward value has no name.
+_BY = 20
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
 
 
@@ -106,7 +110,24 @@ class Subject:
     def gradient(self, g: Node, v: Node) -> Term:
         """What to call g, the gradient by v: ∇v, or ∂z/∂v where there are several gradients."""
         z = self.table.z if self.table is not None else g.differentiated
-        return gradient_term(z, v, self.names, self.has_one)
+        names: Mapping[Node, Term] = self.names
+        if v not in names and v.inputs:
+            names = ChainMap({v: fitted(v, self.names, _BY)}, self.names)
+        return gradient_term(z, v, names, self.has_one)
+
+    def name_gradients(self, hidden: Set[Node]) -> None:
+        """Gradients by values without a name are spoken of as their boxes are called: ∇(X @ W).
+
+        Those by values that are `hidden` have none.
+        """
+        found = {
+            g: self.gradient(g, forwards[0])
+            for g, forwards in self.adjoints().items()
+            if g not in self.names and self.is_gradient(g) and not is_written_inside(g)
+            and forwards[0] not in hidden and not self.is_gradient(forwards[0])
+        }  # fmt: skip
+        uses = Counter(map(text, found.values()))
+        self.names |= {g: t for g, t in found.items() if uses[text(t)] == 1}
 
     def _name_adjoints(self) -> None:
         """In a table every gradient is ∇v, also where the node itself does not know."""

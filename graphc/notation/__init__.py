@@ -1,9 +1,11 @@
 """How values are written: terms read off the records, and their two faces, plain text and LaTeX."""
 
 from .equations import latex
+from .fitting import cut, fitted
 from .in_latex import aligned, term_latex
 from .in_text import number_text, text
 from .reading import (
+    axes_of,
     gradient_term,
     has_one_gradient,
     is_written_inside,
@@ -20,6 +22,9 @@ __all__ = [
     "ELIDED",
     "Term",
     "aligned",
+    "axes_of",
+    "cut",
+    "fitted",
     "gradient_term",
     "has_one_gradient",
     "is_written_inside",

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from .. import shapes
-from ..ir import Graph, Node, is_number
+from ..ir import FUNCTIONS, Graph, Node, is_number
 from .in_text import number_text, text
 from .terms import ELIDED, Term, filled
 
@@ -112,6 +113,23 @@ def _options(v: Node) -> Iterable[Term]:
         return ()
     where = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
     return (Term("name", f"axis={where}"),)
+
+
+def axes_of(name: str, nodes: Iterable[Node]) -> list[Term]:
+    """The axis that a function of graphc's goes over, of the nodes that a call of it has made.
+
+    What the function does unasked is not told: softmax goes over the last axis.
+    """
+    reduced = [v for v in nodes if v.op.family != "layout" and "axis" in v.attrs]
+    told = {options: v for v in reduced for options in [(*_options(v),)]}
+    if len(told) != 1 or name not in FUNCTIONS:
+        return []
+    ((options, v),) = told.items()
+    usual = inspect.signature(FUNCTIONS[name]).parameters.get("axis")
+    axis = v.attrs["axis"]
+    at = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
+    is_usual = usual is not None and usual.default == -1 and at == v.inputs[0].ndim - 1
+    return [] if is_usual else [*options]
 
 
 def is_written_inside(v: Node) -> bool:
