@@ -7,17 +7,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from random_expressions import tensor_graph
-from test_plan import (
-    GRAPHS,
-    SIZES,
+from answers import (
+    all_is_large,
     arguments,
     assert_close,
     assert_same_bits,
     assert_threads_agree,
     kept_arrays,
-    mixture,
 )
+from random_expressions import tensor_graph
+from test_plan import GRAPHS, SIZES, mixture
 
 import graphc as gc
 from benchmarks.peers import graphc as peer
@@ -25,19 +24,11 @@ from benchmarks.workload import Case, Row
 from benchmarks.workloads import WORKLOADS
 from graphc.evaluate import interpret
 from graphc.ir import Graph
-from graphc.plan import emit, runtime
 from graphc.plan.plan import Plan
 from graphc.plan.recompute import Halves, is_cheap, is_dear, minimum_cut, sparing
 from graphc.shapes import number, symbols, typical
 
 n, d, k = gc.dims("n d k")
-
-
-@pytest.fixture
-def all_is_large(monkeypatch):
-    """Small arrays go the ways of large ones: through tiles, threads and kept memory."""
-    monkeypatch.setattr(emit, "SMALL", -1)
-    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
 
 
 # -- graphs -----------------------------------------------------------------------------------
@@ -138,9 +129,9 @@ def test_every_way_gives_the_same_bits_for_random_graphs(seed):
 
 @named(EVERY)
 @pytest.mark.parametrize("tile_bytes", [100, 1 << 40])
-def test_a_program_in_low_memory_answers_as_any_other(graph, tile_bytes, all_is_large, monkeypatch):
+def test_a_program_in_low_memory_answers_as_any_other(graph, tile_bytes, monkeypatch):
     """In many tiles up to the rounding of their sums; where one tile is all, bit by bit."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", tile_bytes)
+    all_is_large(monkeypatch, tile_bytes)
     plain = gc.compile(graph(), simplify=False)
     low = gc.compile(graph(), simplify=False, memory="low")
     for rows in (0, 1, 7, 50):
@@ -153,9 +144,9 @@ def test_a_program_in_low_memory_answers_as_any_other(graph, tile_bytes, all_is_
 
 
 @named(MODELS)
-def test_the_battery_of_the_plan(graph, all_is_large, monkeypatch):
+def test_the_battery_of_the_plan(graph, monkeypatch):
     """Poisoned memory, other numbers of threads, layouts, results that are the caller's own."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", 100)
+    all_is_large(monkeypatch, 100)
     f = gc.compile(graph(), memory="low", threads=1)
     values = arguments(f, SIZES | {"k": 5, "n": 50})
     want = f(**values)
@@ -176,8 +167,9 @@ def test_the_battery_of_the_plan(graph, all_is_large, monkeypatch):
     assert_close(want, f(**given))
 
 
-def test_many_threads_call_one_function(all_is_large):
+def test_many_threads_call_one_function(monkeypatch):
     """Each call has a workspace of its own."""
+    all_is_large(monkeypatch)
     f = gc.compile(gated(4), memory="low")
     given = [arguments(f, {"n": 30 + j % 2, "d": 3}, seed=j) for j in range(6)]
     assert_threads_agree(f, given, times=20)
@@ -216,9 +208,9 @@ SIZE = {"n": 256, "d": 32, "k": 8}
 
 
 @pytest.mark.parametrize("graph", SHARES, ids=[g.__name__ for g in SHARES])
-def test_what_is_saved_is_saved(graph, all_is_large, monkeypatch):
+def test_what_is_saved_is_saved(graph, monkeypatch):
     """A first call takes that much less memory, and later ones no more: results and tiles."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", 1 << 13)
+    all_is_large(monkeypatch, 1 << 13)
     usual, low = gc.compile(graph(), threads=1), gc.compile(graph(), threads=1, memory="low")
     values = arguments(usual, SIZE)
     known = {s: SIZE[str(s)] for s in symbols([low.saving.bytes_saved])}
@@ -258,9 +250,9 @@ def parts():
 
 
 @named([chain, gated, mixture, heads, parts])
-def test_later_calls_take_no_more_than_results_and_tiles(graph, all_is_large, monkeypatch):
+def test_later_calls_take_no_more_than_results_and_tiles(graph, monkeypatch):
     """However many rows there are: what else is needed was kept by the first call."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", 1 << 13)
+    all_is_large(monkeypatch, 1 << 13)
     f = gc.compile(graph(), threads=1)
     beyond = []
     for rows in (1 << 9, 1 << 12):

@@ -5,27 +5,34 @@ as large ones.
 """
 
 import _thread
-import itertools
 import re
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from answers import (
+    all_is_large,
+    arguments,
+    assert_close,
+    assert_same_bits,
+    assert_threads_agree,
+    compiled,
+    kept_arrays,
+    leaves,
+    namespace,
+    workspaces,
+)
 from test_random_graphs import Grower
 
 import graphc as gc
 from graphc import shapes
-from graphc.plan import emit, runtime
 
 n, d, h = gc.dims("n d h")
 
 
 @pytest.fixture(autouse=True)
-def all_is_large(monkeypatch):
-    monkeypatch.setattr(emit, "SMALL", -1)
-    monkeypatch.setattr(runtime, "TILE_BYTES", 100)
-    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
+def in_tiles(monkeypatch):
+    all_is_large(monkeypatch, tile_bytes=100)
 
 
 # -- graphs -----------------------------------------------------------------------------------
@@ -160,38 +167,6 @@ GRAPHS = [
     elementwise, softmax, layer_norm, reductions, layouts, aliases, kinds, square_of_rows,
     outer_products, deep, mixture, columns, folded_stacks, turned_stacks, places, sums_of_rows,
 ]  # fmt: skip
-
-
-def compiled(form, **options):
-    """As written: what simplifying does is another matter."""
-    return gc.compile(form, simplify=False, **options)
-
-
-def arguments(f, sizes, seed=0):
-    rng = np.random.default_rng(seed)
-    values = {}
-    for v in f.graph.parameters:
-        shape = tuple(s if isinstance(s, int) else sizes[str(s)] for s in v.shape)
-        drawn = rng.integers(0, 2, shape) if v.dtype.kind == "i" else rng.uniform(-2, 2, shape)
-        values[v.name] = np.asarray(drawn, v.dtype)
-    return values
-
-
-def leaves(results):
-    return [np.asarray(v) for v in results]
-
-
-def assert_same_bits(want, got):
-    for a, b in zip(leaves(want), leaves(got), strict=True):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        np.testing.assert_array_equal(a, b)
-
-
-def assert_close(want, got):
-    for a, b in zip(leaves(want), leaves(got), strict=True):
-        assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        rtol = 1e-5 if a.dtype == np.float32 else 1e-9
-        np.testing.assert_allclose(b, a, rtol=rtol, atol=rtol)
 
 
 each = pytest.mark.parametrize("graph", GRAPHS, ids=[g.__name__ for g in GRAPHS])
@@ -389,20 +364,6 @@ def test_what_is_read_last_is_written_over():
 # -- memory, threads, interruptions -----------------------------------------------------------
 
 
-def namespace(f):
-    return f._run.__wrapped__.__globals__
-
-
-def workspaces(f):
-    """The memory that a function keeps, for all sizes."""
-    return [work for works in namespace(f).get("spare", {}).values() for work in works]
-
-
-def kept_arrays(f):
-    """All the memory that a function keeps: workspaces, and what buffers of tiles lie in."""
-    return [*itertools.chain(*workspaces(f)), *namespace(f).get("spare_memory", [])]
-
-
 @each
 def test_calls_of_other_sizes_disturb_none(graph):
     """Buffers lie in what an earlier call left, whether it was larger or smaller."""
@@ -486,25 +447,6 @@ def test_threads_that_do_not_start_are_not_missed(graph, start):
     assert_same_bits(want, found)
 
 
-def assert_threads_agree(f, given, times):
-    """Each thread calls with arguments of its own, and gets what one thread alone gets."""
-    want, failures = [f(**values) for values in given], []
-
-    def calls(k):
-        for _ in range(times):
-            try:
-                assert_same_bits(want[k], f(**given[k]))
-            except AssertionError as error:
-                failures.append(error)
-
-    threads = [threading.Thread(target=calls, args=(k,)) for k in range(len(given))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-
-
 def test_eight_threads_call_one_planned_function():
     """Each call has a workspace of its own."""
     f = compiled(softmax(), threads=2)
@@ -543,9 +485,8 @@ def test_single_numbers_run_on_python_floats_and_answer_as_numpy_does(formula):
 
 
 @pytest.mark.parametrize("size", ["rows_of_tile", "rows", "first", "memory", "x1"])
-def test_a_size_may_have_any_name(size, monkeypatch):
+def test_a_size_may_have_any_name(size):
     """Also one that tiles use."""
-    monkeypatch.setattr(emit, "SMALL", -1)
     x = gc.input("last", (size, 4))
     outputs = [gc.exp(x) * x, gc.sum(gc.tanh(x)), gc.size(gc.dim(size)) + 1]
     value = np.linspace(-1, 1, 28).reshape(7, 4)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from answers import all_is_large, arguments
 
 import graphc as gc
-from graphc.plan import emit, runtime
 from graphc.plan.planes import planes
 
 n, m = gc.dims("n m")
@@ -89,27 +89,17 @@ LEFT = [returned, long_already, of_blocks, of_many, of_few]
 every = pytest.mark.parametrize("graph", [*TURNED, *LEFT], ids=lambda g: g.__name__)
 
 
-def arguments(f, rows, columns):
-    rng = np.random.default_rng(rows)
-    sizes = {n: rows, m: columns}
-    shapes = {v.name: tuple(sizes.get(s, s) for s in v.shape) for v in f.graph.parameters}
-    drawn = {name: rng.uniform(-2, 2, shape) for name, shape in shapes.items()}
-    return {v.name: drawn[v.name].astype(v.dtype) for v in f.graph.parameters}
-
-
 @every
 @pytest.mark.parametrize("is_large", [False, True])
 @pytest.mark.parametrize("simplify", [False, True])
 def test_what_is_turned_is_what_it_was(graph, is_large, simplify, monkeypatch):
     """Line by line and in tiles, on one thread and two with the same bits."""
     if is_large:
-        monkeypatch.setattr(emit, "SMALL", -1)
-        monkeypatch.setattr(runtime, "TILE_BYTES", 400)
-        monkeypatch.setattr(runtime, "THREAD_WORK", 0)
+        all_is_large(monkeypatch, tile_bytes=400)
     turned = graph() if simplify else planes(gc.Graph(graph())).outputs
     one, two = (gc.compile(turned, simplify=simplify, threads=threads) for threads in (1, 2))
     for sizes in [(0, 4), (1, 1), (1, 6), (7, 3), (40, 23)]:
-        values = arguments(one, *sizes)
+        values = arguments(one, dict(zip("nm", sizes, strict=True)))
         try:
             want = gc.evaluate(graph(), values)
         except ValueError as error:  # no largest of nothing
@@ -145,7 +135,7 @@ def test_as_written_no_axis_moves(graph):
     """simplify=False promises the program as written; its numbers are those of what is turned."""
     written, turned = (gc.compile(graph(), simplify=mode) for mode in (False, "strict"))
     assert gc.passes.run(gc.Graph(graph()))[0].outputs == written.graph.outputs
-    values = arguments(written, 7, 5)
+    values = arguments(written, {"n": 7, "m": 5})
     for a, b in zip(turned(**values), written(**values), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 

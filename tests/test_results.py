@@ -4,9 +4,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from answers import all_is_large
 
 import graphc as gc
-from graphc.plan import emit, runtime
+from graphc.plan import runtime
 
 n, d = gc.dims("n d")
 X, Y = gc.input("X_over", (n, d)), gc.input("Y_over", (n, d))
@@ -61,14 +62,6 @@ CASES = (
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 
 
-@pytest.fixture
-def all_is_large(monkeypatch):
-    """Small arrays go the ways of large ones."""
-    monkeypatch.setattr(emit, "SMALL", -1)
-    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
-    monkeypatch.setattr(runtime, "TILE_BYTES", 256)
-
-
 def values(size):
     rng = np.random.default_rng(size)
     shape = {n: size, d: 5}
@@ -77,8 +70,9 @@ def values(size):
 
 @each_case
 @pytest.mark.parametrize("size", (0, 1, 7, 60))
-def test_what_is_written_over_an_operand_is_right_again_and_again(all_is_large, case, size):
+def test_what_is_written_over_an_operand_is_right_again_and_again(case, size, monkeypatch):
     """In tiles, on threads, and in the second call too, whose results are other arrays."""
+    all_is_large(monkeypatch, tile_bytes=256)
     outputs, at = case(), values(size)
     f = gc.compile(outputs, inputs=list(at))
     wanted = gc.evaluate(outputs, at)

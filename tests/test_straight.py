@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_plan import (
+from answers import (
     arguments,
     assert_close,
     assert_same_bits,
