@@ -201,7 +201,7 @@ def rest_alike(n: Node, there: There) -> Node | None:
 
 @rule("sigmoid")
 def sigmoid_alike(n: Node, there: There) -> Node | None:
-    """sigmoid(x) = e / (1 + e) where exp(x) and 1 + exp(x) are there, e = min(exp(x), the largest)"""
+    """sigmoid(x) = e / (1 + e), e = min(exp(x), the largest), where exp(x), 1 + exp(x) are there"""
     grown = there.find(OPS["exp"], n.inputs[0])
     one = f["constant"](1.0, dtype=n.dtype)
     totals = there.find(OPS["add"], one, grown), there.find(OPS["add"], grown, one)
