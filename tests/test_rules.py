@@ -1036,6 +1036,9 @@ BESIDE = {
     "the square of a share beside its exponential": (
         y * (1 + ey) + p / ((1 + gc.exp(-y)) * gc.sigmoid(y)) ** 2, (0.0, -600.0, 0.7),
     ),
+    "a large factor that nothing cancels": (
+        gc.log(gc.softplus(y)) * (gc.cosh(y) + 2) / (2 + gc.exp(-y)), (0.0, -695.0, 1.0),
+    ),
     "shares and what they are short of 1": (
         ((1 - gc.sigmoid(y)) / (gc.sigmoid(y) * gc.cosh(y))
          - (1 - gc.sigmoid(y)) / ((1 + gc.exp(-y)) * gc.sigmoid(-y)))

@@ -60,8 +60,11 @@ def scaled(graph: Graph, log: Log) -> Graph:
     walk = _Walk(graph, start)
     if not walk.used:
         return graph
-    if any(taken <= walk.used for taken in walk.waiting):  # what others use is there for these
-        walk = _Walk(graph, start, walk.used)
+    wanted = walk.wanted(graph)
+    is_idle = any(not walk.settled.isdisjoint(graph.consumers(v)) for v in walk.made - wanted)
+    # What others use is there for these.
+    if is_idle or any(taken <= walk.used for taken in walk.waiting):
+        walk = _Walk(graph, start, walk.used, wanted)
     new = Graph([walk.becomes.get(v, v) for v in graph.outputs], graph.parameters)
     log.add("scales", new, walk.rewrites)
     return new
@@ -108,11 +111,20 @@ class _Start:
 class _Walk:
     """One walk over a graph, inputs first: what nodes become, and are beside the largest."""
 
-    def __init__(self, graph: Graph, start: _Start, used: frozenset[Node] = frozenset()) -> None:
-        self.start, self.known_use = start, used
+    def __init__(
+        self,
+        graph: Graph,
+        start: _Start,
+        used: frozenset[Node] = frozenset(),
+        known_want: set[Node] | None = None,
+    ) -> None:
+        self.start, self.known_use, self.known_want = start, used, known_want
         self.wild: set[Node] = set()  # made of exponentials that nothing is taken out of
         self.scaled: dict[Node, Scaled] = {}
         self.becomes: dict[Node, Node] = {}
+        self.made: set[Node] = set()  # what is scaled but where walks begin
+        self.settled: set[Node] = set()  # what becomes something by that
+        self.cancels: dict[Node, frozenset[Node]] = {}  # and which t are divided by one another there
         self.used: frozenset[Node] = frozenset()
         # Reciprocals alone are not worth what they take: whether others use it too is known late.
         self.waiting: list[frozenset[Node]] = []
@@ -148,8 +160,11 @@ class _Walk:
         if is_worth_it and not (is_log or found.mixed or self.known_use >= taken):
             self.waiting.append(taken)
             is_worth_it = False
+        self.cancels[v] = taken if is_log else self._cancelled(v)
         if found.powers:
-            self.scaled[v] = found
+            if self.known_want is None or v in self.known_want:
+                self.scaled[v] = found
+                self.made.add(v)
             for x in (found.value, *found.powers):
                 belong(x, v)
             if not self._is_small(found.powers):
@@ -162,10 +177,36 @@ class _Walk:
         if fit is None:
             return False
         self.used |= taken
+        self.settled.add(v)
         adopt(fit, v)
         self.becomes[v] = fit
         self.rewrites.append(Rewrite(_NAME, _EQUATION, v, fit))
         return True
+
+    def _cancelled(self, v: Node) -> frozenset[Node]:
+        """Those t of which a product has powers above and below."""
+        if v.op not in (op.multiply, op.divide, op.einsum):
+            return frozenset()
+        up: set[Node] = set()
+        down: set[Node] = set()
+        for i, x in enumerate(v.inputs):
+            for t, k in self._of(x).powers.items():
+                (up if (k > 0) is not (v.op is op.divide and i == 1) else down).add(_root(t))
+        return frozenset(up & down)
+
+    def wanted(self, graph: Graph) -> set[Node]:
+        """What must stay beside the largest until something made of it cancels that, or a log.
+
+        What need not is multiplied by it at once: later it may have become too large.
+        """
+        found: set[Node] = set()
+        for v in reversed(graph.nodes):
+            cancelled = self.cancels.get(v)
+            for x in v.inputs if cancelled is not None else ():
+                powers = self._of(x).powers
+                if v in found and powers or any(_root(t) in cancelled for t in powers):
+                    found.add(x)
+        return found
 
     def _is_done(self, v: Node, is_mixed: bool) -> bool:
         """Whether v is made of what became small already, and nothing more cancels in it."""
