@@ -17,7 +17,7 @@ from .binding import in_order, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError
-from .ir import Graph, Node, PackedGraph, declaration, topo
+from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
@@ -28,7 +28,6 @@ from .plan.recompute import Saving, sparing
 from .plan.table import peak
 from .profile import Marked, Profile, profiled
 from .shapes import Dim
-from .wording import with_kind
 
 
 def compile(
@@ -60,10 +59,7 @@ def compile(
         raise ArgumentError("compile needs at least one output")
     for v in nodes:
         if not isinstance(v, Node):
-            hint = ": gc.jit compiles functions" if callable(v) else ""
-            raise ArgumentError(
-                f"an output must be a node, and {with_kind(v)}{hint}"
-            )
+            raise ArgumentError(f"an output must be a node, and {no_node(v)}")
     for key in forms.keys(outputs):
         if not isinstance(key, str | int):
             raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")

@@ -12,9 +12,9 @@ import numpy as np
 from . import forms
 from .binding import Binding, no_input
 from .errors import ArgumentError, MissingInput
-from .ir import Node, operands, topo
+from .ir import Node, no_node, operands, topo
 from .plan.helpers import HELPERS
-from .wording import a_kind, with_kind
+from .wording import a_kind
 
 NAMESPACE = {
     "np": np,
@@ -33,7 +33,7 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
     nodes = forms.leaves(outputs)
     for v in nodes:
         if not isinstance(v, Node):
-            raise ArgumentError(f"evaluate takes nodes, and {with_kind(v)}")
+            raise ArgumentError(f"evaluate takes nodes, and {no_node(v)}")
     if not isinstance(values, Mapping | None):
         raise ArgumentError(f"evaluate takes a dict of values, not {a_kind(values)}")
     order = topo(nodes)

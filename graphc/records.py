@@ -14,6 +14,7 @@ from .errors import GraphcError
 from .evaluate import evaluate
 from .ir import FUNCTIONS, Example, Node, Op, cuts_path
 from .meaning import expression
+from .misfits import parameter as parameter
 from .ops import elementwise, leaves
 from .ops.leaves import constant, input
 
@@ -75,13 +76,6 @@ def signature(op: Op) -> str:
     else:
         names = [parameter(p) for p in inspect.signature(function).parameters.values()]
     return f"{op.name}({', '.join(names)})"
-
-
-def parameter(p: inspect.Parameter) -> str:
-    """A parameter of a public function: its name, and its default as people write it."""
-    if p.default is p.empty:
-        return str(p.replace(annotation=p.empty))
-    return f"{p.name}={getattr(p.default, '__name__', p.default)}"
 
 
 def _meaning(op: Op) -> Any:

@@ -42,7 +42,7 @@ def _derived(
             if x.op.name == "input":
                 return x
             # Only what depends on the argument counts, not what depends on the same node elsewhere.
-            stand_in = placeholder(x.type)
+            stand_in = placeholder(x.type, path)
             meant[stand_in] = x
             return stand_in
 
@@ -165,5 +165,12 @@ def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
            [3., 4.],
            [5., 6.]])
     """
-    made = Jit(functools.wraps(function, updated=())(mapped(function, in_axes, out_axes)))
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        return results(function, function(*args, **kwargs))
+
+    def names(count: int) -> list[str]:
+        return parameters(function, count)
+
+    over_batches = mapped(checked, in_axes, out_axes, names)
+    made = Jit(functools.wraps(function, updated=())(over_batches))
     return made._made_again_by(vmap, function, in_axes=in_axes, out_axes=out_axes)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from types import FunctionType
+
+_LONGEST = 100  # characters that a message shows of a value
 
 
 def printable(text: str) -> str:
@@ -29,8 +32,10 @@ def a_kind(value: object) -> str:
 
 
 def with_kind(value: object) -> str:
-    """A value and its kind: `3.0 is a float`."""
-    return f"{value!r} is {_an(type(value).__name__)}"
+    """A value, in one line at most, and its kind: `3.0 is a float`."""
+    text = value.__name__ if isinstance(value, FunctionType) else " ".join(repr(value).split())
+    text = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return f"{text} is {_an(type(value).__name__)}"
 
 
 def _an(word: str) -> str:

@@ -20,10 +20,11 @@ from ..ir import (
     is_literal,
     lift,
     listed,
+    no_node,
     operands,
     topo,
 )
-from ..wording import counted, with_kind
+from ..wording import counted
 
 
 class Contribution(NamedTuple):
@@ -158,7 +159,7 @@ def backprop(
     >>> [step.node.label for step in table.steps]
     ['multiply', 'x']
     """
-    targets = listed(targets, "targets")
+    targets = listed(targets, "targets") if isinstance(z, Node) else ()
     check_differentiable(z, targets)
     if seed is None and z.shape:
         raise _about(
@@ -281,7 +282,7 @@ def check_differentiable(z: Node, targets: Sequence[Node]) -> None:
     """Refuse what is not a node of floats, and an empty list of targets."""
     for v, role in [(z, "what is differentiated"), *((t, "a target") for t in targets)]:
         if not isinstance(v, Node):
-            raise ArgumentError(f"{role} must be a node, and {with_kind(v)}")
+            raise ArgumentError(f"{role} must be a node, and {no_node(v)}")
         if not v.type.is_float:
             raise _about(
                 NotDifferentiable(f"{role} must be of floats, and {v.label} is {v.type}"), v

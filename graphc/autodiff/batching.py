@@ -13,11 +13,11 @@ from typing import Any
 
 from .. import forms
 from ..errors import ArgumentError, ShapeError
-from ..ir import FUNCTIONS, OPS, Node, operands, standing_for, topo
+from ..ir import FUNCTIONS, OPS, Node, no_node, operands, standing_for, topo
 from ..ops.contract import contract
 from ..ops.slices import Span
 from ..shapes import Dim, Shape, TensorType
-from ..wording import counted, with_kind
+from ..wording import counted
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]
 
@@ -129,7 +129,7 @@ def vectorize(outputs: Any, batches: Mapping[Node, Node]) -> Any:
     nodes = forms.leaves(outputs)
     for v in nodes:
         if not isinstance(v, Node):
-            raise ArgumentError(f"vectorize takes nodes, and {with_kind(v)}")
+            raise ArgumentError(f"vectorize takes nodes, and {no_node(v)}")
     table = dict(batches)
     batch(topo(nodes), table, (size,))
 
@@ -154,6 +154,7 @@ def _common_size(batches: Mapping[Node, Node]) -> Dim:
             )
         elif xs.shape[0] != first.shape[0]:
             error = ShapeError(f"batches need one size, and {first.shape[0]} is not {xs.shape[0]}")
+            x = first
         else:
             continue
         error.locate(operands([x, xs]))
@@ -166,14 +167,23 @@ def _common_size(batches: Mapping[Node, Node]) -> Dim:
 _fresh = itertools.count()
 
 
-def placeholder(type_: TensorType) -> Node:
+def placeholder(type_: TensorType, name: str = "") -> Node:
     """An input that nobody else has: it stands for a value while a graph is transformed."""
-    # The token makes it an input like no other; the number is for people.
-    return OPS["input"](name=f"placeholder {next(_fresh)}", type=type_, token=object())
+    # The token makes it an input like no other; what it is called is for people.
+    known = name or f"placeholder {next(_fresh)}"
+    return OPS["input"](name=known, type=type_, token=object())
 
 
-def mapped(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Callable[..., Any]:
-    """A function of nodes, applied to every example along the given axes at once: see `gc.vmap`."""
+def mapped(
+    function: Callable[..., Any],
+    in_axes: Any,
+    out_axes: Any,
+    names: Callable[[int], Sequence[str]],
+) -> Callable[..., Any]:
+    """A function of nodes, applied to every example along the given axes at once: see `gc.vmap`.
+
+    `names` tells what to call so many arguments in messages.
+    """
 
     def over_batches(*args: Any, **kwargs: Any) -> Any:
         axes = in_axes if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
@@ -182,16 +192,22 @@ def mapped(function: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) ->
             raise ArgumentError(f"in_axes names {named}, and was given {len(args)}")
         batches: dict[Node, Node] = {}
 
-        def one(x: Any, axis: int | None) -> Any:
-            if axis is None or not isinstance(x, Node):
-                return x
-            moved = FUNCTIONS["moveaxis"](x, axis, 0)
-            stand_in = placeholder(moved.type.with_shape(moved.shape[1:]))
-            batches[stand_in] = moved
-            return stand_in
+        def examples(form: Any, axes: Any, name: str) -> Any:
+            paths = iter(forms.paths(form, name))
 
-        given = [_zipped(one, a, k) for a, k in zip(args, axes, strict=True)]
-        given_by_name = {key: _zipped(one, a, 0) for key, a in kwargs.items()}
+            def one(x: Any, axis: int | None) -> Any:
+                path = next(paths)
+                if axis is None or not isinstance(x, Node):
+                    return x
+                moved = FUNCTIONS["moveaxis"](x, axis, 0)
+                stand_in = placeholder(moved.type.with_shape(moved.shape[1:]), path)
+                batches[stand_in] = moved
+                return stand_in
+
+            return _zipped(one, form, axes)
+
+        given = list(map(examples, args, axes, names(len(args))))
+        given_by_name = {key: examples(a, 0, key) for key, a in kwargs.items()}
         results = function(*given, **given_by_name)
         return _zipped(
             lambda v, axis: FUNCTIONS["moveaxis"](v, 0, axis), vectorize(results, batches), out_axes

@@ -10,7 +10,7 @@ from .functions import FUNCTIONS
 from .graph import Graph
 from .interning import key_of
 from .lifting import lift
-from .node import Attrs, Node, is_number, listed, operands
+from .node import Attrs, Node, is_number, listed, no_node, operands
 from .numbers import is_literal, is_positive_zero, number_of
 from .op import (
     OPS,
@@ -50,6 +50,7 @@ __all__ = [
     "key_of",
     "lift",
     "listed",
+    "no_node",
     "no_flops",
     "number_of",
     "operands",

@@ -319,5 +319,17 @@ def listed(nodes: Iterable[Node], role: str) -> tuple[Node, ...]:
     given = (nodes,) if isinstance(nodes, Node) or not isinstance(nodes, Iterable) else tuple(nodes)
     for v in given:
         if not isinstance(v, Node):
-            raise ArgumentError(f"{role} must be nodes, and {with_kind(v)}")
+            raise ArgumentError(f"{role} must be nodes, and {no_node(v)}")
     return given
+
+
+def no_node(value: object) -> str:
+    """What stands where a node should, its kind, and what to give in its place."""
+    cure = ""
+    if isinstance(value, str):
+        cure = ": give the node itself, not its name"
+    elif isinstance(value, np.ndarray):
+        cure = ": gc.input declares a tensor, whose value is given when it runs"
+    elif callable(value):
+        cure = ": gc.jit, gc.grad_fn and their kin take functions"
+    return with_kind(value) + cure

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from ..errors import ArgumentError, GraphcError, NameClash
+from ..misfits import misfit
 from ..parts import is_spelled_by
 from ..shapes import Dim, Shape, TensorType
 from .functions import FUNCTIONS
@@ -245,8 +246,12 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
             error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
             raise error.with_traceback(None) from None  # what lies within is no news to the user
         except (TypeError, ValueError, OverflowError) as error:
+            said = misfit(function, args, kwargs) if isinstance(error, TypeError) else ""
+            if said:
+                raise ArgumentError(said) from None
             raise ArgumentError(f"{function.__name__} cannot take this: {error}") from error
 
+    vars(spelled)["tells_misfits"] = True
     FUNCTIONS[function.__name__] = spelled
     is_spelled_by(spelled)
     return spelled

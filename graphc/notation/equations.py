@@ -8,8 +8,7 @@ from typing import Any
 
 from .. import forms
 from ..errors import ArgumentError
-from ..ir import Graph, Node
-from ..wording import with_kind
+from ..ir import Graph, Node, no_node
 from .in_latex import aligned, term_latex
 from .reading import is_written_inside, leaf_term, names_of, pattern
 from .terms import Term, filled
@@ -34,7 +33,7 @@ def latex(node: Any) -> str:
     asked = forms.leaves(node)
     for v in asked:
         if not isinstance(v, Node):
-            raise ArgumentError(f"latex takes nodes, and {with_kind(v)}")
+            raise ArgumentError(f"latex takes nodes, and {no_node(v)}")
     graph = Graph(asked)
     equations = _equations(asked, names_of(graph))
     is_one = len(equations) == 1

@@ -10,6 +10,7 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...ir import Node, lift, spelling
+from ...misfits import misfit
 from ...shapes import as_dtype
 from ...sizes import Open
 from .. import contract, layout, reduce, scan
@@ -113,10 +114,9 @@ def _called(function: Function, name: str, args: Sequence[Any], kwargs: dict[str
     if dtype is not None and as_dtype(dtype).kind != "b":
         # NumPy computes in it. Comparisons, whose result is bool, compare what they are given.
         args = [e.astype(a, dtype) if isinstance(a, _TENSORS) else a for a in args]
-    try:
-        inspect.signature(function).bind(*args, **given)
-    except TypeError as error:
-        raise ArgumentError(f"{name} of symbolic tensors: {error}") from None
+    wrong = misfit(function, args, given, name=name, is_method=name.startswith("."))
+    if wrong:
+        raise ArgumentError(wrong if name.startswith(".") else f"of symbolic tensors {wrong}")
     result = function(*args, **given)
     return result if dtype is None else e.astype(result, dtype)
 

@@ -1,0 +1,192 @@
+"""Calls that a function has no parameters for: told with what graphc calls them, or has instead."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import inspect
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
+from typing import Any, ParamSpec, TypeVar
+
+from .errors import ArgumentError
+from .wording import counted, in_words
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What other libraries call a parameter, and what it may be called here.
+_CALLED = {
+    "dim dims axes ax": "axis",
+    "keepdim keep_dims": "keepdims",
+    "dims size sizes": "shape",
+    "type kind": "dtype",
+    "ddof": "correction",
+    "lo low a_min lower": "min",
+    "hi high a_max upper": "max",
+    "in_dims axis": "in_axes",
+    "out_dims": "out_axes",
+    "lr rate alpha eta step_size stepsize": "learning_rate",
+    "momentum mu": "beta",
+    "epsilon": "eps",
+    "decay wd l2": "weight_decay",
+    "n_epochs num_epochs nb_epoch iterations max_iter": "epochs",
+    "batch_size batchsize": "size",
+    "data dataset train_data x_train": "batches",
+    "parameters variables weights init p0 x0": "params",
+    "optim method opt": "optimizer",
+    "argnum arg wrt": "argnums",
+    "x variables params inputs parameters targets": "wrt",
+    "v tangents": "tangent",
+    "cotangents": "cotangent",
+    "values feed_dict inputs point params": "at",
+    "feed_dict inputs at": "values",
+    "args arguments params parameters": "inputs",
+    "allow_unused unconnected_gradients": "disconnected",
+    "fn fun func f": "function",
+    "file filename fname": "path",
+}
+
+# What no function here has, and what there is instead.
+_INSTEAD = {
+    "batch_size batchsize": "gc.optim.Batches(data, size=...) makes batches",
+    "lr learning_rate rate": "optimizers have it, as gc.optim.adam(learning_rate=...)",
+    "momentum": "gc.optim.momentum is the optimizer that has one",
+    "weight_decay decay": "gc.optim.adamw is the optimizer that has it",
+    "betas": "they are beta1= and beta2=",
+    "argnums argnum": "gc.grad_fn and its kin take functions and argnums=, gc.grad nodes",
+    "requires_grad trainable": "gc.grad(loss, x) is by any node",
+    "create_graph retain_graph": "a gradient is made of nodes, and nothing is dropped",
+    "inplace copy": "no tensor is changed",
+    "unbiased": "correction=1 divides by n - 1",
+    "p ord": "it is the root of a sum of squares: of absolute values write gc.sum(gc.abs(x))",
+    "static_argnums static_argnames": "ints, strings, truth values and None are static unasked",
+    "device gpu": "programs run on NumPy",
+    "verbose": "progress= shows a bar",
+    "callbacks": "gc.optim.Training runs step by step",
+    "tol rtol atol": "the verdict comes of estimated errors",
+    "filename format fmt": "write .save(path), whose suffix decides",
+    "opt optimize optimization_level O": "simplify= says what may be rewritten",
+    "debug": "f.debug(...) finds where NaN and inf begin",
+}
+
+# What takes nodes, where gc.grad_fn and its kin take functions.
+_OF_NODES = ("grad", "jacobian", "hessian")
+
+
+def _among(words: Mapping[str, str], key: str) -> list[str]:
+    return [found for names, found in words.items() if key in names.split()]
+
+
+def written(name: str, parameters: Sequence[inspect.Parameter]) -> str:
+    """How a function is called: `sum(x, axis=None, keepdims=False)`."""
+    texts: list[str] = []
+    for p in parameters:
+        if p.kind is p.KEYWORD_ONLY and not any(text.startswith("*") for text in texts):
+            texts.append("*")
+        texts.append(parameter(p))
+    return f"{name}({', '.join(texts)})"
+
+
+def parameter(p: inspect.Parameter) -> str:
+    """A parameter of a public function: its name, and its default as people write it."""
+    if p.default is p.empty:
+        return str(p.replace(annotation=p.empty))
+    return f"{p.name}={getattr(p.default, '__name__', repr(p.default))}"
+
+
+def misfit(
+    function: Callable[..., Any],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+    *,
+    name: str = "",
+    is_method: bool = False,
+) -> str:
+    """What is wrong with the arguments of a call, in one sentence; empty where they fit.
+
+    >>> def softmax(x, axis=-1): ...
+    >>> misfit(softmax, [1], {"dim": 0})
+    'softmax has no dim=, but axis=: softmax(x, axis=-1)'
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    if is_method:
+        parameters, args = parameters[1:], args[1:]
+    name = name or getattr(function, "__name__", "this")
+    if name in _OF_NODES and args and isinstance(args[0], FunctionType):
+        return f"{name} takes nodes, and gc.{name}_fn functions"
+    wrong = _wrong(name, parameters, args, kwargs)
+    return f"{wrong}: {written(name, parameters)}" if wrong else ""
+
+
+def _wrong(
+    name: str,
+    parameters: Sequence[inspect.Parameter],
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any],
+) -> str:
+    kinds = {p.kind for p in parameters}
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    named = [p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    unknown = [key for key in kwargs if key not in named]
+    if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
+        return _no_parameter(name, unknown[0], [key for key in named if key not in kwargs])
+    if len(args) > len(placed) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return f"{name} takes {counted(len(placed), 'argument')} by position, not {len(args)}"
+    given = {p.name for p in placed[: len(args)]}
+    twice = [key for key in kwargs if key in given]
+    if twice:
+        return f"{name} was given {twice[0]} twice"
+    given |= kwargs.keys()
+    single = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    missing = [p.name for p in single if p.default is p.empty and p.name not in given]
+    return f"{name} needs {in_words(missing)}" if missing else ""
+
+
+def _no_parameter(name: str, key: str, named: Sequence[str]) -> str:
+    said = f"{name} has no {key}="
+    called = [here for here in _among(_CALLED, key) if here in named]
+    instead = _among(_INSTEAD, key)
+    if instead and not called:
+        return f"{said} ({instead[0]})"
+    here = [*called, *difflib.get_close_matches(key, named, 1)]
+    return f"{said}, but {here[0]}=" if here else said
+
+
+def explained(function: Callable[P, R], name: str = "", is_method: bool = False) -> Callable[P, R]:
+    """The function, which tells of arguments that it has no parameters for at the user's line."""
+
+    @functools.wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            if _was_entered(function, error):
+                raise
+            said = misfit(function, args, kwargs, name=name, is_method=is_method)
+            if not said:
+                raise
+            raise ArgumentError(said) from None
+
+    return called
+
+
+def _was_entered(function: Callable[..., Any], error: TypeError) -> bool:
+    """Whether an error came of what the function did, and not of calling it."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
+
+
+def explained_as(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """The same for a method, that people call by another name."""
+    return lambda method: explained(method, name, is_method=True)
+
+
+def explain_calls(package: dict[str, Any], names: Sequence[str]) -> None:
+    """Put in place of a package's public functions those that tell what they have no room for."""
+    for name in names:
+        function = package[name]
+        if isinstance(function, FunctionType) and not hasattr(function, "tells_misfits"):
+            package[name] = told = explained(function)
+            told.__module__ = package["__name__"]  # a pickle looks for it there
