@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from ..ir import (
     example,
     is_literal,
     is_number,
-    is_positive_zero,
     lift,
     no_flops,
     number_of,
@@ -27,35 +25,10 @@ from ..ir import (
 from ..meaning import Formula, recipe, result, x, y
 from ..shapes import TensorType, as_dtype
 from .chain import guarded, times, unchanged
+from .fast import fast, log1p_into, log1p_text, power_into, where_into
 from .from_formula import broadcast, elementwise, examples, forward_rule, onto
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
-
-
-# Of fewer elements the calls cost more than the elements.
-_FEW = 1000
-
-
-def _is_large(node: Node) -> bool:
-    """Whether a value may have so many elements that each of them counts."""
-    size = node.type.size
-    return bool(node.ndim) and not (isinstance(size, int) and size < _FEW)
-
-
-def _fast(ufunc: np.ufunc, dtypes: str, spare: int = 0) -> Callable[[Node], str]:
-    """Into large arrays of some dtypes: the function that a program carries in place of NumPy's,
-    which can use some spare arrays."""
-    name, given = ufunc.__name__, ", ".join(f"x{i}" for i in range(ufunc.nin))
-    also = f", spare={spare}" if spare else ""
-
-    def into(node: Node) -> str:
-        has_one = node.dtype.char in dtypes and all(x.dtype == node.dtype for x in node.inputs)
-        if has_one and (_is_large(node) or node.op.text(node).startswith("fast_")):
-            return f"fast_{name}({given}{also}, out=out)"
-        return f"np.{name}({given}, out=out)"
-
-    return into
-
 
 # -- arithmetic -------------------------------------------------------------------------------
 
@@ -99,21 +72,8 @@ def _power_bprop(node: Node, i: int, g: Node) -> Node:
     return onto(times(g, built), node.inputs[i])
 
 
-# Exponents whose powers are few products, near enough to the exact ones.
-_FEW_PRODUCTS = (-2.5, -1.5, -0.5, 1.5, 2.5, 3.5, 5, 6)
-
-
-def _power_into(node: Node) -> str:
-    base, exponent = node.inputs
-    if base.type == node.type and node.type.is_float and _is_large(node):
-        for number in _FEW_PRODUCTS:
-            if is_literal(exponent, number):
-                return f"fast_power(x0, {number}, spare=1, out=out)"
-    return "np.power(x0, x1, out=out)"
-
-
 _power = elementwise(
-    "power", lambda x, y: x**y, numpy="x0 ** x1", into=_power_into,
+    "power", lambda x, y: x**y, numpy="x0 ** x1", into=power_into,
     scalar="math.pow(x0, x1)", bprop=_power_bprop, between=(0.5, 2.0),
     cure="take the power of gc.maximum(x, 1e-12): numbers below 0 have no fractional powers, and 0 "
     "no negative ones, nor finite slopes of powers below 1; large powers are exp(y * log(x))",
@@ -138,28 +98,6 @@ def power(x1: Any, x2: Any) -> Node:
 
 # -- exponentials and their kin ---------------------------------------------------------------
 
-
-# Of which there is no -0.
-_NEVER_MINUS_ZERO = ("square", "abs", "exp")
-
-
-def _log1p(node: Node) -> str:
-    """NumPy's own is slow for float32, of few elements too."""
-    is_fast = node.ndim and node.dtype == np.float32
-    return _unsigned(node, "fast_log1p(x0)") if is_fast else "np.log1p(x0)"
-
-
-def _log1p_into(node: Node) -> str:
-    return _unsigned(node, _fast(np.log1p, "fd", spare=2)(node))
-
-
-def _unsigned(node: Node, text: str) -> str:
-    """Where no sign of zero has to be kept, the fast log1p takes two steps less."""
-    if node.inputs[0].op.name not in _NEVER_MINUS_ZERO:
-        return text
-    return text.replace("fast_log1p(x0", "fast_log1p(x0, has_minus_zero=False")
-
-
 _GROWTH = (
     "keep its argument below 709 (88 for float32), as by taking off the largest element before, or "
     "use gc.softmax, gc.logsumexp, gc.sigmoid, gc.softplus or gc.tanh where that is what is meant"
@@ -170,13 +108,13 @@ _LOGARITHM = (
 )
 exp = elementwise("exp", lambda x: sp.exp(x), d=lambda result: [result], cure=_GROWTH)
 expm1 = elementwise(
-    "expm1", lambda x: sp.exp(x) - 1, into=_fast(np.expm1, "f", spare=1), d=lambda x: [sp.exp(x)],
+    "expm1", lambda x: sp.exp(x) - 1, into=fast(np.expm1, "f", spare=1), d=lambda x: [sp.exp(x)],
     cure=_GROWTH,
 )  # fmt: skip
 log = elementwise("log", lambda x: sp.log(x), between=(0.1, 4.0), cure=_LOGARITHM)
 log1p = elementwise(
     "log1p", lambda x: sp.log(1 + x), between=(-0.5, 4.0), scalar="math.log1p(x0)",
-    numpy=_log1p, into=_log1p_into,
+    numpy=log1p_text, into=log1p_into,
     cure="keep its argument above -1, as by gc.maximum(x, -1 + 1e-12)",
 )  # fmt: skip
 log2 = elementwise("log2", lambda x: sp.log(x) / sp.log(2), between=(0.1, 4.0), cure=_LOGARITHM)
@@ -193,7 +131,7 @@ softplus = elementwise(
 )  # fmt: skip
 logaddexp = elementwise(
     "logaddexp", lambda x, y: sp.log(sp.exp(x) + sp.exp(y)),
-    into=_fast(np.logaddexp, "fd", spare=3),
+    into=fast(np.logaddexp, "fd", spare=3),
     d=lambda x, y: [sigmoid_(x - y), sigmoid_(y - x)],
     complex_step="np.log(np.exp(x0) + np.exp(x1))",
 )  # fmt: skip
@@ -204,7 +142,7 @@ _WITHIN = "keep its argument between -1 and 1, and inside where it is differenti
 sin = elementwise("sin", lambda x: sp.sin(x))
 cos = elementwise("cos", lambda x: sp.cos(x))
 tan = elementwise(
-    "tan", lambda x: sp.tan(x), into=_fast(np.tan, "f", spare=1), d=lambda result: [1 + result**2],
+    "tan", lambda x: sp.tan(x), into=fast(np.tan, "f", spare=1), d=lambda result: [1 + result**2],
     between=(-1.0, 1.0),
 )  # fmt: skip
 asin = elementwise(
@@ -218,7 +156,7 @@ acos = elementwise(
 atan = elementwise("atan", lambda x: sp.atan(x), numpy="np.arctan(x0)", like=np.arctan)
 atan2 = elementwise(
     "atan2", lambda x, y: sp.atan2(x, y), numpy="np.arctan2(x0, x1)", like=np.arctan2,
-    into=_fast(np.arctan2, "fd"),
+    into=fast(np.arctan2, "fd"),
     # Divided by the length twice: its square would overflow or vanish.
     d=lambda x, y: [
         divide_(divide_(y, hypot_(x, y)), hypot_(x, y)),
@@ -228,30 +166,30 @@ atan2 = elementwise(
     complex_step="np.arctan(x0 / x1) + np.where(x1.real < 0, np.copysign(np.pi, x0.real), 0)",
 )  # fmt: skip
 sinh = elementwise(
-    "sinh", lambda x: sp.sinh(x), into=_fast(np.sinh, "fd", spare=2),
+    "sinh", lambda x: sp.sinh(x), into=fast(np.sinh, "fd", spare=2),
     d=lambda x: [sp.cosh(x)], cure=_GROWTH,
 )  # fmt: skip
 cosh = elementwise(
-    "cosh", lambda x: sp.cosh(x), into=_fast(np.cosh, "fd", spare=2),
+    "cosh", lambda x: sp.cosh(x), into=fast(np.cosh, "fd", spare=2),
     d=lambda x: [sp.sinh(x)], cure=_GROWTH,
 )  # fmt: skip
 tanh = elementwise("tanh", lambda x: sp.tanh(x), d=lambda result: [1 - result**2])
 asinh = elementwise(
     "asinh", lambda x: sp.asinh(x), numpy="np.arcsinh(x0)", like=np.arcsinh,
-    into=_fast(np.arcsinh, "fd"),
+    into=fast(np.arcsinh, "fd"),
 )  # fmt: skip
 acosh = elementwise(
     "acosh", lambda x: sp.acosh(x), numpy="np.arccosh(x0)", like=np.arccosh,
-    into=_fast(np.arccosh, "fd"), between=(1.5, 4.0),
+    into=fast(np.arccosh, "fd"), between=(1.5, 4.0),
     cure="keep its argument at 1 or above by gc.maximum(x, 1), above where it is differentiated",
 )  # fmt: skip
 atanh = elementwise(
     "atanh", lambda x: sp.atanh(x), numpy="np.arctanh(x0)", like=np.arctanh,
-    into=_fast(np.arctanh, "fd"), between=(-0.9, 0.9),
+    into=fast(np.arctanh, "fd"), between=(-0.9, 0.9),
     cure=_WITHIN + ", since it is infinite at both ends",
 )  # fmt: skip
 hypot = elementwise(
-    "hypot", lambda x, y: sp.sqrt(x**2 + y**2), into=_fast(np.hypot, "fd", spare=2),
+    "hypot", lambda x, y: sp.sqrt(x**2 + y**2), into=fast(np.hypot, "fd", spare=2),
     d=lambda x, y, result: [
         sp.Piecewise((a / result, sp.Ne(result, 0)), (0, True)) for a in (x, y)
     ],
@@ -437,23 +375,11 @@ def _where_bprop(node: Node, i: int, g: Node) -> Node:
     return onto(guarded(condition if i == 1 else logical_not(condition), g), node.inputs[i])
 
 
-def _where_into(node: Node) -> str | None:
-    """By bits, where no element is asked by itself; 0 has none."""
-    _, x, y = node.inputs
-    if not _is_large(node) or node.dtype == bool or {x.dtype, y.dtype} != {node.dtype} or x is y:
-        return None
-    if is_positive_zero(y):
-        return "only_where(x0, x1, out=out)"
-    if is_positive_zero(x):
-        return "only_where(~x0, x2, out=out)"
-    return "fast_where(x0, x1, x2, spare=1, out=out)"
-
-
 _where = Op(
     "where",
     infer=_where_type,
     numpy="np.where(x0, x1, x2)",
-    into=_where_into,
+    into=where_into,
     scalar="x1 if x0 else x2",
     bprop=_where_bprop,
     jvp=forward_rule(_where_bprop),
@@ -538,5 +464,3 @@ stop_gradient = Op(
     family="elementwise",
     examples=examples(1, (-2.0, 2.0), ()),
 )
-
-

@@ -1,0 +1,83 @@
+"""Texts that are faster than NumPy's: by functions that a program carries, into large arrays.
+
+What an operation means is in its record; here is which text serves which operands best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..ir import Node, is_literal, is_positive_zero
+
+# Of fewer elements the calls cost more than the elements.
+_FEW = 1000
+
+
+def _is_large(node: Node) -> bool:
+    """Whether a value may have so many elements that each of them counts."""
+    size = node.type.size
+    return bool(node.ndim) and not (isinstance(size, int) and size < _FEW)
+
+
+def fast(ufunc: np.ufunc, dtypes: str, spare: int = 0) -> Callable[[Node], str]:
+    """Into large arrays of some dtypes: the function that a program carries in place of NumPy's,
+    which can use some spare arrays."""
+    name, given = ufunc.__name__, ", ".join(f"x{i}" for i in range(ufunc.nin))
+    also = f", spare={spare}" if spare else ""
+
+    def into(node: Node) -> str:
+        has_one = node.dtype.char in dtypes and all(x.dtype == node.dtype for x in node.inputs)
+        if has_one and (_is_large(node) or node.op.text(node).startswith("fast_")):
+            return f"fast_{name}({given}{also}, out=out)"
+        return f"np.{name}({given}, out=out)"
+
+    return into
+
+
+# Exponents whose powers are few products, near enough to the exact ones.
+_FEW_PRODUCTS = (-2.5, -1.5, -0.5, 1.5, 2.5, 3.5, 5, 6)
+
+
+def power_into(node: Node) -> str:
+    """By products, where the exponent is one of few."""
+    base, exponent = node.inputs
+    if base.type == node.type and node.type.is_float and _is_large(node):
+        for number in _FEW_PRODUCTS:
+            if is_literal(exponent, number):
+                return f"fast_power(x0, {number}, spare=1, out=out)"
+    return "np.power(x0, x1, out=out)"
+
+
+# Of which there is no -0.
+_NEVER_MINUS_ZERO = ("square", "abs", "exp")
+
+
+def log1p_text(node: Node) -> str:
+    """NumPy's own is slow for float32, of few elements too."""
+    is_fast = node.ndim and node.dtype == np.float32
+    return _unsigned(node, "fast_log1p(x0)") if is_fast else "np.log1p(x0)"
+
+
+def log1p_into(node: Node) -> str:
+    return _unsigned(node, fast(np.log1p, "fd", spare=2)(node))
+
+
+def _unsigned(node: Node, text: str) -> str:
+    """Where no sign of zero has to be kept, the fast log1p takes two steps less."""
+    if node.inputs[0].op.name not in _NEVER_MINUS_ZERO:
+        return text
+    return text.replace("fast_log1p(x0", "fast_log1p(x0, has_minus_zero=False")
+
+
+def where_into(node: Node) -> str | None:
+    """By bits, where no element is asked by itself; 0 has none."""
+    _, x, y = node.inputs
+    if not _is_large(node) or node.dtype == bool or {x.dtype, y.dtype} != {node.dtype} or x is y:
+        return None
+    if is_positive_zero(y):
+        return "only_where(x0, x1, out=out)"
+    if is_positive_zero(x):
+        return "only_where(~x0, x2, out=out)"
+    return "fast_where(x0, x1, x2, spare=1, out=out)"
