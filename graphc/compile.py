@@ -21,6 +21,7 @@ from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
+from .plan.order import as_they_lie
 from .plan.placed import placed
 from .plan.plan import Plan
 from .plan.planes import planes
@@ -114,7 +115,7 @@ class _Wish(NamedTuple):
     def granted(self, written: Graph) -> _Made:
         graph, log = passes.run(written, self.simplify)
         if self.simplify is not False:
-            graph = planes(graph)
+            graph = as_they_lie(planes(graph))
         if self.simplify is True:
             graph = placed(graph)
         plan, saving = None, None

@@ -166,7 +166,7 @@ class Writer:
         """Up to how many elements the program goes line by line."""
         if len(self.graph.nodes) >= MANY:  # as it goes line by line it lets values go
             return SMALL
-        steps = self.plan.steps if self.plan else []
+        steps = [s for s in self.plan.steps if not s.node.op.view] if self.plan else []
         regions = [step.region for step in steps if step.region]
         most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
         small = min(SMALL, max(LEAST_SMALL, most))

@@ -1,0 +1,185 @@
+"""Order: what is computed of turned values lies in memory as they do."""
+
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.plan import emit, runtime
+from graphc.plan.order import as_they_lie
+
+n, d, h = gc.dims("n d h")
+X, Y, Z = gc.input("X_", (n, d)), gc.input("Y_", (n, d)), gc.input("Z_", (d, n))
+w, u, W = gc.input("w_", (d,)), gc.input("u_", (n,)), gc.input("W_", (n, h))
+T, U = gc.input("T_", (n, d, h)), gc.input("U_", (h, n, d))
+k = gc.input("k_", (n, d), dtype="int32")
+
+
+def of_one():
+    return [X.T + 1]
+
+
+def of_two():
+    return [gc.tanh(X.T) * Y.T, X.T + X.T]
+
+
+def with_vectors():
+    """Along either axis, one that is computed too, and a number."""
+    return [X.T * w[:, None] + gc.exp(u) * gc.sum(w), X.T * gc.broadcast_to(u, (d, n))]
+
+
+def three_axes():
+    turned = gc.permute_dims(T, (2, 0, 1))
+    return [turned * 3, turned * U[:, :1, :1], gc.permute_dims(T, (2, 1, 0)) * w[:, None]]
+
+
+def summed():
+    """Also of what is left of three axes, in an order of its own."""
+    t = gc.exp(gc.permute_dims(T, (2, 1, 0)))
+    t2 = gc.sin(X.T * Y.T)
+    return [gc.sum(t2), gc.sum(t2, axis=0), gc.max(t2, axis=1), gc.sum(t, axis=1) + 1]
+
+
+def normed():
+    """A reduction whose rows are rows in memory too."""
+    p = gc.softmax(X.T, axis=0)
+    return [p, gc.sum(p * Y.T, axis=0), gc.max(p, axis=0, keepdims=True)]
+
+
+def multiplied():
+    """In a product either order is as good, and sums of products follow."""
+    t = gc.tanh(X.T) + Y.T
+    return [t @ W, t @ u, gc.sum(t * t), gc.einsum("dn,dn->n", t, gc.cos(t))]
+
+
+def turned_again():
+    t = gc.exp(X.T)
+    return [t, t.T * 2, (t.T + 1).T]
+
+
+def most_are():
+    return [X.T + Y.T + Z]
+
+
+def kinds():
+    """Truth values and integers lie in an order as numbers do."""
+    return [gc.where(k.T > 0, X.T, Y.T), k.T * 2, k.T > 0]
+
+
+def gradients():
+    value = gc.sum(gc.tanh(X.T * w[:, None]) ** 2 * u)
+    return [value, *gc.grad(value, [X, w, u])]
+
+
+TURNED = [
+    of_one, of_two, with_vectors, three_axes, summed, normed, multiplied, turned_again, most_are,
+    kinds, gradients,
+]  # fmt: skip
+
+
+def as_many():
+    return [X.T + Z]
+
+
+def rows_within():
+    """What belongs to each row is found while the row is in the cache."""
+    return [gc.softmax(X.T, axis=1), X.T - gc.mean(X.T, axis=1, keepdims=True)]
+
+
+def reshaped():
+    """A copy, of what does not lie as its axes do."""
+    return [gc.reshape(gc.exp(X.T), (n * d,)), gc.concat([X.T * 2, Z], axis=0)]
+
+
+def sums_of_rows():
+    return [gc.einsum("dn,d->n", gc.tanh(X.T), w)]
+
+
+def nothing_computed():
+    return [X.T, X.T @ X, gc.sum(X.T, axis=0)]
+
+
+LEFT = [as_many, rows_within, reshaped, sums_of_rows, nothing_computed]
+every = pytest.mark.parametrize("graph", [*TURNED, *LEFT], ids=lambda g: g.__name__)
+
+
+def arguments(f, rows):
+    rng = np.random.default_rng(rows)
+    sizes = {n: rows, d: 5, h: 3}
+    drawn = {v: rng.uniform(-2, 2, [sizes[s] for s in v.shape]) for v in f.graph.parameters}
+    return {v.name: x.astype(v.dtype) for v, x in drawn.items()}
+
+
+def in_tiles(monkeypatch):
+    monkeypatch.setattr(emit, "SMALL", -1)
+    monkeypatch.setattr(emit, "LEAST_SMALL", -1)
+    monkeypatch.setattr(runtime, "TILE_BYTES", 400)
+    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
+
+
+@every
+@pytest.mark.parametrize("is_large", [False, True])
+def test_in_order_all_is_what_it_was(graph, is_large, monkeypatch):
+    """Line by line and in tiles, of arguments in any order; on two threads with the same bits."""
+    if is_large:
+        in_tiles(monkeypatch)
+    one, two = (gc.compile(graph(), simplify="strict", threads=threads) for threads in (1, 2))
+    for rows in (0, 1, 7, 60):
+        values = arguments(one, rows)
+        given = [values, {name: np.asfortranarray(x) for name, x in values.items()}]
+        given.append({name: x[::-1] for name, x in given[1].items()})
+        for at in given:
+            try:
+                wanted = gc.evaluate(graph(), at)
+            except ValueError:  # no largest of nothing
+                continue
+            found, again = one(**at), one(**at)
+            for right, a, b, c in zip(wanted, found, two(**at), again, strict=True):
+                assert (a.dtype, a.shape) == (right.dtype, right.shape)
+                np.testing.assert_allclose(a, right, rtol=1e-9, atol=1e-9)
+                np.testing.assert_array_equal(a, b)
+                assert a.flags.writeable or not a.ndim
+                assert not any(np.shares_memory(a, x) for x in (c, *at.values()))
+            assert not any(np.shares_memory(a, b) for i, a in enumerate(found) for b in found[:i])
+
+
+@pytest.mark.parametrize("graph", TURNED, ids=lambda g: g.__name__)
+def test_nothing_large_is_read_across(graph):
+    """No view turns what is read; only what is given back, or one of several, is turned."""
+    turned = as_they_lie(gc.Graph(graph()))
+    turned.typecheck()
+    views = [v for v in turned.nodes if v.op.name == "permute_dims" and 1 not in v.shape]
+    read = [v for v in views if any(c.op.family != "contract" for c in turned.consumers(v))]
+    assert [Z] * (graph is most_are) == [v.inputs[0] for v in read]
+
+
+@pytest.mark.parametrize("graph", LEFT, ids=lambda g: g.__name__)
+def test_what_gains_nothing_keeps_its_order(graph):
+    """As many operands lie one way as the other; or some reader wants rows."""
+    written = gc.Graph(graph())
+    assert written.outputs == as_they_lie(written).outputs
+
+
+def test_results_lie_as_their_operands(monkeypatch):
+    """As NumPy's do; so tiles go through memory in one direction."""
+    in_tiles(monkeypatch)
+    turned, of_three = gc.compile(of_one()), gc.compile(gc.permute_dims(T, (2, 0, 1)) * 3)
+    A, B = np.ones((40, 30)), np.ones((9, 8, 7))
+    assert (A.T + 1).strides == turned(A)[0].strides
+    assert (B.transpose(2, 0, 1) * 3).strides == of_three(B).strides
+    for f in (turned, of_three):
+        tiles = f.source.split("def program_rows")[1].split("class ")[0]
+        code = [line for line in tiles.splitlines() if "#" not in line]
+        assert 3 == sum("=" in line for line in code)  # its rows, the result's, one operation
+        assert not any("transpose" in line or ".T" in line for line in code)
+
+
+def test_arithmetic_in_one_step_stays_light():
+    """The view that is given back is no step: x.T + 1 goes line by line as long as x + 1."""
+    assert f"<= {4 * emit.SMALL}:" in gc.compile(X + 1).source
+    assert f"<= {4 * emit.SMALL}:" in gc.compile(X.T + 1).source
+
+
+def test_as_written_every_axis_stays():
+    """simplify=False promises the program as written."""
+    written = gc.compile(of_one(), simplify=False).graph
+    assert ["permute_dims", "add"] == [v.op.name for v in written.nodes if v.op.family != "leaf"]
