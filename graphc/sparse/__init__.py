@@ -1,7 +1,6 @@
-"""Sparse Jacobians and Hessians: the pattern is read off the graph, and columns that never meet
-share one derivative.
+"""Sparse Jacobians and Hessians: columns that never meet share one derivative.
 
-Needs scipy, the extra `special`.
+The pattern is read off the graph. Needs scipy, the extra `special`.
 """
 
 from .colouring import colour_columns, colour_star
