@@ -22,7 +22,12 @@ class Curve(NamedTuple):
     errors: tuple[float, ...]
 
 
-def plotted(curves: Sequence[Curve], title: str) -> str:
+def plotted(
+    curves: Sequence[Curve],
+    title: str,
+    across: str = "step, beside each element",
+    up: str = "relative error",
+) -> str:
     """Some curves on logarithmic axes; errors of 0 lie on the floor.
 
     >>> "<polyline" in plotted([Curve("central", (1e-1, 1e-2), (1e-2, 1e-4))], "V")
@@ -54,10 +59,10 @@ def plotted(curves: Sequence[Curve], title: str) -> str:
         parts.append(_line(_LEFT, y(10.0**k), _WIDTH - _RIGHT, y(10.0**k)))
         parts.append(_text(_LEFT - 8, y(10.0**k) + 4, f"1e{k}", "end"))
     middle = (_LEFT + _WIDTH - _RIGHT) / 2
-    parts.append(_text(middle, _HEIGHT - 12, "step, beside each element", "middle"))
+    parts.append(_text(middle, _HEIGHT - 12, across, "middle"))
     centre = (_TOP + _HEIGHT - _BOTTOM) / 2
     turned = f' transform="rotate(-90 16 {centre:.1f})"'
-    parts.append(_text(16, centre, "relative error", "middle", extra=turned))
+    parts.append(_text(16, centre, up, "middle", extra=turned))
     for k, curve in enumerate(curves):
         colour = _COLOURS[k % len(_COLOURS)]
         drawn = [
