@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -126,7 +127,7 @@ def told(text: str) -> Iterator[str]:
 
 def call(value: Any) -> str:
     """The parameters, with their defaults; nothing of what is not called by users."""
-    if not callable(value) or isinstance(value, gc.Op):
+    if not callable(value) or isinstance(value, (gc.Op, types.GenericAlias)):
         return ""
     if inspect.isclass(value) and not value.__module__.startswith("graphc.optim"):
         return ""

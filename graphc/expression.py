@@ -128,7 +128,7 @@ class _Reader:
             self._hint()
             self.refuse(f"this is no expression: {error.msg}", column)
         except (RecursionError, MemoryError, ValueError):
-            self.refuse("the expression is nested too deep", 0)
+            self.refuse(f"the expression is nested more than {_DEEPEST} deep", 0)
 
     def _hint(self) -> None:
         """Say what people often mean by what Python does not read."""

@@ -26,7 +26,7 @@ REFUSED = [
     ("a" * 10**6, "the expression has 1,000,000 characters, and 4,096 is most", 0),
     ("(" * 10**6 + "x" + ")" * 10**6, "the expression has 2,000,001 characters, and 4,096", 0),
     ("(" * 500 + "x" + ")" * 500, "parentheses are nested more than 100 deep", 100),
-    ("-" * 4000 + "x", "the expression is nested too deep", 0),
+    ("-" * 4000 + "x", "the expression is nested more than 100 deep", None),
     ("-" * 150 + "x", "the expression is nested more than 100 deep", 101),
     ("sin(" * 99 + "-" * 50 + "x" + ")" * 99, "the expression is nested more than 100 deep", 398),
     ("x**" * 1000 + "x", "the expression is nested more than 100 deep", 300),
@@ -80,8 +80,10 @@ def test_what_is_not_arithmetic_is_refused_at_once_with_a_caret(text, sentence, 
     with pytest.raises(ExpressionError) as caught:
         parse(text)
     assert caught.value.sentence.startswith(sentence)
-    # Python itself has told the place of a syntax error in more than one way.
-    assert column == caught.value.column or "invalid syntax" in sentence
+    # Python itself has told the place of a syntax error in more than one way, and some of its
+    # versions read what is nested so deep that others give up.
+    is_told_by_python = column is None or "invalid syntax" in sentence
+    assert is_told_by_python or column == caught.value.column
     *_, line, carets = str(caught.value).split("\n")
     assert len(line) < 80 and carets.strip() == "^" and len(carets) < 80
 

@@ -413,6 +413,7 @@ CALLS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:numpy.fix is deprecated")
 @pytest.mark.parametrize("call", CALLS)
 def test_a_numpy_function_of_a_node_is_that_of_the_array(call):
     """Shape, dtype and numbers."""
