@@ -16,14 +16,14 @@ FILES = {path.relative_to(ROOT).as_posix(): path for path in sorted(ROOT.rglob("
 # The floor of every file or room. A file not listed stands on the floor of its room, however deep.
 FLOORS = {
     "wording.py": 0,
-    "lines.py": 0.1,
-    "errors.py": 0.2,
-    "misfits.py": 0.3,
     "forms.py": 0,
-    "plan/__init__.py": 0,  # empty: whoever wants runtime alone passes through it
+    "plan/__init__.py": 0,  # imports nothing: whoever wants runtime alone passes here
     "plan/runtime.py": 0,  # NumPy functions that a program carries: they know nothing of graphc
     "plan/functions.py": 0,
     "plan/helpers.py": 0,
+    "lines.py": 0.1,
+    "errors.py": 0.2,
+    "misfits.py": 0.3,
     "sizes.py": 0.5,  # the symbols that shapes are made of
     "parts.py": 1,
     "shapes.py": 1,
@@ -32,23 +32,23 @@ FLOORS = {
     "ops": 4,
     "autodiff": 5,
     "binding.py": 5,
+    "expression.py": 5,
     "evaluate.py": 6,  # below the passes: fold computes with the reference interpreter
-    "passes": 7,
-    "plan": 8,
     "notation": 6,  # what the passes did is told in the user's terms
+    "passes": 7,
+    "records.py": 7,
+    "origins.py": 7,
+    "plan": 8,
     "draw": 9,
     "check": 9,
     "objective.py": 9,
-    "expression.py": 5,
-    "records.py": 7,
     "explain": 10,  # long ones are folded as pictures are
-    "origins.py": 7,
     "debug.py": 10,  # what went wrong, and what was measured, is drawn
     "profile.py": 10,
     "compile.py": 11,  # a compiled function draws and profiles itself
+    "untraceable.py": 11,
     "sparse": 12,
     "optim": 12,
-    "untraceable.py": 11,
     "trace.py": 12,
     "jit.py": 13,
     "transforms.py": 14,
