@@ -40,6 +40,10 @@ class Jit:
         self, function: Plain, dims: Mapping[str, Any] | None = None, maxsize: int = 64
     ) -> None:
         _check_callable("jit", function, "gc.compile makes programs of nodes")
+        if not isinstance(dims, Mapping | None):
+            raise ArgumentError(
+                f"dims= maps arguments to shapes, as in {{'x': ('n', 3)}}, and is {a_kind(dims)}"
+            )
         self.function, self.dims, self.maxsize = function, dict(dims or {}), maxsize
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)

@@ -151,6 +151,8 @@ def _no_parameter(name: str, key: str, named: Sequence[str]) -> str:
     if instead and not called:
         return f"{said} ({instead[0]})"
     here = [*called, *difflib.get_close_matches(key, named, 1)]
+    if not here and "values" in named:
+        return f"{said}, but values= in a dict"
     return f"{said}, but {here[0]}=" if here else said
 
 

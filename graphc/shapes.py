@@ -73,8 +73,17 @@ def as_dim(value: object) -> Dim:
     if is_expression(value):
         return _canonical(sp.sympify(value))
     raise ShapeError(
-        f"a size must be an int, a dim or a dim's name, and {with_kind(value)}"
+        f"a size must be an int, a dim or a dim's name, and {with_kind(value)}{_no_size(value)}"
     )
+
+
+def _no_size(value: object) -> str:
+    """What to write instead of something that is no size."""
+    if isinstance(value, tuple):
+        return ": gc.dim makes one size, gc.dims a tuple of sizes"
+    if isinstance(value, type | np.dtype):
+        return ": a dtype follows the shape, or is given by dtype="
+    return ": its .shape is one" if isinstance(value, np.ndarray) else ""
 
 
 def _not_negative(value: int) -> int:
@@ -227,7 +236,9 @@ def as_bound(value: Dim) -> Dim:
 def as_axis(axis: object, rank: int, of: str = "tensor") -> int:
     """A non-negative axis number."""
     if isinstance(axis, bool) or not isinstance(axis, int | np.integer):
-        raise ShapeError(f"an axis must be an int, and {with_kind(axis)}")
+        is_array = hasattr(axis, "shape")
+        cure = ": two tensors meet in gc.add, gc.maximum, gc.minimum" if is_array else ""
+        raise ShapeError(f"an axis must be an int, and {with_kind(axis)}{cure}")
     if not -rank <= axis < rank:
         raise ShapeError(f"axis {axis} does not exist in a {of} of {counted(rank, 'axis', 'axes')}")
     return int(axis) % rank
@@ -359,6 +370,7 @@ _SHORT = {
 }  # fmt: skip
 
 
+DTYPE_NAMES = frozenset(_SHORT)
 _DTYPES = {np.dtype(name): np.dtype(name) for name in _SHORT}
 
 
@@ -369,7 +381,10 @@ def as_dtype(value: DTypeLike) -> np.dtype[Any]:
     try:
         dtype = np.dtype(value)
     except TypeError:
-        raise DTypeError(f"a dtype must be one that NumPy knows, and {value!r} is not") from None
+        is_size = isinstance(value, int) or is_expression(value)
+        cure = ": the sizes of a shape belong in one tuple, as in (3, 4)" if is_size else ""
+        said = f"a dtype must be one that NumPy knows, and {value!r} is not{cure}"
+        raise DTypeError(said) from None
     if dtype.name not in _SHORT:
         raise DTypeError(f"graphs hold bool, integers, float32 and float64, not {dtype.name}")
     return dtype.newbyteorder("=")

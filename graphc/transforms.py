@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, SupportsIndex
 
 from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
@@ -23,21 +23,28 @@ def _derived(
     has_zeros: bool = True,
 ) -> Jit:
     """A function of the same arguments that returns `derive(results, the chosen arguments)`."""
+    counted_from_0 = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(isinstance(k, SupportsIndex) for k in counted_from_0):
+        raise ArgumentError(
+            f"argnums= counts arguments from 0: an int or a tuple of ints, not {argnums!r}"
+        )
 
     def derived(*args: Any, **kwargs: Any) -> Any:
-        numbers = argnums if isinstance(argnums, tuple) else (argnums,)
-        if not all(-len(args) <= k < len(args) for k in numbers):
+        if not all(-len(args) <= k < len(args) for k in counted_from_0):
             there = counted(len(args), "argument")
-            raise ArgumentError(f"argnums= is {argnums}, and was given {there}")
-        numbers = tuple(k % len(args) for k in numbers)
+            cure = ": what is differentiated by is given by position" if kwargs else ""
+            raise ArgumentError(f"argnums= is {argnums}, and was given {there}{cure}")
+        numbers = tuple(k % len(args) for k in counted_from_0)
         meant: dict[Node, Node] = {}
         names = parameters(function, len(args))
 
         def one(x: Any, path: str) -> Node:
             if not isinstance(x, Node) or not x.type.is_float:
+                is_node = isinstance(x, Node)
+                cure = ": pass floats" if is_node or type(x) is int else ""
                 raise ArgumentError(
                     f"derivatives are by floats, and {path}, an argument of "
-                    f"{name_of(function)}, is {x.type if isinstance(x, Node) else repr(x)}"
+                    f"{name_of(function)}, is {x.type if is_node else repr(x)}{cure}"
                 )
             if x.op.name == "input":
                 return x

@@ -109,7 +109,10 @@ ELSEWHERE = {
     "Softmax": "; did you mean gc.softmax?",
     "jacobean": "; did you mean gc.jacobian?",
     "Adam": "; did you mean gc.optim.adam?",
-    "linalg": "",
+    "linalg": "; of matrices there are gc.matmul, gc.einsum, gc.norm, gc.diagonal and x.trace()",
+    "leaky_relu": "; write gc.maximum(x, 0.01 * x)",
+    "nn": "; a layer is a function of yours: gc.tanh(x @ W + b), where W and b are inputs",
+    "save": "; f.save(path) writes a program, pickle keeps nodes and functions",
     "nothing_like_it": "",
     "__path_hooks__": "",
 }

@@ -463,7 +463,7 @@ MISTAKES = [
     (gc.ArgumentError, "not in a list", lambda: gc.compile(gc.sum(v)).as_scipy([v])),
     (gc.ArgumentError, "not in a ndarray",
      lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, np.zeros((2, 2)))),
-    (gc.ArgumentError, "made by gc.optim.adam and others: 'adam'",
+    (gc.ArgumentError, "gc.optim.adam.. and others, and 'adam' is a str",
      lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {}, "adam")),
     (gc.ArgumentError, "patience= counts", lambda: gc.fit(v, {v: [0]}, {}, patience=0)),
     (gc.ArgumentError, "need equally many rows",

@@ -73,6 +73,8 @@ class GradTable(Mapping[Node, Node]):
         self._table = {step.node: step.gradient for step in steps}
 
     def __getitem__(self, node: Node) -> Node:
+        if not isinstance(node, Node):
+            raise ArgumentError(f"a grad_table is asked by nodes, and {no_node(node)}")
         if node not in self._table:
             raise disconnected(self.z, node)
         return self._table[node]

@@ -125,6 +125,11 @@ def vectorize(outputs: Any, batches: Mapping[Node, Node]) -> Any:
     >>> gc.vectorize(gc.grad(loss, w), {x: gc.input("X", ("n", "d"))}).type
     f64[n, d]
     """
+    if not isinstance(batches, Mapping):
+        raise ArgumentError("vectorize takes a dict from nodes to their batches: {x: xs}")
+    for v in (*batches, *batches.values()):
+        if not isinstance(v, Node):
+            raise ArgumentError(f"vectorize takes a dict of nodes, and {no_node(v)}")
     size = _common_size(batches)
     nodes = forms.leaves(outputs)
     for v in nodes:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from .. import shapes
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, is_literal, operands
 from ..ops.slices import WHOLE, Span
 from ..shapes import Dim
@@ -70,6 +70,11 @@ def structure(matrix: Node, rows: int | None = None) -> Structure:
     d*n
     """
     split = matrix.ndim // 2 if rows is None else rows
+    if not isinstance(split, int):
+        raise ArgumentError(
+            "structure takes a Jacobian, and how many of its axes are rows: "
+            "gc.structure(gc.jacobian(v, x))"
+        )
     if not 0 <= split <= matrix.ndim:
         error = ShapeError(f"rows= is how many axes of {matrix.type} are rows, not {rows}")
         error.locate(operands([matrix]))

@@ -10,7 +10,7 @@ from .. import forms
 from ..autodiff import backprop
 from ..errors import ArgumentError
 from ..ir import Node
-from ..wording import counted, in_words
+from ..wording import a_kind, counted, in_words
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
 from .outline import outline
@@ -167,5 +167,7 @@ def explain(
     """
     if limit is not None and (not isinstance(limit, int) or limit < 1):
         raise ArgumentError(f"limit= is a number of steps, or None for all, not {limit!r}")
+    if not isinstance(at, Mapping | None):
+        raise ArgumentError(f"at= maps inputs or their names to values, not {a_kind(at)}")
     table = backprop(z, forms.leaves(wrt))
     return Explanation(Derivation(table, at), limit)

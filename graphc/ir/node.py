@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import shapes
 from ..errors import ArgumentError, NameClash, NotConcrete, Operand
-from ..lines import OnTheWay, Where, is_internal
+from ..lines import OnTheWay, Where, caller, is_internal
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
 from ..sizes import shown
@@ -29,7 +29,11 @@ NO_ATTRS: Attrs = MappingProxyType({})
 
 # What to write where Python asks a tensor for something that only a value has.
 _INSTEAD = {
-    "truth value": "choose with gc.where(condition, a, b)",
+    "truth value": "choose with gc.where(condition, a, b), join conditions by & | ~, take the "
+    "larger of two with gc.maximum",
+    "float value": "functions of tensors are gc.sin, gc.exp and their like, not those of math",
+    "int value": "whole numbers in a tensor are made by gc.floor and gc.astype",
+    "integer value": "elements are picked by gc.take, loops run over known sizes",
     "array": "join tensors with gc.stack or gc.concat",
 }
 
@@ -221,6 +225,8 @@ class Node(Operators):
         return FUNCTIONS["not_equal"](self, other)
 
     def _no_value(self, wanted: str) -> NoReturn:
+        if self.where == caller() and type(self.where) is Where:  # `y = max(a, b)`: a > b is no y
+            object.__setattr__(self, "where", OnTheWay(*self.where))
         error = NotConcrete(
             f"{self.label} has no value while the graph is built, so it has no {wanted}: "
             f"{_INSTEAD.get(wanted, 'keep it a tensor')}, or compute with gc.evaluate or gc.compile"
@@ -261,18 +267,28 @@ class Node(Operators):
         if not isinstance(self.shape[0], int):
             raise NotConcrete(
                 f"the length of {self.label} is the symbol {self.shape[0]}, known only when the "
-                "program runs: use its shape, or an operation along the axis"
+                "program runs: use its shape, or an operation along the axis; a loop needs a size "
+                "that is declared as a number"
             )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Node]:
         return (self[k] for k in range(len(self)))
 
+    def __contains__(self, value: object) -> NoReturn:
+        raise NotConcrete(
+            f"what {self.label} holds is known only when the program runs: gc.any(x == value) "
+            "tells then; whether a node is in a list of nodes, a list tells"
+        )
+
     def __setitem__(self, index: object, value: object) -> NoReturn:
         raise ArgumentError(
             f"{self.label} cannot be assigned into: build a new tensor with gc.where, gc.concat "
             "or gc.scatter_add"
         )
+
+    def __delitem__(self, index: object) -> NoReturn:
+        raise ArgumentError(f"nothing can be deleted from {self.label}: gc.concat joins its slices")
 
 class _Draft(Node):
     """A node while it is made: what it consists of can be set, as fast as that of any object."""

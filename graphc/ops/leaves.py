@@ -161,6 +161,10 @@ def input(
             raise ArgumentError(f"no number is positive and between {low} and {high}")
     if distribution:
         facts["distribution"] = True
+    if isinstance(shape, str) and shape in shapes.DTYPE_NAMES:
+        raise ArgumentError(
+            f"{shape} is a dtype, and a shape comes before it: write dtype={shape!r}"
+        )
     if not isinstance(shape, tuple | list) and _is_size(dtype):
         raise ArgumentError(
             f"the sizes of {plain} belong in one tuple, as in ({shape!r}, {dtype!r}): what follows "

@@ -20,6 +20,7 @@ from ..evaluate import by_name
 from ..ir import Graph, Node
 from ..plan import runtime
 from ..plan.runtime import as_input
+from ..wording import with_kind
 from .batches import Batch, Source, count_of, description, epoch_of
 from .optimizers import Optimizer, adam
 from .training import Training
@@ -129,7 +130,11 @@ class _Run:
         if not (isinstance(epochs, int | np.integer) and epochs >= 0):
             raise ArgumentError(f"epochs= counts walks through the data, and is {epochs!r}")
         if not isinstance(optimizer, Optimizer):
-            raise ArgumentError(f"an optimizer is made by gc.optim.adam and others: {optimizer!r}")
+            cure = ": call it" if callable(optimizer) else ""
+            raise ArgumentError(
+                f"an optimizer is made by gc.optim.adam() and others, and {with_kind(optimizer)}"
+                f"{cure}"
+            )
         self.loss = loss
         self.epochs, self.validation, self.patience = epochs, validation, patience
         given = by_name(params)

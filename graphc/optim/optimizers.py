@@ -11,6 +11,7 @@ import numpy as np
 from .. import forms
 from ..autodiff import grad
 from ..errors import ArgumentError, DTypeError, ShapeError
+from ..evaluate import by_name
 from ..ir import Node, operands
 from ..ops.elementwise import astype, clip, maximum, sqrt, square
 from ..ops.leaves import input as declare_input
@@ -60,7 +61,7 @@ class Optimizer:
         {'momentum.step': np.int64(0), 'momentum.velocity.w': array([0., 0.])}
         """
         state: dict[str, Any] = {f"{self.name}.step": np.int64(0)}
-        for name, value in params.items():
+        for name, value in by_name(params).items():
             for slot in self.slots:
                 state[self._slot(slot, name)] = np.zeros_like(value)
         return state

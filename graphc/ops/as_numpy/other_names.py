@@ -30,6 +30,22 @@ _WHY = {
     "NumPy, and pass them in as an input",
     "scan cond while_loop fori_loop switch": "no graph holds loops or branches: Python's loops "
     "over known sizes are unrolled, and gc.where chooses",
+    "leaky_relu prelu": "write gc.maximum(x, 0.01 * x)",
+    "elu celu": "write gc.where(x > 0, x, gc.expm1(x))",
+    "silu swish": "write x * gc.sigmoid(x)",
+    "gelu": "write x * gc.sigmoid(1.702 * x), or by tanh",
+    "mish": "write x * gc.tanh(gc.softplus(x))",
+    "cross_entropy nll_loss softmax_cross_entropy CrossEntropyLoss": "write "
+    "-gc.mean(gc.sum(labels * gc.log_softmax(scores), axis=-1))",
+    "binary_cross_entropy bce BCELoss": "write gc.mean(gc.softplus(scores) - labels * scores)",
+    "mse mse_loss MSELoss": "write gc.mean((a - b) ** 2)",
+    "nn layers Module Linear Dense Sequential Model": "a layer is a function of yours: "
+    "gc.tanh(x @ W + b), where W and b are inputs",
+    "linalg": "of matrices there are gc.matmul, gc.einsum, gc.norm, gc.diagonal and x.trace()",
+    "rmsprop adagrad adadelta nadam lion lbfgs": "gc.optim.Optimizer makes one of a rule",
+    "no_grad inference_mode": "there is no gradient unless gc.grad builds it",
+    "save load export": "f.save(path) writes a program, pickle keeps nodes and functions",
+    "Session function theano_function": "gc.compile makes a function of nodes",
 }
 
 # What tensors of other libraries have, and arrays have not.
