@@ -301,3 +301,51 @@ def test_a_scope_in_two_calls_is_two_scopes():
     parts = {box.part for box in gc.draw(gc.sum(h**2)).picture.boxes if box.part}
     assert {("mlp 1",), ("mlp 2",)} == parts
     assert len(gc.draw(gc.sum(h**2), fold=True, expand="mlp").picture.boxes) > 6
+
+
+def unrolled(steps):
+    """A recurrence, its weights, and the loss at its end."""
+    W, U = gc.input("W", (3, 4)), gc.input("U", (4, 4))
+    b, h = gc.input("b", (4,)), gc.input("h", ("n", 4))
+    for k in range(steps):
+        h = step_of(gc.input(f"x{k}", ("n", 3)), h, W, U, b)
+    return gc.sum(h), [W, U, b]
+
+
+def step_of(x, h, W, U, b):
+    return gc.tanh(x @ W + h @ U + b)
+
+
+def test_inputs_that_go_to_the_same_folded_boxes_are_one():
+    """Sixty arrows from twelve weights to five steps hid how the steps follow each other."""
+    loss, weights = unrolled(4)
+    boxes = {box.lines: box for box in gc.draw(loss, fold=True).picture.boxes}
+    (together,) = [box for lines, box in boxes.items() if lines[-1] == "3 inputs"]
+    assert ("W, U, b", "input") == (together.lines[0], together.kind)
+    assert {"W", "U", "b"} <= {box.lines[0] for box in gc.draw(loss).picture.boxes}
+
+
+def test_what_is_added_up_for_a_gradient_is_one_box_beside_its_input():
+    """The sums of shares lay in the last step, which so stood before and after all others."""
+    loss, weights = unrolled(4)
+    picture = gc.draw(loss, wrt=weights[:1], fold=True).picture
+    names = {box.id: box.lines[0] for box in picture.boxes}
+    (total,) = [box for box in picture.boxes if box.lines[0].startswith("∇W")]
+    assert 4 == sum(edge.head == total.id for edge in picture.edges)
+    assert total.is_output and total.is_one
+    between = {(names[e.tail], names[e.head]) for e in picture.edges if e.kind == "gradient"}
+    steps = [f"∇ step_of {k}" for k in (4, 3, 2, 1)]
+    assert set(zip(steps, steps[1:], strict=False)) <= between
+    assert not between & set(zip(steps[1:], steps, strict=False))
+    # Asked for single operations, each addition is one.
+    single = gc.draw(loss, wrt=weights[:1], fold=False).picture.boxes
+    assert not any(box.folded > 1 for box in single)
+
+
+def test_a_function_is_one_box_though_another_has_made_its_nodes():
+    """With a softmax of A alive, logsumexp(A) was a box softmax and a box log(...)."""
+    A = gc.input("A", ("n", "d"))
+    alive = gc.softmax(A, axis=1)
+    assert "logsumexp(A, axis=1)" in labels(gc.draw(gc.exp(gc.logsumexp(A, axis=1, keepdims=True))))
+    both = labels(gc.draw(gc.logsumexp(A, axis=1, keepdims=True), alive))
+    assert not any("nodes" in label for label in both)  # what both use is shown

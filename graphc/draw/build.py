@@ -8,21 +8,22 @@ from typing import Any
 
 from ..errors import ArgumentError
 from ..ir import Node
-from ..notation import Term, axes_of, fitted, is_written_inside, size_text
+from ..notation import size_text
 from .captions import Captions
 from .derivatives import local_derivative
-from .fold import Group, Pieces, fold, with_leaves
-from .frames import Frames, Path
+from .fold import Group, Pieces, fold, leaves_together
+from .frames import Frames
 from .heat import Heat
 from .moments import moments
 from .picture import Box, Edge, Moment, Picture
 from .subject import Link, Piece, Subject
+from .surroundings import Surroundings
 from .text import printable, short
 from .values import Seen, states
 
 # Nothing larger is laid out; by default a picture is folded to what a page can show.
 MOST, PAGE = 400, 90
-_LINE, _NAME = 34, 26
+_LABEL = 26
 # Above this number of edges, sizes are told on hover only.
 _MOST_LABELS = 160
 
@@ -58,72 +59,21 @@ class Builder:
                 f"the {view} view is empty: {subject.title} holds no gradient; draw a gc.grad or a "
                 "gc.backprop of it, or pass wrt= the nodes to differentiate by"
             )
-        self.inputs: list[list[int]] = [[] for _ in self.pieces]
-        self._readers: list[list[int]] = [[] for _ in self.pieces]
-        for link in self.links:
-            self.inputs[link.head].append(link.tail)
-            self._readers[link.tail].append(link.head)
         self._with_edges = {link.tail for link in self.links if link.kind != "reuse"}
-        # What is asked about single operations shows them.
         is_close = fold is False or state is not None or view in ("pruned", "jacobians")
-        self.closed = frozenset() if is_close else self.frames.ours
-        self.scopes = self._scopes()
         told = subject.described()
-        self.captions = Captions(
-            subject, self.frames, self._called(), heat=heat, state=self.state, values=self.values
+        self.around = Surroundings(
+            subject, self.pieces, self.links, self.frames, self.expand, is_close
         )
+        self.captions = Captions(
+            subject, self.frames, self.around.calls,
+            heat=heat, state=self.state, values=self.values,
+        )  # fmt: skip
         if subject.title == told:  # what is one box now has the name of the function
             subject.title = subject.described()
-        subject.name_gradients(self._hidden())
-        at = {p.node: i for i, p in enumerate(self.pieces)}
-        for i, piece in enumerate(self.pieces):
-            if piece.adjoint_of and piece.adjoint_of[0] in at:
-                self.scopes[i] = self.scopes[at[piece.adjoint_of[0]]]
+        subject.name_gradients(self.around.hidden)
         self.groups: dict[str, Group] = {}
         self._sizes: dict[Node, str] = {}
-
-    def _path(self, piece: Piece) -> Path:
-        """A gradient stands where its forward node stands."""
-        return self.frames.path(piece.adjoint_of[0] if piece.adjoint_of else piece.node)
-
-    def _scopes(self) -> list[Path]:
-        """The frames around each piece. What a function takes is not a part of it."""
-        paths = [self._path(p) for p in self.pieces]
-        outside = [path[:-1] if path in self.closed else path for path in paths]
-        halves = [p.is_gradient for p in self.pieces]
-        around = with_leaves(self.inputs, outside, halves)
-        return [path or leaf for path, leaf in zip(paths, around, strict=True)]
-
-    def _called(self) -> dict[Node, Term]:
-        """The results of graphc's functions that are one box: `logsumexp(U)`."""
-        inside: dict[Path, list[int]] = {}
-        for i, path in enumerate(self.scopes):
-            if path in self.closed - self.expand and not self.pieces[i].is_gradient:
-                inside.setdefault(path, []).append(i)
-        leaving = {x.tail for x in self.links if self.scopes[x.tail] != self.scopes[x.head]}
-        outputs = set(self.subject.outputs)
-        leaving |= {i for i, p in enumerate(self.pieces) if p.node in outputs}
-        names, found = self.subject.names, {}
-        for members in inside.values():
-            exits = [i for i in members if i in leaving]
-            within = {self.pieces[i].node for i in members}
-            taken = dict.fromkeys(
-                x for i in members for x in self.pieces[i].node.inputs
-                if x not in within and not is_written_inside(x)
-            )  # fmt: skip
-            if len(exits) == 1:
-                v = self.pieces[exits[0]].node
-                told = [names.get(x) or fitted(x, names, _LINE) for x in taken]
-                told += axes_of(v.part.name, within)
-                found[v] = Term("call", v.part.name, tuple(told))
-                names.setdefault(v, found[v])
-        return found
-
-    def _hidden(self) -> set[Node]:
-        """What stands inside a function that is one box."""
-        closed = self.closed - self.expand
-        inside = {p.node for i, p in enumerate(self.pieces) if self.scopes[i] in closed}
-        return inside - self.captions.calls.keys()
 
     # Pictures
 
@@ -159,16 +109,21 @@ class Builder:
         known: dict[tuple[Any, ...], int] = {}
         like = [known.setdefault(_likeness(self.pieces[i]), len(known)) for i in members]
         part = Pieces(
-            [[place[x] for x in self.inputs[i] if x in place] for i in members],
+            [[place[x] for x in self.around.inputs[i] if x in place] for i in members],
             like,
-            [self.scopes[i] if len(place) == len(self.pieces) else () for i in members],
+            [self.around.scopes[i] if len(place) == len(self.pieces) else () for i in members],
             [self.pieces[i].is_gradient for i in members],
         )  # fmt: skip
-        closed = self.closed if len(place) == len(self.pieces) else frozenset()
+        closed = self.around.closed if len(place) == len(self.pieces) else frozenset()
         groups = fold(part, self.most, self.fold_all, self.expand, closed)
         for group in groups:
             _renumber(group, members)
-        return groups
+        outputs = set(self.subject.outputs)
+        inputs = {
+            i for i in members
+            if self._kind(self.pieces[i]) == "input" and self.pieces[i].node not in outputs
+        }  # fmt: skip
+        return leaves_together(groups, self.around.readers, inputs)
 
     def _picture(self, groups: Sequence[Group], prefix: str, title: str) -> Picture:
         owner: dict[int, int] = {}
@@ -245,11 +200,11 @@ class Builder:
     def _edge_label(self, link: Link) -> str:
         tail, head = self.pieces[link.tail].node, self.pieces[link.head].node
         if self.view == "jacobians":
-            return short(printable(local_derivative(head, tail, self.subject.names)), _NAME)
+            return short(printable(local_derivative(head, tail, self.subject.names)), _LABEL)
         if tail in self.values and self.values[tail].short:
             return self.values[tail].short
         if tail not in self._sizes:
-            self._sizes[tail] = short(size_text(tail), _NAME)
+            self._sizes[tail] = short(size_text(tail), _LABEL)
         return self._sizes[tail]
 
     def _box(self, group: Group, id: str, beside: str, heat: float | None) -> Box:
@@ -259,18 +214,22 @@ class Builder:
         is_output = any(
             self.pieces[i].node in outputs and not self.pieces[i].is_entry for i in group.members
         )
-        path = self.scopes[group.members[0]]
+        path = self.around.scopes[group.members[0]]
         if group.kind != "piece":
             if group.name in path:
                 path = path[: path.index(group.name)]
             result = self._result(group)
             kind = "gradient" if is_gradient else "operation"
+            kind = "input" if group.kind == "leaves" else kind
             inner = [self.pieces[i] for i in group.members]
             inside = {self.state.get(piece.node, "") for piece in inner}
             state = next((s for s in ("first_nan", "nan") if s in inside), "")
+            facts = self.captions.group_facts(group, inner)
+            if group.path in self.around.sums:
+                facts = (*self.captions.facts(self.around.sums[group.path]), *facts)
             return Box(
                 id, self._kind(result) if result else kind, self._group_lines(group),
-                self.captions.group_facts(group, inner), is_output, is_gradient, state, path,
+                facts, is_output, is_gradient, state, path,
                 beside, heat, len(group.members), result is not None,
             )  # fmt: skip
         state = "ghost" if first.ghost else self.state.get(first.node, "")
@@ -279,7 +238,7 @@ class Builder:
             and self.subject.table is not None
             and not set(first.adjoint_of).isdisjoint(self.subject.table.targets)
         )
-        if path in self.closed and path not in self.expand:
+        if path in self.around.closed and path not in self.expand:
             path = path[:-1]
         lines = self.captions.lines(first)
         if group.members[0] not in self._with_edges and first.node in self.values:
@@ -312,17 +271,19 @@ class Builder:
         return self.captions.repeated(group, self.pieces[last.members[-1]])
 
     def _result(self, group: Group) -> Piece | None:
-        """What a function of graphc's returns, of the box that it is."""
+        """What the one operation computes that a box is, though it holds several nodes."""
+        if group.path in self.around.sums:
+            return self.around.sums[group.path]
         calls = self.captions.calls
         results = [p for i in group.members if (p := self.pieces[i]).node in calls]
-        return results[0] if group.path in self.closed and len(results) == 1 else None
+        return results[0] if group.path in self.around.closed and len(results) == 1 else None
 
     def _exits(self, group: Group) -> list[int]:
         """What of a folded part others read."""
         inside, outputs = set(group.members), set(self.subject.outputs)
         return [
             i for i in group.members
-            if self.pieces[i].node in outputs or not inside.issuperset(self._readers[i])
+            if self.pieces[i].node in outputs or not inside.issuperset(self.around.readers[i])
         ]  # fmt: skip
 
     def _moments(self, picture: Picture) -> list[Moment]:

@@ -133,6 +133,8 @@ class Captions:
             more = ", …" * (len(members) > _MOST_NAMED)
             return short(", ".join(told), _LINE) + more, f"{count} inputs"
         if group.kind == "scope":
+            if result is not None and result.is_gradient:
+                return self.lines(result)
             if result is not None:
                 value = text(cut(self.calls[result.node], _LINE))
                 return _equation(self.name(result), short(printable(value), _LINE))

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass, field
 
 # Rounds of hashing that tell apart what stands in different places of a repeated block.
 _ROUNDS = 3
+# So many inputs that go the same way are one box.
+_LEAVES = 3
 
 
 @dataclass
 class Group:
     """Some pieces, by their positions, and why they stand together."""
 
-    kind: str  # piece, scope, repeat, stretch
+    kind: str  # piece, scope, repeat, stretch, leaves
     members: list[int]
     name: str = ""
     path: tuple[str, ...] = ()  # of a scope
@@ -131,6 +133,29 @@ def with_leaves(
         if len(paths) == 1:
             (found[x],) = paths
     return found
+
+
+def leaves_together(
+    groups: list[Group], readers: Sequence[Sequence[int]], leaves: Set[int]
+) -> list[Group]:
+    """Leaves that all go to the same folded boxes share one: the weights of each step of a loop."""
+    owner = {i: k for k, group in enumerate(groups) for i in group.members}
+    alike: dict[frozenset[int], list[int]] = {}
+    for k, group in enumerate(groups):
+        (first, *others) = group.members
+        if not others and first in leaves:
+            boxes = frozenset(owner[i] for i in readers[first] if i in owner)
+            if len(boxes) > 1 and all(groups[b].kind != "piece" for b in boxes):
+                alike.setdefault(boxes, []).append(k)
+    together = {k: run for run in alike.values() if len(run) >= _LEAVES for k in run}
+    folded = []
+    for k, group in enumerate(groups):
+        run = together.get(k, [k])
+        if run != [k] and run[0] == k:
+            folded.append(Group("leaves", [groups[i].members[0] for i in run]))
+        elif run == [k]:
+            folded.append(group)
+    return folded
 
 
 # -- repeated structure -----------------------------------------------------------------------

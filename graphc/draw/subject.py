@@ -154,6 +154,22 @@ class Subject:
                 found[v] = (v.adjoint_of,)
         return found
 
+    def homes(self) -> dict[Node, Node]:
+        """The forward node beside which a gradient stands; what is added up for it goes along."""
+        found: dict[Node, Node] = {}
+        for g, forwards in self.adjoints().items():
+            if not self.is_gradient(g):
+                continue
+            found[g] = forwards[0]
+            waiting = [g]
+            while waiting:
+                for x in waiting.pop().inputs:
+                    is_part = x.op is g.op and x.origin is g.origin and x.adjoint_of is None
+                    if is_part and x not in found:
+                        found[x] = forwards[0]
+                        waiting.append(x)
+        return found
+
     def pieces(self, view: str) -> tuple[list[Piece], list[Link]]:
         """What the view shows, inputs before consumers, and what goes from where to where."""
         adjoints = self.adjoints()

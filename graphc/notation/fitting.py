@@ -14,6 +14,8 @@ _MOST_OPERATIONS, _DEPTH = 40, 3
 # Names are shortened to one of these lengths before anything else goes; the end of a name tells it
 # from others that begin like it.
 _LENGTHS, _TAIL = (30, 24, 18, 14), 6
+# Of more operands no line has room.
+_MOST_PARTS = 8
 # "…" in place of anything shorter gains nothing.
 _SHORTEST = 4
 
@@ -96,7 +98,9 @@ def _without(t: Term, place: _Place | None = None, is_root: bool = True) -> Term
 
 
 def _with_short_names(t: Term, longest: int) -> Term:
-    head = t.head
+    head, parts = t.head, t.parts
+    if len(parts) > _MOST_PARTS:
+        parts = (*parts[:_MOST_PARTS], ELIDED)
     if t.kind == "name" and len(head) > longest and "=" not in head:
         head = f"{head[: longest - _TAIL - 1]}…{head[-_TAIL:]}"
-    return t._replace(head=head, parts=tuple(_with_short_names(p, longest) for p in t.parts))
+    return t._replace(head=head, parts=tuple(_with_short_names(p, longest) for p in parts))
