@@ -120,12 +120,16 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
             continue
         met[v] = p
         x = exponent(v)
-        if x is not None:
+        if x is not None or v.op in _HYPERBOLIC:
             found[v] = f.where(f.isfinite(p), p, like(v, 0))
-            rest = f.subtract(x, found[v])
+            rest = f.subtract(f.abs(v.inputs[0]) if x is None else x, found[v])
             if shadow.is_masked:  # what is larger is multiplied by 0
                 rest = f.minimum(rest, like(v, math.floor(math.log(float(np.finfo(v.dtype).max)))))
             values[v] = f.exp(rest)
+            if x is None:
+                both = _hyperbolic(v.inputs[0], f.exp(rest))
+                found |= dict.fromkeys(both, found[v])
+                values |= both
             continue
         for i, x in enumerate(v.inputs):
             if x in sums and x in shadow.known:
@@ -152,6 +156,13 @@ def _named(total: Node) -> Largest | None:
         t, inverse = f.softplus(x), f.sigmoid(opposite(x))
         values = {e: f.sigmoid(x), **dict.fromkeys(plus_one(e), ones(e))}
     return Largest(dict.fromkeys(values, t), values, has_one=True, inverse=inverse)
+
+
+def _hyperbolic(x: Node, e: Node) -> dict[Node, Node]:
+    """cosh(x) and sinh(x) in multiples of exp(s) / e for s = |x|."""
+    half, less = like(x, 0.5), f.exp(f.multiply(like(x, -2), f.abs(x)))
+    above: Node = f.multiply(e, f.add(half, f.multiply(half, less)))
+    return {f.cosh(x): above, f.sinh(x): f.multiply(f.tanh(x), above)}
 
 
 def ones(v: Node) -> Node:
@@ -188,7 +199,9 @@ class _Shadow:
         alone = exponent(v)
         if alone is not None:
             return alone
-        below = [x for x in v.inputs if self._is_sum(x)]
+        if v.op in _HYPERBOLIC:
+            return f.abs(v.inputs[0])
+        below = [x for x in v.inputs if x in self.sums]
         if v.op in (op.add, op.where, op.concat):
             found = [self._part(x) for x in v.inputs[v.op is op.where :]]
             parts = [p for p in found if p is not None]
@@ -221,13 +234,9 @@ class _Shadow:
             return None
         return reshaped(top, v.shape) if v.op in (op.reshape, op.getitem) else v.op(top, **v.attrs)
 
-    def _is_sum(self, x: Node) -> bool:
-        """Whether x has exponents: beside other exponentials a cosh is a number."""
-        return x in self.sums and x.op not in _HYPERBOLIC
-
     def _part(self, x: Node) -> Node | None:
         """Of what is added: a number is that times exp(0), and nothing where it is 0."""
-        if self._is_sum(x):
+        if x in self.sums:
             return self.of(x)
         if number(x) == 0:
             return like(x, -math.inf)

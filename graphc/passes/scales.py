@@ -82,7 +82,8 @@ class _Start:
         self.inverse: dict[Node, Node] = {}  # exp(-t) for those t where it has a name
         self.least: set[Node] = set()  # those t that are not negative
         with building_for(graph.outputs[0]) as belonging_to:
-            for v in graph.nodes:
+            # A sigmoid is as well a number, where its exponential goes less something else.
+            for v in sorted(graph.nodes, key=lambda v: v.op is op.sigmoid):
                 for total in _divisors(v, sums):
                     if total not in self.wholes:
                         belonging_to(v)
@@ -124,7 +125,7 @@ class _Walk:
         self.becomes: dict[Node, Node] = {}
         self.made: set[Node] = set()  # what is scaled but where walks begin
         self.settled: set[Node] = set()  # what becomes something by that
-        self.cancels: dict[Node, frozenset[Node]] = {}  # and which t are divided by one another there
+        self.cancels: dict[Node, frozenset[Node]] = {}  # those t that are divided by one another
         self.used: frozenset[Node] = frozenset()
         # Reciprocals alone are not worth what they take: whether others use it too is known late.
         self.waiting: list[frozenset[Node]] = []
@@ -138,7 +139,7 @@ class _Walk:
                         continue
                 if v in start.sums and v not in self.scaled:
                     is_left = any(x in self.wild or x in self.scaled for x in v.inputs)
-                    if is_left or exponent(v) is not None:
+                    if is_left or not start.sums & {*v.inputs}:
                         self.wild.add(v)
                 if not self.becomes.keys().isdisjoint(v.inputs):
                     self.becomes[v] = with_inputs(
@@ -201,10 +202,11 @@ class _Walk:
         """
         found: set[Node] = set()
         for v in reversed(graph.nodes):
-            cancelled = self.cancels.get(v)
-            for x in v.inputs if cancelled is not None else ():
+            if v not in self.cancels:
+                continue
+            for x in v.inputs:
                 powers = self._of(x).powers
-                if v in found and powers or any(_root(t) in cancelled for t in powers):
+                if v in found and powers or any(_root(t) in self.cancels[v] for t in powers):
                     found.add(x)
         return found
 
