@@ -97,12 +97,14 @@ def _may_be_short(x: Node) -> bool:
 
 
 def _sum_text(*more: str) -> Any:
-    """Along one of the last two axes, of which the last may be short: see the helper."""
+    """Along the last axis, or the one before it where the last may be short: see the helper."""
     by_method = _text("sum", *more)
 
     def text(n: Node) -> str:
         (x,), axis, keepdims = n.inputs, n.attrs["axis"], n.attrs["keepdims"]
-        if not _may_be_short(x) or not x.type.is_float or len(axis) != 1 or axis[0] < x.ndim - 2:
+        is_last = axis == (x.ndim - 1,) and x.ndim > 1
+        is_beside = axis == (x.ndim - 2,) and _may_be_short(x)
+        if not x.type.is_float or not (is_last or is_beside):
             return str(by_method(n))
         arguments = ["x0", str(axis[0]), *(["keepdims=True"] if keepdims else []), *more]
         return f"summed({', '.join(arguments)})"
