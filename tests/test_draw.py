@@ -502,7 +502,7 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: gc.sum(W, axis=0) ** 2, r"\left(\sum_{0}\left(W\right)\right)^{2}"),
         (lambda W, x, b: gc.input("b_1", (3,))[1:], r"{b_{1}}_{[1:]}"),
         (lambda W, x, b: b * -3, r"b \, \left(-3\right)"),
-        (lambda W, x, b: b * [1e-5, math.nan, 2], r"[1 \cdot 10^{-5}, \mathrm{nan}, 2.0]"),
+        (lambda W, x, b: b * [1e-5, math.nan, 2], r"[1 \cdot 10^{-5}, \mathrm{nan}, 2]"),
         (lambda W, x, b: gc.norm(b), r"\begin{cases} 0 & u_{1} = 0 \\"),
         (lambda W, x, b: gc.sum(W) / W.size, r"\frac{\sum\left(W\right)}{3 \, d}"),
     ],

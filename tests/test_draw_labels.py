@@ -218,3 +218,25 @@ def test_the_derivative_of_a_gradient_by_a_gradient_has_no_name():
     found = shown(gc.draw(z, gc.grad(z, x), gc.grad(gc.grad(z, x), x)))
     assert "2 * x" in found
     assert not any("∂(∂" in label for label in found)
+
+
+X3, M, V1 = gc.input("X3", ("b", "n", 4)), gc.input("M", (4, 4)), gc.input("v1", (4,))
+C = [P > 0, Q < 1, T > P]
+# What is drawn -> how its box is written.
+WRITTEN = {
+    "X3 @ M": X3 @ M,
+    "X3 @ v1": X3 @ V1,
+    "X3 @ Mᵀ": X3 @ M.T,
+    "X3 @ X3ᵀ": X3 @ X3.mT,
+    "(p > 0) & (q < 1)": C[0] & C[1],
+    "((p > 0) | (q < 1)) & (t > p)": (C[0] | C[1]) & C[2],
+    "(p > 0) & (q < 1) & (t > p)": C[0] & C[1] & C[2],
+    "¬(p > 0)": ~C[0],
+    "M @ [[0, −1], [1, 0.5]]": gc.input("M", (2, 2)) @ [[0.0, -1.0], [1.0, 0.5]],
+}
+
+
+@pytest.mark.parametrize("label", WRITTEN)
+def test_a_box_is_written_as_people_write_it(label):
+    """Not as sums over indices, nor as calls, where there is a sign."""
+    assert label in shown(gc.draw(WRITTEN[label]))

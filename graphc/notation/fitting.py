@@ -67,7 +67,7 @@ def _depth(v: Node, names: Mapping[Node, Term]) -> int:
             x for u in level for x in u.inputs
             if x.inputs and x not in names and not is_written_inside(x)
         ]  # fmt: skip
-    return _DEPTH if level else depth
+    return _DEPTH if level else depth + 1  # for the leaves
 
 
 def _inner(t: Term, place: _Place = ()) -> Iterator[tuple[_Place, Term]]:

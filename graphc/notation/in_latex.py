@@ -18,7 +18,7 @@ _FUNCTIONS = (
 _WORDS = {"σ": r"\sigma", "sum": r"\sum", "prod": r"\prod", "maximum": r"\max", "minimum": r"\min"}
 _SIGNS = {
     "@": " ", "·": r" \cdot ", "*": r" \, ", "⊙": r" \odot ", "=": " = ", "≠": r" \neq ",
-    "≤": r" \leq ", "≥": r" \geq ", "%": r" \bmod ",
+    "&": r" \land ", "|": r" \lor ", "≤": r" \leq ", "≥": r" \geq ", "%": r" \bmod ",
 }  # fmt: skip
 _ESCAPES = {
     "\\": r"\backslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
@@ -67,6 +67,8 @@ def term_latex(t: Term, least: int = 0) -> str:
             return _number(t.head)
         case "negative":
             return f"-{term_latex(parts[0], 4)}"
+        case "not":
+            return rf"\lnot {term_latex(parts[0], ATOM)}"
         case "infix" if is_fraction:
             return rf"\frac{{{term_latex(parts[0])}}}{{{term_latex(parts[1])}}}"
         case "infix":

@@ -30,6 +30,8 @@ def text(t: Term, least: int = 0) -> str:
     match t.kind:
         case "negative":
             return f"−{text(parts[0], 4)}"
+        case "not":
+            return f"¬{text(parts[0], ATOM)}"
         case "infix":
             sign = {"⊙": "*", "·": "@", "-": "−"}.get(t.head, t.head)
             own = level(t)
@@ -57,7 +59,9 @@ def text(t: Term, least: int = 0) -> str:
             return f"Σ{summed} {factors}" if summed else factors
         case "call":
             return f"{t.head}({', '.join(map(text, parts))})"
-    return t.head.replace("-", "−", 1) if t.kind == "number" else t.head
+    if t.kind == "number":
+        return t.head.replace("-", "−", -1 if t.head.startswith("[") else 1)
+    return t.head
 
 
 def _raised(n: int) -> str:

@@ -12,6 +12,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from .. import shapes
 from ..ir import FUNCTIONS, Graph, Node, is_number
@@ -22,6 +23,9 @@ from .terms import ELIDED, Term, filled
 _WRITTEN: dict[str, str | Callable[[Node], str]] = {
     "astype": "x0",
     "broadcast_to": "x0",
+    "logical_and": "x0 & x1",
+    "logical_not": "~x0",
+    "logical_or": "x0 | x1",
     "permute_dims": lambda v: "x0.T" if _is_transposition(v) else "permute_dims(x0)",
     "sigmoid": "σ(x0)",
     "square": "x0 ** 2",
@@ -33,6 +37,7 @@ _MOST_CASTS = 4
 
 _SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Mod: "%",
+    ast.BitAnd: "&", ast.BitOr: "|",
     ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
 }  # fmt: skip
 
@@ -54,6 +59,8 @@ def _term_of(e: ast.expr) -> Term:
             return Term("number", number_text(number))
         case ast.UnaryOp(op=ast.USub(), operand=inner):
             return Term("negative", "-", (_term_of(inner),))
+        case ast.UnaryOp(op=ast.Invert(), operand=inner):
+            return Term("not", "~", (_term_of(inner),))
         case ast.BinOp(op=ast.Pow(), left=base, right=exponent):
             return Term("power", "", (_term_of(base), _term_of(exponent)))
         case ast.BinOp(op=sign, left=left, right=right) if type(sign) in _SIGNS:
@@ -85,8 +92,26 @@ def pattern(v: Node) -> Term:
         return _as_tensors(found, v)
     operands = tuple(Term("operand", str(i)) for i in range(len(v.inputs)))
     if "subscripts" in v.attrs:
-        return Term("einsum", v.attrs["subscripts"], operands)
+        return _matmul(v.attrs["subscripts"]) or Term("einsum", v.attrs["subscripts"], operands)
     return Term("call", v.op.name, (*operands, *_options(v)))
+
+
+def _matmul(subscripts: str) -> Term | None:
+    """A product with a matrix, or a vector, that is the same for a whole batch: X @ W."""
+    left, _, out = subscripts.partition("->")
+    a, *others = left.split(",")
+    if len(others) != 1 or len(set(a)) < len(a) or not a or not others[0]:
+        return None
+    (b,) = others
+    summed, stays = a[-1], a[:-1]
+    found = {
+        (summed, stays): Term("operand", "1"),
+        (summed + b[-1], stays + b[-1]): Term("operand", "1"),
+        (b[0] + summed, stays + b[0]): Term("transpose", "", (Term("operand", "1"),)),
+    }
+    if (b, out) in found and (len(b) == 1 or len({*b} & {*a}) == 1):
+        return Term("infix", "@", (Term("operand", "0"), found[b, out]))
+    return None
 
 
 def _as_tensors(t: Term, v: Node) -> Term:
@@ -147,11 +172,17 @@ def leaf_term(v: Node) -> Term:
         if array.ndim == 0:
             return Term("number", number_text(array.item()))
         if array.size <= 4:
-            return Term("number", str(array.tolist()))
+            return Term("number", _array_text(array.tolist()))
         return Term("name", f"{v.dtype.name} {size_text(v)}")
     if v.op.name == "size":
         return _size_term(v.attrs["dim"])
     return Term("call", v.op.name)
+
+
+def _array_text(array: Any) -> str:
+    if isinstance(array, list):
+        return f"[{', '.join(map(_array_text, array))}]"
+    return number_text(array)
 
 
 def _size_term(d: shapes.Dim) -> Term:

@@ -11,8 +11,8 @@ class Term(NamedTuple):
     """A piece of mathematics: its kind, its sign or word, and its parts.
 
     The kinds are name (its part is a number that tells it from others of that name), number, call,
-    infix, negative, power, transpose, index, einsum, gradient (by its part), partial (of its first
-    part by the others, the last taken first), operand (of a pattern, by position) and elided.
+    infix, negative, not, power, transpose, index, einsum, gradient (by its part), partial (of its
+    first part by the others, the last taken first), operand (of a pattern, by position) and elided.
     """
 
     kind: str
@@ -31,9 +31,9 @@ def filled(pattern: Term, operands: Sequence[Term]) -> Term:
 
 
 # How tightly signs and kinds hold together; what is in neither table is a product, or an atom.
-_SIGNS = {"=": 1, "≠": 1, "<": 1, "≤": 1, ">": 1, "≥": 1, "+": 2, "-": 2}
+_SIGNS = {"&": 1, "|": 1, "=": 1, "≠": 1, "<": 1, "≤": 1, ">": 1, "≥": 1, "+": 2, "-": 2}
 _PRODUCT = 3
-_KINDS = {"negative": _PRODUCT, "einsum": _PRODUCT, "power": 5, "partial": 5}
+_KINDS = {"negative": _PRODUCT, "not": _PRODUCT, "einsum": _PRODUCT, "power": 5, "partial": 5}
 ATOM = 6
 
 
@@ -45,8 +45,13 @@ def level(t: Term) -> int:
 
 
 def level_before(t: Term) -> int:
-    """How tightly the left side of a sign must hold together; nobody reads a * b @ C well."""
+    """How tightly the left side of a sign must hold together; nobody reads a * b @ C well.
+
+    Comparisons that are joined have brackets, as Python needs them.
+    """
     left = t.parts[0]
+    if t.head in ("&", "|"):
+        return level(t) + (left.head != t.head)
     is_product = t.head in ("@", "·")
     return level(t) + (is_product and left.kind == "infix" and left.head != "@")
 
