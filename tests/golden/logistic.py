@@ -421,12 +421,10 @@ def weighted_sum(x: Any, rows: Any, count: int, out: Any) -> Any:
 
 
 def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
-    """1 / (1 + exp(-x)), and exp(x) / (1 + exp(x)) for x < 0: nothing overflows or vanishes."""
+    """exp(x) / (1 + exp(x)), which is 1 from x = 40 on: nothing overflows or vanishes."""
     x = x if x.dtype.kind == "f" else x * 1.0
-    share = np.greater_equal(x, 0, out=spare[0])
-    e = np.exp(np.negative(np.abs(x, out=out), out=out), out=out)
-    share = np.maximum(e, share, out=spare[0])  # e is at most 1
-    return np.divide(share, np.add(e, 1, out=out), out=out)
+    e = np.exp(np.minimum(x, 40, out=out), out=out)
+    return np.divide(e, np.add(e, 1, out=spare[0]), out=out)
 
 
 def log1p_exp(x: Any, spare: Any) -> Any:
