@@ -10,7 +10,7 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from . import forms, passes, shapes
 from .binding import in_order, signature
@@ -18,6 +18,7 @@ from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
+from .misfits import no_attribute
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
@@ -152,6 +153,15 @@ class _Text(NamedTuple):
 
 _programs = itertools.count(1)
 
+# What compiled functions of other libraries have, and what there is instead.
+_ELSEWHERE = {
+    "grad gradient backward": "gc.grad(z, x) is a node, to be compiled too",
+    "run execute eval forward predict": "call it",
+    "inputs arguments": "its .graph.parameters are",
+    "code": "write .source",
+    "export to_file": "write .save(path)",
+}
+
 
 class Function:
     """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`).
@@ -197,6 +207,11 @@ class Function:
         if not forms.is_written(form):
             run = self._run
             self._run = lambda *a, **named: forms.fill(form, forms.leaves(run(*a, **named)))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            no_attribute("a compiled function", name, _ELSEWHERE)
 
     def _new_text(self) -> _Text:
         program = self._made.write()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import functools
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from .errors import ArgumentError
 from .wording import counted, in_words
@@ -180,9 +181,31 @@ def _was_entered(function: Callable[..., Any], error: TypeError) -> bool:
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
+def explain_methods(*classes: type) -> None:
+    """The same for what these classes offer, and for making one of them."""
+    for cls in classes:
+        for name, method in list(vars(cls).items()):
+            if isinstance(method, FunctionType) and (name == "__init__" or name[0] != "_"):
+                called = cls.__name__ if name == "__init__" else name
+                setattr(cls, name, explained(method, called, is_method=True))
+
+
 def explained_as(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """The same for a method, that people call by another name."""
     return lambda method: explained(method, name, is_method=True)
+
+
+def no_attribute(kind: str, name: str, instead: Mapping[str, str]) -> NoReturn:
+    """What the `__getattr__` of a class raises, which knows what others call what it has.
+
+    >>> no_attribute("a program", "run", {"run eval": "call it"})
+    Traceback (most recent call last):
+        ...
+    AttributeError: a program has no run: call it
+    """
+    cures = _among(instead, name)
+    # With an object, and no name: else Python adds the name that is nearest in letters.
+    raise AttributeError(f"{kind} has no {name}{f': {cures[0]}' if cures else ''}", obj=instead)
 
 
 def explain_calls(package: dict[str, Any], names: Sequence[str]) -> None:
@@ -191,4 +214,5 @@ def explain_calls(package: dict[str, Any], names: Sequence[str]) -> None:
         function = package[name]
         if isinstance(function, FunctionType) and not hasattr(function, "tells_misfits"):
             package[name] = told = explained(function)
-            told.__module__ = package["__name__"]  # a pickle looks for it there
+            # A pickle looks for it where it was defined.
+            setattr(sys.modules[function.__module__], function.__name__, told)

@@ -4,9 +4,11 @@ The examples of functions, classes and their methods are run where they stand (p
 `--doctest-modules`). Those of operations are made from their records: they are run here.
 """
 
+import copy
 import doctest
 import functools
 import inspect
+import pickle
 import re
 
 import numpy as np
@@ -157,3 +159,45 @@ def test_every_ufunc_that_is_covered_leads_somewhere():
         if isinstance(getattr(np, name), np.ufunc) and name in UFUNCS and not hasattr(gc, name):
             with pytest.raises(AttributeError, match="gc\\.|np\\."):
                 getattr(gc, name)
+
+
+NOT_OURS = {
+    "f.run": "a compiled function has no run: call it",
+    "f.grad": "a compiled function has no grad: gc.grad(z, x) is a node, to be compiled too",
+    "f.anything": "a compiled function has no anything",
+    "adam.step": "an optimizer has no step: gc.fit trains; .update(loss, params) builds one",
+    "adam.lr": "an optimizer has no lr: it is called .learning_rate",
+    "x.maximum": "a tensor has no maximum: write gc.maximum(x, y)",
+    "x.add_": "a tensor has no add_: no tensor is changed: take the value of the operator",
+    "x.cuda": "a tensor has no cuda: programs run on NumPy",
+}
+
+
+@pytest.mark.parametrize("expression, message", NOT_OURS.items())
+def test_an_attribute_that_others_have_leads_to_what_there_is(expression, message):
+    """hasattr, copies and pickles see no more than that it is missing."""
+    known = {"f": gc.compile(gc.input("x") * 2), "adam": gc.optim.adam(), "x": gc.input("x")}
+    name, attribute = expression.split(".")
+    with pytest.raises(AttributeError) as caught:
+        getattr(known[name], attribute)
+    assert message == str(caught.value) and caught.value.name is None
+    assert not hasattr(copy.deepcopy(known[name]), attribute)
+
+
+def test_a_function_that_tells_of_arguments_is_the_one_that_was_defined():
+    """For pickles, signatures, help and sources."""
+    for function in (gc.grad, gc.compile, gc.fit, gc.optim.adam, gc.vmap):
+        assert pickle.loads(pickle.dumps(function)) is function
+        assert inspect.signature(function) == inspect.signature(function.__wrapped__)
+        assert inspect.getsource(function).startswith(f"def {function.__name__}(")
+
+
+def test_an_error_of_what_a_function_does_is_left_as_it_is():
+    """Only arguments that do not fit are told of in graphc's words."""
+
+    def wrong(x):
+        return sorted(x, by=3)
+
+    with pytest.raises(TypeError, match="'by'") as caught:
+        gc.grad_fn(wrong)(np.ones(2))
+    assert not isinstance(caught.value, gc.GraphcError)

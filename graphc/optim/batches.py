@@ -9,7 +9,6 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..evaluate import by_name
-from ..misfits import explained_as
 
 Batch = Mapping[Any, Any]
 Source = Batch | Iterable[Batch] | Callable[[int], Iterable[Batch]]
@@ -31,7 +30,6 @@ class Batches:
     [[4, 0, 1, 2, 3], [1, 4, 0, 3, 2]]
     """
 
-    @explained_as("Batches")
     def __init__(
         self,
         data: Batch,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..autodiff import grad
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..evaluate import by_name
 from ..ir import Node, operands
+from ..misfits import no_attribute
 from ..ops.elementwise import astype, clip, maximum, sqrt, square
 from ..ops.leaves import input as declare_input
 from ..ops.reduce import sum as total
@@ -21,6 +22,14 @@ from .schedules import Rate, as_schedule
 Slots = Mapping[str, Node]
 Rule = Callable[[Node, Node, Slots, Node, Node], tuple[Node, Slots]]
 Clip = Callable[[Sequence[Node]], Sequence[Node]]
+
+# What optimizers of other libraries have, and what there is instead.
+_ELSEWHERE = {
+    "step minimize apply_gradients": "gc.fit trains; .update(loss, params) builds one",
+    "zero_grad": "no gradient is kept that could be set to 0",
+    "state_dict state": ".init(params) is what is remembered at first",
+    "lr rate": "it is called .learning_rate",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,11 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)  # a rate that is none is told at once
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            no_attribute("an optimizer", name, _ELSEWHERE)
 
     def init(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What is remembered before the first step, for parameters with these values.

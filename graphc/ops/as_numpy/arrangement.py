@@ -168,7 +168,9 @@ def _several(arrays: Any) -> list[Node]:
 @means(np.concatenate)
 def _concatenate(arrays: Any, axis: int | None = 0) -> Node:
     values = _several(arrays)
-    return joins.concat(list(map(flat, values)) if axis is None else values, axis or 0)
+    if axis is None:
+        return joins.concat(list(map(flat, values)))
+    return joins.concat(values, axis)
 
 
 means(np.stack)(lambda arrays, axis=0: joins.stack(_several(arrays), axis))

@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from ...ir import FUNCTIONS, Op
+from ...ir import FUNCTIONS, OPS, Node, Op
 from .protocols import nearest
 from .table import TABLE
 from .ufuncs import UFUNCS
@@ -60,6 +60,9 @@ _OF_TENSORS = {
     "t": "write x.T",
     "mm mv bmm matmul": "write x @ y",
     "float double int long": 'write x.astype("float64")',
+    "dim": "write x.ndim",
+    "data value values": "gc.evaluate and gc.compile compute what it is",
+    "to cuda device": "programs run on NumPy",
 }
 
 
@@ -74,7 +77,11 @@ def missing_method(name: str) -> NoReturn:
     """
     said = next((text for had, text in _OF_TENSORS.items() if name in had.split()), "")
     if not said and name in FUNCTIONS:
-        said = f"write gc.{name}(x)"
+        op = OPS.get(name)
+        taken = op.examples[0].shapes if op is not None and op.examples else [()]
+        said = f"write gc.{name}({', '.join('xyz'[: len(taken)])})"
+    if not said and name.endswith("_") and hasattr(Node, f"__{name[:-1]}__"):
+        said = "no tensor is changed: take the value of the operator"
     said = f": {said}" if said else nearest(f"np.{name}")
     raise AttributeError(f"a tensor has no {name}{said}", obj=missing_method)
 
