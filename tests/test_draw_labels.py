@@ -240,3 +240,29 @@ WRITTEN = {
 def test_a_box_is_written_as_people_write_it(label):
     """Not as sums over indices, nor as calls, where there is a sign."""
     assert label in shown(gc.draw(WRITTEN[label]))
+
+
+def test_a_bitmap_has_the_legend_of_the_svg():
+    """It had a title alone; what orange means was to be guessed."""
+    w = gc.input("w", ("d",))
+    drawing = gc.draw(gc.sum(w**2), wrt=w, heat="cost", at={w: [1.0, float("nan")]})
+    for word in ("input", "loss", "∇v: gradient by v", "returned", "forward value reused"):
+        assert f">{word}<" in drawing.svg and f">{word}<" in drawing.dot
+    assert ">NaN arises here<" in drawing.dot and ">flops, " in drawing.dot
+
+
+def test_a_title_tells_what_is_drawn():
+    """Of a sum of products it was `… + …`; of a derivative that is drawn, nothing."""
+    z, h, c = gc.input("z", ()), gc.input("h", ()), gc.input("c", ())
+    assert "(1 − z) * h + z * c" == gc.draw((1 - z) * h + z * c).picture.title
+    y = gc.exp(z * h)
+    slopes = [gc.grad(y, z), gc.grad(gc.grad(y, z), z)]
+    assert "y, ∂y/∂z, ∂²y/∂z²" == gc.draw(y, slopes).picture.title
+
+
+def test_dashed_lines_run_beneath_the_labels_of_others():
+    """Whose texts have the paper around them where a line crosses."""
+    x, y = curve()
+    svg = gc.draw(y, wrt=x).svg.split('class="legend"')[0]
+    assert "paint-order: stroke" in svg
+    assert svg.rindex('class="edge reuse"') < svg.index('class="edge value"')

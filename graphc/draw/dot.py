@@ -6,10 +6,12 @@ The layout sees sizes only, never text, so it does not depend on the fonts of a 
 from __future__ import annotations
 
 import graphlib
+import html
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
+from .legend import Mark, legend
 from .picture import FONT_SIZE, SMALL, Box, Edge, Picture
 from .style import FONTS, LIGHT, SHAPES
 from .text import printable, short, width
@@ -36,8 +38,8 @@ def dot_text(picture: Picture, for_layout: bool = False, dpi: int | None = None)
     graph.attr("edge", fontname=fonts, fontsize=f"{SMALL:g}", arrowsize="0.6")
     if dpi is not None:
         graph.attr("graph", dpi=str(dpi), pad="0.2")
-    if picture.title and not for_layout:
-        graph.attr("graph", label=graphviz.escape(picture.title), labelloc="t")
+    if picture.boxes and not for_layout:
+        graph.attr("graph", label=_heading(picture), labelloc="t")
     _add_boxes(graph, picture, for_layout)
     drawn = {e.tail for e in picture.edges if e.kind == "value"}
     drawn |= {e.head for e in picture.edges if e.kind == "value"}
@@ -46,6 +48,39 @@ def dot_text(picture: Picture, for_layout: bool = False, dpi: int | None = None)
     for upper, lower in _stacked(picture):
         graph.edge(upper, lower, style="invis", weight="0")
     return str(graph.source)
+
+
+def _heading(picture: Picture) -> str:
+    """The title, and below it the legend; as the tables of DOT are written."""
+    cells = [cell for mark in legend(picture) for cell in _cells(mark)]
+    title = f'<TR><TD ALIGN="LEFT" COLSPAN="{max(1, len(cells))}">{_text(picture.title)}</TD></TR>'
+    row = f"<TR>{''.join(cells)}</TR>" if cells else ""
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4">{title}{row}</TABLE>>'
+
+
+def _cells(mark: Mark) -> Iterator[str]:
+    """A swatch or more, and a word."""
+    swatch = '<TD BORDER="{}" COLOR="{}" BGCOLOR="{}" WIDTH="{}" HEIGHT="11" FIXEDSIZE="TRUE"></TD>'
+    kind, *states = mark.name.split() or [""]
+    if mark.sort == "heat":
+        yield from (swatch.format(0, fill, fill, 14) for fill, _ in LIGHT.heat)
+    elif mark.sort == "edge":
+        yield f'<TD><FONT COLOR="{LIGHT.stroke("gradient")}">- - -</FONT></TD>'
+    elif mark.sort == "rim":
+        yield swatch.format(3, LIGHT.stroke(kind), LIGHT.paper, 22)
+    else:
+        fill, stroke = LIGHT.fill(kind), LIGHT.stroke(kind)
+        for state in states:
+            fill = LIGHT.wrong[0] if state == "first_nan" else fill
+            stroke = LIGHT.of_state(state) or LIGHT.quiet
+        yield swatch.format(1 + bool(states), stroke, fill, 22)
+    told = f'<FONT POINT-SIZE="{SMALL:g}" COLOR="{LIGHT.quiet}">{_text(mark.word)}</FONT>'
+    yield f'<TD ALIGN="LEFT">{told}</TD>'
+
+
+def _text(text: str) -> str:
+    """Text as it stands in a table; one that is empty is no text to Graphviz."""
+    return html.escape(text) or " "
 
 
 def _stacked(picture: Picture) -> Iterator[tuple[str, str]]:
@@ -190,7 +225,7 @@ def _add_edge(graph: Any, edge: Edge, is_beside_forward: bool, for_layout: bool)
     if edge.label and for_layout:
         attributes["label"] = _spacer(width(edge.label, SMALL) + 6, SMALL + 3)
     elif edge.label:
-        attributes["label"] = graphviz.escape(edge.label)
+        attributes["label"] = graphviz.escape(f" {edge.label} ")  # clear of the line
     if not for_layout:
         stroke = LIGHT.stroke("operation" if edge.kind == "value" else "gradient")
         attributes |= {"color": stroke, "fontcolor": LIGHT.quiet}

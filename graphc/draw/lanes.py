@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ..plan.table import Bar
 from ..wording import counted
+from .legend import Mark
 from .picture import FONT_SIZE, KINDS, SMALL
 from .style import css
 from .svg import EDGE, LEGEND, TITLE, digits, escape, head, legend_marks, legend_width
@@ -35,7 +36,8 @@ def lanes_svg(bars: Sequence[Bar], title: str) -> str:
     gutter = _gutter(bars, steps, row)
     margin = _NUMBER + max((width(told, SMALL) for told in gutter.values()), default=0)
     lanes = list(_lanes(bars, EDGE + margin))
-    legend = [("bar", kind, word) for kind, word in KINDS.items() if kind in {b.kind for b in bars}]
+    kinds = {bar.kind for bar in bars}
+    legend = [Mark("bar", kind, word) for kind, word in KINDS.items() if kind in kinds]
     right = lanes[-1].x + lanes[-1].width if lanes else EDGE
     w = max(right, EDGE + width(title, 16) + 8, EDGE + legend_width(legend)) + EDGE
     top = EDGE + TITLE + _HEADER

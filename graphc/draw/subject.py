@@ -17,14 +17,13 @@ from ..notation import (
     has_one_gradient,
     is_written_inside,
     names_of,
-    reference,
     text,
 )
 from ..wording import a_kind
 from .text import printable
 
 # A gradient is called by a formula of so many characters, where its forward value has no name.
-_BY = 20
+_BY, _TITLE = 20, 60
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
 
 
@@ -100,12 +99,16 @@ class Subject:
         if self.table is not None:
             by = ", ".join(t.label for t in self.table.targets)
             return f"{self.reference(self.table.z)} and its gradients by {by}"
-        told = [self.reference(v) for v in self.outputs if not self.is_gradient(v)]
-        return ", ".join(dict.fromkeys(told or map(self.reference, self.outputs)))
+        told = [
+            self.reference(v, _TITLE)
+            for v in self.outputs
+            if not self.is_gradient(v) or v in self.names
+        ]
+        return ", ".join(dict.fromkeys(told or [self.reference(v, _TITLE) for v in self.outputs]))
 
-    def reference(self, v: Node) -> str:
-        """A short way to speak of a node."""
-        return printable(text(reference(v, self.names)))
+    def reference(self, v: Node, most: int = _BY) -> str:
+        """A short way to speak of a node: its name, or as much of its formula as there is room."""
+        return printable(text(self.names.get(v) or fitted(v, self.names, most)))
 
     def gradient(self, g: Node, v: Node) -> Term:
         """What to call g, the gradient by v: ∇v, or ∂z/∂v where there are several gradients."""

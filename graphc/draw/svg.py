@@ -7,17 +7,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from .layout import Layout, Line, Point
-from .picture import (
-    FONT_SIZE,
-    KINDS,
-    LINE_HEIGHT,
-    SMALL,
-    STATES,
-    STEPS_OF_HEAT,
-    Box,
-    Edge,
-    Picture,
-)
+from .legend import Mark, legend
+from .picture import FONT_SIZE, LINE_HEIGHT, SMALL, STEPS_OF_HEAT, Box, Edge, Picture
 from .style import SHAPES, css
 from .text import short, width
 
@@ -27,19 +18,21 @@ TITLE, LEGEND = 30.0, 30.0
 
 def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = True) -> str:
     """A picture as an SVG document, the same for the same picture."""
-    legend = list(_legend(picture))
+    marks = list(legend(picture))
     title_width = width(picture.title, 16) + 8
-    w = max(layout.width, min(title_width, 900), legend_width(legend)) + 2 * EDGE
+    w = max(layout.width, min(title_width, 900), legend_width(marks)) + 2 * EDGE
     top = EDGE + (TITLE if picture.title else 0)
     h = top + layout.height + LEGEND + EDGE / 2
     left = (w - layout.width) / 2
     lines = list(head(picture.title, picture.description, w, h, css() if with_style else ""))
     lines.append(f'<g class="drawing" transform="translate({digits(left)} {digits(top)})">')
     lines += _frames(layout)
-    lines += (part for edge in picture.edges for part in _edge(edge, layout, prefix))
+    # What is dashed runs beneath the rest and its labels.
+    for edge in sorted(picture.edges, key=lambda edge: edge.kind != "reuse"):
+        lines += _edge(edge, layout, prefix)
     lines += (part for box in picture.boxes for part in _box(box, layout, prefix))
     lines.append("</g>")
-    lines += legend_marks(legend, EDGE, h - LEGEND + 6)
+    lines += legend_marks(marks, EDGE, h - LEGEND + 6)
     lines.append("</svg>\n")
     return "\n".join(lines)
 
@@ -168,57 +161,33 @@ def _tip(line: Line, height: float) -> str:
 # -- legend -----------------------------------------------------------------------------------
 
 
-def _legend(picture: Picture) -> Iterator[tuple[str, str, str]]:
-    """(what kind of mark, its class, its word), for what the picture holds."""
-    kinds = {box.kind for box in picture.boxes}
-    for kind, word in KINDS.items():
-        if kind in kinds:
-            yield "box", kind, _by(picture) if kind == "gradient" else word
-    if any(box.is_output for box in picture.boxes):
-        yield "rim", "operation", "returned"
-    if any(edge.kind == "reuse" for edge in picture.edges):
-        yield "edge", "reuse", "forward value reused"
-    states = {box.state for box in picture.boxes}
-    for state, word in STATES.items():
-        if state in states:
-            yield "box", f"operation {state}", word
-    if picture.heat:
-        yield "heat", "", picture.heat
+def legend_width(marks: Sequence[Mark]) -> float:
+    """How much room a legend takes."""
+    return sum(_mark_width(sort) + width(word, SMALL) + 20 for sort, _, word in marks)
 
 
-def _by(picture: Picture) -> str:
-    """How the picture writes gradients."""
-    is_partial = any(box.is_gradient and box.lines[0].startswith("∂") for box in picture.boxes)
-    return "∂z/∂v: gradient of z by v" if is_partial else "∇v: gradient by v"
+def _mark_width(sort: str) -> float:
+    return 16.0 * STEPS_OF_HEAT if sort == "heat" else 24.0
 
 
-def legend_width(legend: Sequence[tuple[str, str, str]]) -> float:
-    """How much room a legend takes: (kind of mark, its class, its word) each."""
-    return sum(_mark_width(mark) + width(word, SMALL) + 20 for mark, _, word in legend)
-
-
-def _mark_width(mark: str) -> float:
-    return 16.0 * STEPS_OF_HEAT if mark == "heat" else 24.0
-
-
-def legend_marks(legend: Sequence[tuple[str, str, str]], x: float, y: float) -> Iterator[str]:
+def legend_marks(marks: Sequence[Mark], x: float, y: float) -> Iterator[str]:
     """The legend as SVG, from a point to the right."""
-    if not legend:
+    if not marks:
         return
     yield '<g class="legend">'
-    for mark, name, word in legend:
-        span = _mark_width(mark)
-        if mark == "edge":
+    for sort, name, word in marks:
+        span = _mark_width(sort)
+        if sort == "edge":
             path = f'<path d="M{digits(x)},{digits(y + 6)} L{digits(x + span)},{digits(y + 6)}"/>'
             yield f'<g class="edge {name}">{path}</g>'
-        elif mark == "heat":
+        elif sort == "heat":
             for k in range(STEPS_OF_HEAT):
-                cell = _outline("round", x + 16 * k + 8, y + 6, 16, 12)
-                yield f'<g class="operation heat{k}">{cell}</g>'
+                cell = f'<rect class="shape" x="{digits(x + 16 * k)}" y="{digits(y)}"'
+                yield f'<g class="operation heat{k}">{cell} width="16" height="12"/></g>'
         else:
-            outline = "round" if mark == "bar" else SHAPES[name.split()[0]].outline
+            outline = "round" if sort == "bar" else SHAPES[name.split()[0]].outline
             drawn = _outline(outline, x + span / 2, y + 6, span, 14)
-            if mark == "rim":
+            if sort == "rim":
                 drawn += _outline(outline, x + span / 2, y + 6, span - 6, 8)
             yield f'<g class="{name}">{drawn}</g>'
         yield f'<text x="{digits(x + span + 5)}" y="{digits(y + 10)}">{escape(word)}</text>'
