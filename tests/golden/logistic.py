@@ -436,13 +436,13 @@ def log1p_exp(x: Any, spare: Any) -> Any:
 
 
 def softplus(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
-    """log(1 + exp(x)) without overflow."""
+    """log(1 + exp(x)) without overflow: the larger of r and x + r, where r is that of -abs(x)."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
     if not x.ndim:
         return np.logaddexp(0, x)
     rest = np.abs(x, out=spare[0])
     rest = log1p_exp(np.negative(rest, out=rest), spare[1:])
-    return np.add(np.maximum(x, 0, out=out), rest, out=rest if out is None else out)
+    return np.maximum(rest, np.add(x, rest, out=spare[1]), out=rest if out is None else out)
 
 
 spare_memory = []
