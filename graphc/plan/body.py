@@ -12,6 +12,7 @@ from typing import Any
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import Node
+from ..ops.letters import letters_of
 from ..shapes import Dim, Shape
 from .regions import Region
 from .rows import axis_of, cut, one_row
@@ -50,6 +51,17 @@ class Body:
             ends.append([x for x in bases if x not in seen])
             seen.update(bases)
         return ends[::-1]
+
+    @functools.cached_property
+    def model(self) -> Node | None:
+        """An operand in whose order in memory all is computed that is computed element by element,
+        of arrays of its shape and of numbers; None where anything else is computed."""
+        read = [x for v in self.nodes for x, _ in self.operands[v] if x in self.region.by_row]
+        if not read or read[0].ndim < 2 or axis_of(read[0].shape, self.region.rows):
+            return None
+        values = [*self.nodes, *(x for v in self.nodes for x, _ in self.operands[v])]
+        is_alike = all(x.shape in ((), read[0].shape) for x in values)
+        return read[0] if is_alike and all(map(_is_by_element, self.nodes)) else None
 
     @functools.cached_property
     def last_reader(self) -> dict[Node, int]:
@@ -116,6 +128,13 @@ class Body:
             return False  # a total is written while operands are still read
         first, last = self._first_writer[result], self.last_reader[x]
         return last < first or last == first and self.nodes[first].op.family == "elementwise"
+
+
+def _is_by_element(v: Node) -> bool:
+    """Whether v, or each part of the number that it adds up to, is made of one element of each."""
+    if v.op.family == "contract":
+        return not v.ndim and len(set(letters_of(v)[0])) == 1
+    return v.op.family == "elementwise" or v.op.family == "reduce" and not v.ndim
 
 
 def takes_buffer(v: Node) -> bool:

@@ -33,7 +33,9 @@ from .workspace import Workspace
 # Up to this many elements tiles gain nothing; nor do they where the values of one region would
 # together take no more than so many bytes, which new memory is had for quickly. Up to four times
 # as many do not if all is arithmetic and half as many bytes: it is over before threads have begun.
+# A single operation has nothing to keep in the cache.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
+_OF_ONE = 16
 _ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
 
 
@@ -171,6 +173,8 @@ class Writer:
         most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
         small = min(SMALL, max(LEAST_SMALL, most))
         is_light = len(steps) == len(regions) == 1 and _is_arithmetic(regions[0])
+        if is_light and _is_single(regions[0]):
+            return _OF_ONE * SMALL
         return max(small, min(4 * SMALL, most // 2)) if is_light else small
 
     def _plain(self) -> Iterator[str]:
@@ -252,7 +256,9 @@ class Writer:
         operands = [self.texts.operand(v, x) for x in v.inputs]
         yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
 
-    def _new(self, v: Node) -> str:
+    def _new(self, v: Node, model: Node | None = None) -> str:
+        if model is not None:
+            return f"np.empty_like({self.texts.name(model)}, np.{v.dtype.name})"
         return f"np.empty({self.texts.size(v.shape)}, np.{v.dtype.name})"
 
     def new_results(self, step: Step) -> Iterator[str]:
@@ -268,7 +274,8 @@ class Writer:
                 part = self.texts.filled(f"x0[{index_of_first(whole)}]", [self.texts.name(whole)])
                 yield f"{self.texts.name(v)} = {part}"
             elif v in self.plan.place and self.plan.place[v] is None:
-                yield f"{self.texts.name(v)} = {self._new(v)}"
+                model = step.body.model if step.body else None
+                yield f"{self.texts.name(v)} = {self._new(v, model)}"
 
     # The result, and what surrounds the function
 
@@ -332,7 +339,7 @@ class Writer:
         for piece in (*self.pieces, *helpers):
             tail += ["", "", piece]
         constants = self.texts.constants
-        if "in_tiles" in self.texts.helpers:
+        if "in_tiles" in texts.closure(self.texts.helpers):
             limits = (f"{name} = {getattr(runtime, name)}" for name in _LIMITS)
             constants = ["spare_memory = []", *limits, *constants]
         return [*tail, "", "", *constants] if constants else tail
@@ -357,6 +364,11 @@ def _bytes_by_element(region: Region) -> int:
     sizes = {v: shapes.typical(v.type.size) for v in region.nodes if not v.op.view}
     most = max(sizes.values(), default=0)
     return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
+
+
+def _is_single(region: Region) -> bool:
+    """Whether a region makes nothing beside its result."""
+    return not region.folds and sum(not v.op.view for v in region.nodes) == 1
 
 
 def _is_arithmetic(region: Region) -> bool:

@@ -146,6 +146,34 @@ def in_tiles(
     return made
 
 
+def over_elements(
+    region: Callable[..., Any],
+    element_bytes: int,
+    buffer_bytes: int,
+    step_work: int,
+    threads: int | None,
+    folds: tuple[Any, ...],
+    *arrays: Any,
+) -> Any:
+    """Run a region of what is computed element by element, of numbers and of arrays of one shape:
+    along their first axis, or, where the last of them does not lie by rows, as they lie."""
+    if not arrays[-1].flags.c_contiguous:
+        arrays = in_memory_order(arrays[-1], arrays)
+    rows = len(arrays[-1])
+    row = arrays[-1].size // rows if rows else 0
+    sizes = row * element_bytes, row * buffer_bytes
+    return in_tiles(region, rows, *sizes, (), step_work, threads, folds, *arrays)
+
+
+def in_memory_order(first: Any, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Arrays turned as one of them lies in memory: without axes where all lie so, without gaps."""
+    order = sorted(range(first.ndim), key=lambda k: -abs(first.strides[k]))
+    turned = tuple(array.transpose(order) if array.ndim else array for array in arrays)
+    if all(array.flags.c_contiguous for array in turned):
+        return tuple(array.reshape(-1) if array.ndim else array for array in turned)
+    return turned if first.shape[order[0]] >= 64 else arrays
+
+
 def one_by_one(
     region: Callable[..., Any],
     rows: int,
@@ -390,9 +418,7 @@ def summed(x: Any, axis: int, keepdims: bool = False, out: Any = None) -> Any:
     return np.matmul(np.ones((1, rows) if keepdims else rows, x.dtype), x, out=out)
 
 
-def extreme(
-    fold: Any, x: Any, keepdims: bool = False, initial: Any = None, out: Any = None
-) -> Any:
+def extreme(fold: Any, x: Any, keepdims: bool = False, initial: Any = None, out: Any = None) -> Any:
     """fold.reduce along the last axis, of short rows one column after the other: NumPy takes as
     long to begin a row as for 50 of its elements."""
     count = x.shape[-1]
@@ -447,9 +473,7 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
     return result
 
 
-def scatter_add_along_axis(
-    x: Any, indices: Any, updates: Any, axis: int, out: Any = None
-) -> Any:
+def scatter_add_along_axis(x: Any, indices: Any, updates: Any, axis: int, out: Any = None) -> Any:
     """x with updates added at each position's own indices along an axis."""
     out = np.empty(x.shape, np.result_type(x, updates)) if out is None else out
     if out is not x:

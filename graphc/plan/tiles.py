@@ -41,23 +41,26 @@ class Tiles:
             function = self.written[key] = _Function(step.body, writer, self.words)
             writer.pieces.append(function.source)
         yield from writer.new_results(step)
+        totals = "".join(f"{writer.texts.name(v)}, " for v in region.folds if v.ndim).rstrip()
+        by_rows = function.model is None
         arguments = [
             function.name,
-            writer.texts.size(region.rows),
+            *([writer.texts.size(region.rows)] if by_rows else []),
             function.row_bytes,
             function.buffer_bytes,
-            f"({''.join(f'{writer.texts.name(v)}, ' for v in region.folds if v.ndim).rstrip()})",
+            *([f"({totals})"] if by_rows else []),
             function.step_work,
             str(writer.threads),
             f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
-            *(writer.texts.name(v) for v in (*region.operands, *region.results)),
+            *(writer.texts.name(v) for v in (*_in_order(step.body), *region.results)),
             *function.sizes,
         ]
         made = "".join(f"{writer.texts.name(v)}, " for v in region.folds).rstrip()
         if len(region.folds) > 1:
             made = made.rstrip(",")
         is_there = all(v.ndim for v in region.folds)
-        call = f"{'' if is_there else f'{made} = '}{writer.texts.use('in_tiles')}("
+        helper = writer.texts.use("in_tiles" if by_rows else "over_elements")
+        call = f"{'' if is_there else f'{made} = '}{helper}("
         if len(call) + len(", ".join(arguments)) < _WIDTH:
             yield f"{call}{', '.join(arguments)})"
         else:  # what is cut into tiles stands on a line of its own
@@ -66,6 +69,12 @@ class Tiles:
             yield f"    {', '.join(arguments[:-given])},"
             yield f"    {', '.join(arguments[-given:])},"
             yield ")"
+
+
+def _in_order(body: Body) -> Sequence[Node]:
+    """The operands as they are given: where the last one tells how all lie, it is no number."""
+    operands = body.region.operands
+    return operands if body.model is None else sorted(operands, key=lambda x: x.ndim)
 
 
 def _structure(region: Region) -> Any:
@@ -82,7 +91,7 @@ class _Function:
     """The function of a region, and what a call has to give it."""
 
     def __init__(self, body: Body, writer: Writer, words: tuple[str, ...]) -> None:
-        self.body, self.writer = body, writer
+        self.body, self.writer, self.model = body, writer, body.model
         self.region = region = body.region
         self.first, self.last, self.rows, self.memory = words
         take = writer.identifiers.take
@@ -94,9 +103,10 @@ class _Function:
         self.sizes: list[str] = []
         steps = list(self._steps())
         taken, buffer_bytes = self._taken()
-        self.source = "\n".join(self._lines([*taken, *steps]))
+        cuts = len(self.whole) if self.model is not None else 0
+        self.source = "\n".join(self._lines([*steps[:cuts], *taken, *steps[cuts:]]))
         kept = [x for x in by_row if not self._is_passing(x)]
-        row_bytes = sum(_row_bytes(body.kind(v)) for v in (*kept, *region.results))
+        row_bytes = sum(self._row_bytes(body.kind(v)) for v in (*kept, *region.results))
         work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
         self.row_bytes, self.buffer_bytes, work_text = (
             writer.texts.size(shapes.as_dim(d))
@@ -111,7 +121,8 @@ class _Function:
         return len(readers) == 1 and adds_rows(readers[0]) is not None
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
-        named = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.operands]
+        operands = _in_order(self.body)
+        named = [self.whole.get(v, self.writer.texts.name(v)) for v in operands]
         results = [self.whole[v] for v in self.region.results]
         totals = [self.writer.texts.name(v) for v in self.region.folds if v.ndim]
         parameters = [self.first, self.last, self.memory, *totals, *named, *results, *self.sizes]
@@ -130,13 +141,30 @@ class _Function:
         # Widest numbers first: so all of them lie as their types need it.
         for sort, names in sorted(self.buffers.items(), key=lambda item: -item[0][2].itemsize):
             axis, row, dtype = sort
-            shape = self._sized(shapes.source((*row[:axis], _rows(), *row[axis:])))
+            shape = self._shape((*row[:axis], _rows(), *row[axis:]))
             for name in names:
-                offset = f", {self._sized(shapes.source(_rows() * start))}" if lines else ""
+                offset = f", {self._begin(start)}" if lines else ""
                 place = f"{shape}, np.{dtype.name}, {self.memory}{offset}"
                 lines.append(f"{name} = np.ndarray({place})")
-                start += _row_bytes(sort)
+                start += self._row_bytes(sort)
         return lines, start
+
+    def _row_bytes(self, sort: Kind) -> Dim:
+        """The bytes of a row, or of an element where there may be no rows."""
+        _, row, dtype = sort
+        return dtype.itemsize if self.model is not None else shapes.size(row) * dtype.itemsize
+
+    def _shape(self, shape: Shape) -> str:
+        """The shape of a buffer."""
+        if self.model is not None:
+            return f"{self.writer.texts.name(self.model)}.shape"
+        return self._sized(shapes.source(shape))
+
+    def _begin(self, row_bytes: Dim) -> str:
+        """Where memory begins that so many bytes of each row lie before."""
+        if self.model is not None:
+            return f"{row_bytes} * {self.writer.texts.name(self.model)}.size"
+        return self._sized(shapes.source(_rows() * row_bytes))
 
     def _steps(self) -> Iterator[str]:
         """The lines for one tile."""
@@ -236,11 +264,6 @@ class _Function:
             return self.writer.texts.filled(text, operands)
         finally:
             del names[_rows().name]
-
-
-def _row_bytes(sort: Kind) -> Dim:
-    _, row, dtype = sort
-    return shapes.size(row) * dtype.itemsize
 
 
 # Of a line of the program, whose functions are indented.
