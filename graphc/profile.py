@@ -16,7 +16,7 @@ from .evaluate import bind
 from .ir import Graph, Node
 from .passes.cost import flops_of, weight
 from .plan.emit import MARK, Program
-from .plan.plan import Step
+from .plan.schedule import Step
 from .plan.table import columns, lines_of, operation, results, short
 from .shapes import Dim
 from .wording import counted, printable

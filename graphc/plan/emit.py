@@ -12,19 +12,20 @@ from typing import Any, NamedTuple
 
 from .. import forms, shapes
 from ..binding import Binding
-from ..ir import Graph, Node
+from ..ir import Graph, Node, is_number
 from ..lines import Where
 from ..ops.slices import index_of_first
 from ..passes.cost import weight
 from . import runtime, texts
 from .bindings import bindings
 from .helpers import HELPERS
+from .memory import base, is_fresh, is_given
 from .names import Identifiers
-from .plan import Plan, Step
-from .regions import Region, base, is_fresh
+from .plan import Plan
+from .regions import Region
 from .scalars import is_on_floats
+from .schedule import Step
 from .straight import MANY, Straight, holds_memory
-from .table import is_given
 from .texts import Texts
 from .tiles import Tiles
 from .together import together
@@ -290,7 +291,7 @@ class Writer:
         written: list[str] = []
         given: set[Node] = set()
         for v in graph.outputs:
-            if v.op.name == "constant" and not v.ndim:
+            if is_number(v):
                 written.append(self.texts.of(v))
                 continue
             written.append(self.texts.name(v))

@@ -1,42 +1,20 @@
-"""Plan: in which order a graph's values are computed, together with what, and in which memory."""
+"""Plan: in which memory the values of a schedule lie."""
 
 from __future__ import annotations
 
 import functools
-import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
 from .. import shapes
 from ..ir import Graph, Node
 from ..ops.slices import is_laid
 from ..passes.cost import weight
 from ..shapes import Dim
-from .body import Body, takes_buffer
-from .regions import Region, base, is_fresh, regions
-from .table import Bar, is_given, lanes, table, takes_memory
-
-
-class Step(NamedTuple):
-    """One call: of a region, or of NumPy for a single node."""
-
-    nodes: tuple[Node, ...]
-    """What others read of it."""
-    reads: tuple[Node, ...]
-    region: Region | None
-    body: Body | None = None
-    ends: tuple[Node, ...] = ()
-    """The values that no later step reads."""
-
-    @property
-    def node(self) -> Node:
-        return self.nodes[0]
-
-    @property
-    def computed(self) -> tuple[Node, ...]:
-        """All that it computes, also what nobody else sees."""
-        return self.region.nodes if self.region else self.nodes
+from .body import takes_buffer
+from .memory import base, is_fresh, joins_runs, takes_memory
+from .schedule import Step, schedule
+from .table import Bar, lanes, table
 
 
 class Plan:
@@ -60,8 +38,7 @@ class Plan:
 
     def __init__(self, graph: Graph, in_regions: bool = True) -> None:
         self.graph, self.in_regions = graph, in_regions
-        steps = _scheduled(graph) if in_regions else _one_by_one(graph)
-        self.steps = _with_ends(graph, list(steps))
+        self.steps = schedule(graph, in_regions)
         self.slots: list[Dim] = []
         self.place: dict[Node, int | None] = {}
         self.spare: dict[Node, list[int]] = {}
@@ -245,86 +222,3 @@ def _may_overwrite(v: Node, x: Node, step: Step) -> bool:
 def _has_place(v: Node, step: Step) -> bool:
     """Whether a step writes a value into memory that it is given."""
     return takes_memory(v) and (step.body is not None or takes_buffer(v))
-
-
-def _steps(graph: Graph) -> list[Step]:
-    """The calls of regions and of single nodes, in no order."""
-    found = regions(graph)
-    inside = {v for region in found for v in region.nodes}
-    shown = {x for region in found for x in region.operands} | set(graph.outputs)
-    steps = [Step((*r.results, *r.folds), r.operands, r, Body(r)) for r in found]
-    for v in reversed(graph.nodes):
-        if not is_given(v) and (v not in inside or v.op.view and v in shown):
-            shown.update(v.inputs)
-            steps.append(Step((v,), v.inputs, None))
-    return steps
-
-
-def _one_by_one(graph: Graph) -> Iterator[Step]:
-    return (Step((v,), v.inputs, None) for v in graph.nodes if not is_given(v))
-
-
-def joins_runs(join: Node) -> bool:
-    """Whether the parts of a join lie in one piece each."""
-    return all(d == 1 for d in join.shape[: join.attrs["axis"]])
-
-
-def _scheduled(graph: Graph) -> Iterator[Step]:
-    """The steps in an order that their reads allow: first what frees as much memory as it takes,
-    else the one that is complete first.
-
-    The caller's results are made in any case: they count for nothing.
-    """
-    steps, results = _steps(graph), {base(v) for v in graph.outputs}
-    place = {v: k for k, v in enumerate(graph.nodes)}
-    maker = {v: k for k, step in enumerate(steps) for v in step.nodes}
-    waits = [{maker[x] for x in step.reads if x in maker} for step in steps]
-    followers: list[list[int]] = [[] for _ in steps]
-    readers: dict[Node, set[int]] = {}
-    for k, step in enumerate(steps):
-        for j in waits[k]:
-            followers[j].append(k)
-        for x in step.reads:
-            readers.setdefault(base(x), set()).add(k)
-    ready: list[tuple[bool, int, int]] = []
-
-    def total(values: Iterable[Node]) -> int:
-        return sum(shapes.typical(v.type.nbytes) for v in values if takes_memory(v))
-
-    def enter(k: int) -> None:
-        step = steps[k]
-        freed = total({base(x) for x in step.reads if readers[base(x)] == {k}} - results)
-        is_late = not freed or freed < total(v for v in step.nodes if v not in results)
-        heapq.heappush(ready, (is_late, max(place[v] for v in step.computed), k))
-
-    for k in range(len(steps)):
-        if not waits[k]:
-            enter(k)
-    done: set[int] = set()
-    while ready:
-        k = heapq.heappop(ready)[2]
-        if k in done:
-            continue
-        done.add(k)
-        yield steps[k]
-        for x in {base(x) for x in steps[k].reads}:
-            readers[x].discard(k)
-        # One that read the same values may be the last now: it enters once more, before itself.
-        last = {j for x in steps[k].reads if len(left := readers[base(x)]) == 1 for j in left}
-        for j in followers[k]:
-            waits[j].discard(k)
-            last.add(j)
-        for j in sorted(last):
-            if not waits[j]:
-                enter(j)
-
-
-def _with_ends(graph: Graph, steps: list[Step]) -> list[Step]:
-    """The steps, each with the values that it is the last to read; outputs have no end."""
-    seen = {base(v) for v in graph.outputs}
-    result = []
-    for step in reversed(steps):
-        ends = dict.fromkeys(b for v in (*step.reads, *step.nodes) if (b := base(v)) not in seen)
-        seen.update(ends)
-        result.append(step._replace(ends=tuple(ends)))
-    return result[::-1]

@@ -17,10 +17,9 @@ from ..ir import Graph, Node, standing_for, with_inputs
 from ..ops.layout import again
 from ..passes.cost import flops, weight
 from ..shapes import Dim, as_dim, typical
+from .memory import base, takes_memory
 from .plan import Plan
-from .regions import base
 from .rows import first_cut, is_stack
-from .table import takes_memory
 
 
 class Saving(NamedTuple):

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..ir import Graph, Node
+from ..ir import Graph, Node, is_number
 from ..shapes import Dim, typical
+from .memory import base, takes_memory
 from .rows import Cut, adds_rows, axis_of, cut, first_cut, first_long
-from .table import is_given, takes_memory
 
 # What a tile takes from the ends of rows costs NumPy as much as this share of it in memory.
 _OF_ROWS = 1 / 16
@@ -113,7 +113,7 @@ def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Reg
         x
         for v in part
         for k, x in enumerate(v.inputs)
-        if (x not in inside or not cuts[v].by_row[k]) and not _is_number(x)
+        if (x not in inside or not cuts[v].by_row[k]) and not is_number(x)
     )
     by_row = frozenset(
         x for v in part for k, x in enumerate(v.inputs) if x not in inside and cuts[v].by_row[k]
@@ -126,27 +126,6 @@ def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Reg
 def _gains(v: Node) -> bool:
     """Whether a node is better off in a region if that holds nothing else."""
     return not v.op.view and adds_rows(v) is None
-
-
-def _is_number(x: Node) -> bool:
-    return x.op.name == "constant" and not x.ndim
-
-
-def base(v: Node) -> Node:
-    """The value whose memory a value lies in."""
-    while v.op.view:
-        v = v.inputs[0]
-    return v
-
-
-def is_fresh(v: Node) -> bool:
-    """Whether a value is nobody else's memory, and all of it."""
-    while v.op.view:
-        # What NumPy broadcasts is read-only, even where nothing repeats.
-        if v.type.size != v.inputs[0].type.size or v.op.name == "broadcast_to":
-            return False
-        v = v.inputs[0]
-    return not is_given(v)
 
 
 class _Stages:

@@ -16,8 +16,8 @@ import numpy as np
 from .. import shapes
 from ..ir import Graph, Node
 from ..ops.joins import bounds
-from .plan import Plan, joins_runs
-from .table import is_given
+from .memory import is_given, joins_runs
+from .plan import Plan
 from .texts import Texts
 from .workspace import Workspace
 

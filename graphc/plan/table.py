@@ -16,9 +16,11 @@ from ..ir import Node
 from ..passes.cost import flops_of, weight
 from ..shapes import Dim, Shape, as_dim, typical
 from ..wording import printable
+from .memory import takes_memory
+from .schedule import Step
 
 if TYPE_CHECKING:
-    from .plan import Plan, Step
+    from .plan import Plan
 
 # A longer table shows its beginning and its end, and says what lies between.
 _MOST_ROWS = 40
@@ -146,16 +148,6 @@ def short(texts: Sequence[str], most: int) -> str:
 
 
 # Memory
-
-
-def takes_memory(v: Node) -> bool:
-    """Whether a value is an array that the program makes."""
-    return bool(v.ndim) and not v.op.view and v.op.family != "leaf"
-
-
-def is_given(v: Node) -> bool:
-    """Whether a value is there before anything is computed."""
-    return v.op.name in ("input", "constant")
 
 
 def _memory(plan: Plan, v: Node) -> str:

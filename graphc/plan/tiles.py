@@ -14,9 +14,9 @@ from ..ir import OPS, Node
 from ..passes.cost import weight
 from ..shapes import Dim, Shape
 from .body import Body, Kind, takes_buffer
-from .plan import Step
 from .regions import Region
 from .rows import adds_rows, axis_of, cut, one_row
+from .schedule import Step
 
 if TYPE_CHECKING:
     from .emit import Writer
