@@ -349,3 +349,13 @@ def test_a_function_is_one_box_though_another_has_made_its_nodes():
     assert "logsumexp(A, axis=1)" in labels(gc.draw(gc.exp(gc.logsumexp(A, axis=1, keepdims=True))))
     both = labels(gc.draw(gc.logsumexp(A, axis=1, keepdims=True), alive))
     assert not any("nodes" in label for label in both)  # what both use is shown
+
+
+def test_a_diff_has_the_frames_of_the_graph_before():
+    """A frame "sum" held one box that was there before and another that is there now."""
+    x, y = gc.input("x", ("n",)), gc.input("y", ("n",))
+    before = gc.sum(gc.exp(x)) + gc.sum(y * 1)
+    f = gc.compile(before + gc.sum(x * y * 1), simplify=True)
+    assert not any(box.part for box in gc.draw(f.log).picture.boxes)
+    after = gc.sum(gc.exp(x)) + gc.sum(y)
+    assert not any(box.part for box in gc.draw.diff(before, after).picture.boxes)

@@ -47,7 +47,7 @@ class Builder:
         self.notes = notes
         self.values = values or {}
         self.state = {**states(self.values), **(state or {})}
-        self.frames = Frames(subject.order)
+        self.frames = Frames(subject.order, {v for v, s in self.state.items() if s == "added"})
         self.expand = self.frames.called([*expand])
         self.fold_all = fold is True
         self.most = MOST if fold is False else PAGE

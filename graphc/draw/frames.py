@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from ..errors import ArgumentError
 from ..ir import Node
@@ -22,9 +22,10 @@ class Frames:
     stands as it was named.
     """
 
-    def __init__(self, order: Iterable[Node]) -> None:
+    def __init__(self, order: Iterable[Node], added: Set[Node] = frozenset()) -> None:
+        """What was `added` to a graph stands in its frames, and makes none."""
         nodes = [v for v in order if v.inputs]
-        counted = [v for v in nodes if v.origin is None] or nodes
+        counted = [v for v in nodes if v.origin is None and v not in added] or nodes
         self._same: dict[tuple[Part, str], Part] = {}
         self._one: dict[Part, Part] = {WHOLE: WHOLE}
         parts = [p for p in dict.fromkeys(v.part for v in nodes) for p in p.chain]
