@@ -37,6 +37,17 @@ def signature(of: str, inputs: Mapping[str, str]) -> str:
     return f"{of}({', '.join(f'{name}: {type_}' for name, type_ in inputs.items())})"
 
 
+def refusal(of: str, error: TypeError, values: Iterable[Any]) -> BindError:
+    """What a program says of an argument that it cannot take, as graphc says it."""
+    for value in values:
+        if isinstance(value, Node):
+            return BindError(
+                f"{of} takes arrays and numbers, and {value.label} is a node: nodes are put "
+                "together before they are compiled"
+            )
+    return BindError(str(error))
+
+
 def in_order(
     of: str, inputs: Mapping[str, str], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from . import forms, passes, shapes
-from .binding import in_order, signature
+from .binding import in_order, refusal, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError
@@ -272,7 +272,7 @@ class Function:
             return self._run(*args, **kwargs) if kwargs else self._run(*args)
         except TypeError as error:
             if isinstance(error, self._misfit):
-                raise BindError(str(error)) from None
+                raise refusal(self.name, error, (*args, *kwargs.values())) from None
             self._bound(args, kwargs)  # refuses a wrong number of arguments, and strange names
             raise
 
