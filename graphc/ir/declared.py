@@ -5,13 +5,10 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from ..lines import caller
-
-if TYPE_CHECKING:
-    from .node import Node
+from .node import Node
 
 # The order in which this thread, or else any thread, last declared its inputs.
 _declared = itertools.count()
