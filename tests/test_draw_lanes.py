@@ -98,3 +98,17 @@ def test_hostile_names_are_shown_and_do_nothing():
     svg = lanes_svg([bar], "<b>")
     ElementTree.fromstring(svg)
     assert "<script" not in svg and "&lt;script&gt;" in svg
+
+
+def test_a_value_is_called_by_its_formula_and_what_is_returned_can_be_read():
+    """Products were called einsum, two values h; the last result had no room for its name."""
+    X, W = gc.input("X", ("n", "d")), [gc.input(f"W{k}", ("d", "d")) for k in range(2)]
+    h = X
+    for k in range(2):
+        h = gc.tanh(h @ W[k])
+    f = gc.compile(gc.grad(gc.sum(h**2), W))
+    svg = gc.draw(f, view="plan").svg
+    names = list(bars(svg))
+    assert {"X @ W0", "h", "∇W0", "∇W1"} <= set(names)
+    assert "einsum" not in svg
+    assert {"∇W0", "∇W1"} <= set(re.findall(r"<text[^>]*>([^<]*)</text>", svg))

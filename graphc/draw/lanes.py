@@ -41,7 +41,7 @@ def lanes_svg(bars: Sequence[Bar], title: str) -> str:
     right = lanes[-1].x + lanes[-1].width if lanes else EDGE
     w = max(right, EDGE + width(title, 16) + 8, EDGE + legend_width(legend)) + EDGE
     top = EDGE + TITLE + _HEADER
-    low = top + steps * row
+    low = top + (steps + 0.5) * row  # what is held at the end has a row to be read in
     h = low + LEGEND + EDGE
     buffers = len({bar.lane for bar in bars})
     steps_told, held = counted(steps, "step"), counted(len(bars), "value")
@@ -50,7 +50,8 @@ def lanes_svg(bars: Sequence[Bar], title: str) -> str:
     lines += _grid(gutter, lanes, top, low, row, right)
     for lane in lanes:
         for bar in lane.bars:
-            lines += _bar(bar, lane, top, row)
+            end = bar.last + (bar.last == steps - 1)
+            lines += _bar(bar, lane, top, row, end)
     lines += legend_marks(legend, EDGE, low + 14)
     return "\n".join([*lines, "</svg>\n"])
 
@@ -68,7 +69,7 @@ def _gutter(bars: Iterable[Bar], steps: int, row: float) -> dict[int, str]:
     """What stands left of a step's number: the user's line; of very many steps, some."""
     where: dict[int, str] = {}
     for bar in bars:
-        where.setdefault(bar.first, short(printable(bar.where), 28))
+        where.setdefault(bar.first, short(printable(bar.where), 44))
     every = max(1, math.ceil(11.0 / row))
     return {k: where.get(k, "") for k in range(0, steps, every)}
 
@@ -124,10 +125,10 @@ def _grid(
         )
 
 
-def _bar(bar: Bar, lane: _Lane, top: float, row: float) -> Iterator[str]:
+def _bar(bar: Bar, lane: _Lane, top: float, row: float, end: int) -> Iterator[str]:
     """From the middle of its first row to the middle of its last: there the next may begin."""
     y = top + (bar.first + 0.5) * row + 0.75
-    height = max((bar.last - bar.first) * row - 1.5, min(0.45 * row, 10.0))
+    height = max((end - bar.first) * row - 1.5, min(0.45 * row, 10.0))
     middle = lane.x + lane.width / 2
     kind = bar.kind if bar.kind in KINDS else "operation"
     facts = [
@@ -140,12 +141,13 @@ def _bar(bar: Bar, lane: _Lane, top: float, row: float) -> Iterator[str]:
         f'<rect class="shape" x="{digits(lane.x)}" y="{digits(y)}" width="{digits(lane.width)}" '
         f'height="{digits(height)}" rx="{digits(min(5.0, height / 2))}"/>'
     )
-    most = max(1, int((lane.width - 8) / 6.2))
+    label, room = printable(bar.label), lane.width - 8
+    if width(label, FONT_SIZE) > room:
+        label = short(label, max(1, int(room / 7.2)))
     has_both = height >= 32
     if height >= 14:
         baseline = y + height / 2 + (-3 if has_both else 4.5)
-        name = escape(short(printable(bar.label), most))
-        yield f'<text x="{digits(middle)}" y="{digits(baseline)}">{name}</text>'
+        yield f'<text x="{digits(middle)}" y="{digits(baseline)}">{escape(label)}</text>'
     if has_both:
         size = escape(short(f"{bar.bytes} B", int(lane.width / 5.2)))
         below = y + height / 2 + 12

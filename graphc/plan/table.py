@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..ir import Node
+from ..notation import fitted, names_of, text
 from ..passes.cost import flops_of, weight
 from ..shapes import Dim, Shape, as_dim, typical
 from ..wording import printable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # A longer table shows its beginning and its end, and says what lies between.
 _MOST_ROWS = 40
+# A value without a name is called by so many characters of its formula.
+_LABEL = 24
 _HEAD = ("step", "operation", "result", "place", "bytes live", "flops", "line")
 
 
@@ -48,7 +51,7 @@ class Bar(NamedTuple):
 def lanes(plan: Plan) -> list[Bar]:
     """The values that take memory, in the order in which they are computed."""
     last = {v: k for k, step in enumerate(plan.steps) for v in step.ends}
-    outputs, names = set(plan.graph.outputs), plan.graph.names
+    outputs, terms = set(plan.graph.outputs), names_of(plan.graph)
     losses = {v.differentiated for v in plan.graph.nodes}
     end = len(plan.steps) - 1
 
@@ -59,7 +62,8 @@ def lanes(plan: Plan) -> list[Bar]:
 
     def bar(k: int, v: Node) -> Bar:
         slot = plan.place.get(plan.within.get(v, v))
-        name, size = names.get(v, v.op.name), str(v.type.nbytes)
+        name = text(terms.get(v) or fitted(v, terms, _LABEL))
+        size = str(v.type.nbytes)
         memory = _memory(plan, v) if slot is None else slot
         return Bar(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
 
