@@ -143,6 +143,17 @@ def test_a_gradient_stands_beside_its_forward_node():
             assert places[edge.tail].y <= places[edge.head].y + 1
 
 
+def test_a_jacobian_stands_to_the_right_of_what_it_is_of():
+    """No node of it is the gradient by one forward node: it stood on the left."""
+    W, x, b = gc.input("W", (3, "d")), gc.input("x", ("d",)), gc.input("b", (3,))
+    drawing = gc.draw(gc.jacobian(gc.tanh(W @ x + b), x))
+    right = {box.is_gradient: [] for box in drawing.picture.boxes}
+    for box in drawing.picture.boxes:
+        right[box.is_gradient].append(drawing.layout.places[box.id].x)
+    middle = {is_gradient: sum(xs) / len(xs) for is_gradient, xs in right.items()}
+    assert middle[False] < middle[True]
+
+
 def test_a_gradient_that_is_a_forward_value_has_a_box_of_its_own():
     """d(xy)/dx is y itself: ∇x = y, tied to y by a dashed edge."""
     x, y = gc.input("x", ()), gc.input("y", ())

@@ -168,6 +168,11 @@ class Builder:
                     taken.add(place)
                     beside[k] = ids[place]
                     break
+        if not beside:  # as of a Jacobian: then one that uses a forward value stands beside that
+            for link in self.links:
+                tail, head = owner.get(link.tail), owner.get(link.head)
+                if link.kind == "reuse" and tail is not None and head is not None:
+                    return {head: ids[tail]}
         return beside
 
     def _edges(

@@ -43,7 +43,7 @@ class Box:
     is_gradient: bool = False
     state: str = ""
     part: tuple[str, ...] = ()  # the scopes that are drawn around it
-    beside: str = ""  # the box of the forward node that this one's gradient is by
+    beside: str = ""  # the box that it stands to the right of: of the node it is the gradient by
     heat: float | None = None  # from 0 to 1
     folded: int = 1  # how many nodes it stands for
     is_one: bool = False  # it is read as one operation, however many it stands for
