@@ -43,7 +43,7 @@ def refusal(of: str, error: TypeError, values: Iterable[Any]) -> BindError:
         if isinstance(value, Node):
             return BindError(
                 f"{of} takes arrays and numbers, and {value.label} is a node: nodes are put "
-                "together before they are compiled"
+                "together before a program is made"
             )
     return BindError(str(error))
 
@@ -181,11 +181,12 @@ class Binding:
 
     def arrays(self, values: Iterable[Any]) -> list[Any]:
         """Values of the inputs in their dtypes, by conversions that lose nothing."""
-        given = zip(self.inputs, values, strict=True)
+        given = list(values)
+        named = zip(self.inputs, given, strict=True)
         try:
-            return [runtime.as_input(str(v.name), a, v.dtype, v.ndim) for v, a in given]
+            return [runtime.as_input(str(v.name), a, v.dtype, v.ndim) for v, a in named]
         except runtime.BindError as error:  # that of programs, which stand alone
-            raise BindError(str(error)) from None
+            raise refusal("a program", error, given) from None
 
     def sizes(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
         """What the symbols are for inputs of some shapes, which are checked."""

@@ -80,7 +80,8 @@ def as_dim(value: object) -> Dim:
 def _no_size(value: object) -> str:
     """What to write instead of something that is no size."""
     if isinstance(value, tuple):
-        return ": gc.dim makes one size, gc.dims a tuple of sizes"
+        is_made = any(is_expression(d) for d in value)
+        return ": gc.dim makes one, gc.dims a tuple" if is_made else ": each stands by itself"
     if isinstance(value, type | np.dtype):
         return ": a dtype follows the shape, or is given by dtype="
     return ": its .shape is one" if isinstance(value, np.ndarray) else ""

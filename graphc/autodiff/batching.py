@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 from .. import forms
 from ..errors import ArgumentError, ShapeError
@@ -204,6 +204,10 @@ def mapped(
                 path = next(paths)
                 if axis is None or not isinstance(x, Node):
                     return x
+                if not isinstance(axis, SupportsIndex):
+                    raise ArgumentError(
+                        f"in_axes= holds ints and None, and for {path} there is {axis!r}"
+                    )
                 moved = FUNCTIONS["moveaxis"](x, axis, 0)
                 stand_in = placeholder(moved.type.with_shape(moved.shape[1:]), path)
                 batches[stand_in] = moved

@@ -163,7 +163,8 @@ class Op:
             error.locate(operands(nodes))
             raise error.with_traceback(None) from None
         except TypeError as error:  # an attribute that the record does not know
-            raise ArgumentError(f"{self.name} cannot take this: {error}") from error
+            said = misfit(self.infer, nodes, attrs, name=self.name)
+            raise ArgumentError(said or f"{self.name} cannot take this: {error}") from error
 
     def text(self, node: Node) -> str:
         """The NumPy text for a node of this op."""

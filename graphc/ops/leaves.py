@@ -266,6 +266,8 @@ def iota(length: object, dtype: DTypeLike = np.int64) -> Node:
     >>> gc.evaluate(gc.iota(3), {})
     array([0, 1, 2])
     """
+    if _is_size(dtype):
+        raise ArgumentError(f"iota counts from 0: {length!r} + gc.iota(n) from {length!r} on")
     return _iota(length=as_dim(length), dtype=as_dtype(dtype))
 
 

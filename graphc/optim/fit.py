@@ -17,7 +17,7 @@ import numpy as np
 from ..compile import Function, compile
 from ..errors import ArgumentError, BindError, MissingInput
 from ..evaluate import by_name
-from ..ir import Graph, Node
+from ..ir import Graph, Node, no_node
 from ..plan import runtime
 from ..plan.runtime import as_input
 from ..wording import with_kind
@@ -125,6 +125,8 @@ class _Run:
         validation: Source | None,
         patience: int | None,
     ) -> None:
+        if not isinstance(loss, Node):
+            raise ArgumentError(f"the loss must be a node, and {no_node(loss)}")
         if patience is not None and patience < 1:
             raise ArgumentError(f"patience= counts epochs, at least 1, and is {patience!r}")
         if not (isinstance(epochs, int | np.integer) and epochs >= 0):
