@@ -25,7 +25,7 @@ from ..ir import (
 from ..meaning import Formula, recipe, result, x, y
 from ..shapes import TensorType, as_dtype
 from .chain import guarded, times, unchanged
-from .fast import fast, log1p_into, log1p_text, power_into, where_into
+from .fast import clip_into, clip_text, fast, log1p_into, log1p_text, power_into, where_into
 from .from_formula import broadcast, elementwise, examples, forward_rule, onto
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
@@ -229,7 +229,7 @@ minimum = elementwise(
 )  # fmt: skip
 _clip = elementwise(
     "clip", lambda x, y, z: sp.Min(sp.Max(x, y), z), like=np.maximum,
-    into="np.clip(x0, x1, x2, out=out)",
+    numpy=clip_text, into=clip_into,
     d=lambda x, y, z: [
         sp.Piecewise((1, (x >= y) & (x <= z)), (0, True)),
         sp.Piecewise((1, (x < y) & (y <= z)), (0, True)),
