@@ -31,7 +31,7 @@ _LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.perm
 _AROUND = (op.minimum, op.subtract, op.reshape, op.permute_dims, op.getitem, op.broadcast_to)
 _LAYERS = 4
 _REDUCTIONS = (op.sum, op.max, op.min)
-_HYPERBOLIC = (op.cosh, op.sinh)
+HYPERBOLIC = (op.cosh, op.sinh)
 
 
 def exponent(v: Node) -> Node | None:
@@ -71,7 +71,7 @@ def sums_of(nodes: Sequence[Node]) -> set[Node]:
         if v.op in (op.exp, op.reciprocal):
             if may_overflow(v):
                 found.add(v)
-        elif v.op in _HYPERBOLIC:
+        elif v.op in HYPERBOLIC:
             named.add(v)
         elif found and v.op in _LINEAR and not found.isdisjoint(v.inputs):
             found.add(v)
@@ -120,7 +120,7 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
             continue
         met[v] = p
         x = exponent(v)
-        if x is not None or v.op in _HYPERBOLIC:
+        if x is not None or v.op in HYPERBOLIC:
             found[v] = f.where(f.isfinite(p), p, like(v, 0))
             rest = f.subtract(f.abs(v.inputs[0]) if x is None else x, found[v])
             if shadow.is_masked:  # what is larger is multiplied by 0
@@ -144,7 +144,7 @@ def largest_of(total: Node, sums: set[Node]) -> Largest:
 
 def _named(total: Node) -> Largest | None:
     """Of 1 + exp(x) sigmoid(x) is exp(x), of cosh(x) tanh(x) is sinh(x): shares that have names."""
-    if total.op in _HYPERBOLIC:
+    if total.op in HYPERBOLIC:
         (x,) = total.inputs
         c, s = f.cosh(x), f.sinh(x)
         t, inverse, values = f.log(c), f.reciprocal(c), {c: ones(c), s: f.tanh(x)}
@@ -199,7 +199,7 @@ class _Shadow:
         alone = exponent(v)
         if alone is not None:
             return alone
-        if v.op in _HYPERBOLIC:
+        if v.op in HYPERBOLIC:
             return f.abs(v.inputs[0])
         below = [x for x in v.inputs if x in self.sums]
         if v.op in (op.add, op.where, op.concat):

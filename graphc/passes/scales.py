@@ -17,6 +17,7 @@ import numpy as np
 
 from ..ir import Graph, Node, building_for, with_inputs
 from .exponents import (
+    HYPERBOLIC,
     carried,
     exponent,
     factors_among,
@@ -88,6 +89,8 @@ class _Start:
                     if total not in self.wholes:
                         belonging_to(v)
                         self._shift(v, total, sums)
+            if any(v.op in HYPERBOLIC for v in self.given):
+                self._beside_shares(set(graph.nodes))
 
     def _shift(self, v: Node, total: Node, sums: set[Node]) -> None:
         """Note what is taken out of a sum that v divides by, or takes the log of."""
@@ -107,6 +110,27 @@ class _Start:
                 self.given[found.inverse] = Scaled(ones(found.inverse), {t: Fraction(-1)})
         if found.is_plain:
             self.plain.add(total)
+
+    def _beside_shares(self, there: set[Node]) -> None:
+        """cosh(x) = c / (p * q), sinh(x) = d / (p * q) where p or q is there, sigmoid of x or -x.
+
+        Here c is 1/2 - p * q, at least 1/4, and d is tanh(x / 2) / 2.
+        """
+        for v in [v for v in self.given if v.op in HYPERBOLIC and v in there]:
+            (x,) = v.inputs
+            shares = {f.softplus(opposite(x)): f.sigmoid(x), f.softplus(x): f.sigmoid(opposite(x))}
+            is_alone = f.log(f.cosh(x)) in self.given[v].powers
+            if not is_alone or there.isdisjoint(shares.values()):
+                continue
+            half = like(v, 0.5)
+            value = f.multiply(half, f.tanh(f.multiply(half, x)))
+            if v.op is op.cosh:
+                value = f.subtract(half, f.multiply(*shares.values()))
+            self.given[v] = Scaled(value, dict.fromkeys(shares, Fraction(1)), v.op is op.cosh)
+            self.inverse |= shares
+            self.least |= shares.keys()
+            for t, p in shares.items():
+                self.given[p] = Scaled(ones(p), {t: Fraction(-1)})
 
 
 class _Walk:
