@@ -34,9 +34,9 @@ from .workspace import Workspace
 # Up to this many elements tiles gain nothing; nor do they where the values of one region would
 # together take no more than so many bytes, which new memory is had for quickly. Up to four times
 # as many do not if all is arithmetic and half as many bytes: it is over before threads have begun.
-# A single operation has nothing to keep in the cache.
+# A single operation has nothing to keep in the cache: only threads are of use, where it is long.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
-_OF_ONE = 16
+_OF_ONE = 64
 _ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
 
 
@@ -174,8 +174,8 @@ class Writer:
         most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
         small = min(SMALL, max(LEAST_SMALL, most))
         is_light = len(steps) == len(regions) == 1 and _is_arithmetic(regions[0])
-        if is_light and _is_single(regions[0]):
-            return _OF_ONE * SMALL
+        if is_light and (single := _single(regions[0])) is not None:
+            return int(_OF_ONE * SMALL // max(1, weight(single)))
         return max(small, min(4 * SMALL, most // 2)) if is_light else small
 
     def _plain(self) -> Iterator[str]:
@@ -367,9 +367,10 @@ def _bytes_by_element(region: Region) -> int:
     return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
 
 
-def _is_single(region: Region) -> bool:
-    """Whether a region makes nothing beside its result."""
-    return not region.folds and sum(not v.op.view for v in region.nodes) == 1
+def _single(region: Region) -> Node | None:
+    """The operation of a region that does one alone, element by element."""
+    (v, *others) = region.nodes
+    return v if not others and v.op.family == "elementwise" else None
 
 
 def _is_arithmetic(region: Region) -> bool:
