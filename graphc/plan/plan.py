@@ -173,7 +173,7 @@ class Plan:
         >>> import graphc as gc
         >>> x = gc.input("x", ("n", "n"))
         >>> [tuple(bar[1:6]) for bar in gc.compile(x @ gc.exp(x), name="f").plan.lanes()]
-        [('exp', 0, 0, 1, '8*n**2'), ('einsum', 'new array', 1, 1, '8*n**2')]
+        [('exp(x)', 0, 0, 1, '8*n**2'), ('x @ exp(x)', 'new array', 1, 1, '8*n**2')]
         """
         return lanes(self)
 
