@@ -119,10 +119,8 @@ class Builder:
         for group in groups:
             _renumber(group, members)
         outputs = set(self.subject.outputs)
-        inputs = {
-            i for i in members
-            if self._kind(self.pieces[i]) == "input" and self.pieces[i].node not in outputs
-        }  # fmt: skip
+        pieces = ((i, self.pieces[i].node) for i in members)
+        inputs = {i for i, v in pieces if v.op.name == "input" and v not in outputs}
         return leaves_together(groups, self.around.readers, inputs)
 
     def _picture(self, groups: Sequence[Group], prefix: str, title: str) -> Picture:

@@ -24,6 +24,7 @@ from .text import printable
 
 # A gradient is called by a formula of so many characters, where its forward value has no name.
 _BY, _TITLE = 20, 60
+_MOST_NAMED = 4000
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
 
 
@@ -121,8 +122,11 @@ class Subject:
     def name_gradients(self, hidden: Set[Node]) -> None:
         """Gradients by values without a name are spoken of as their boxes are called: ∇(X @ W).
 
-        Those by values that are `hidden` have none.
+        Those by values that are `hidden` have none, nor those of a graph of which a picture shows
+        little.
         """
+        if len(self.order) > _MOST_NAMED:
+            return
         found = {
             g: self.gradient(g, forwards[0])
             for g, forwards in self.adjoints().items()
