@@ -272,7 +272,7 @@ BESIDE = {
         (1 - gc.sigmoid(y)) * (1 - ey) / (1 + gc.exp(-y) + gc.cosh(y)), (0.0, -800.0, 1.0),
     ),
     "a cosh beside shares": (
-        gc.grad(gc.sum(gc.log(gc.sigmoid(y) / (1 + ey) * (gc.cosh(y) / gc.sigmoid(-y)))), y),
+        y + gc.grad(gc.sum(gc.log(gc.sigmoid(y) / (1 + ey) * (gc.cosh(y) / gc.sigmoid(-y)))), y),
         (0.0, -695.0, 1.0),
     ),
     "shares and what they are short of 1": (
