@@ -192,7 +192,9 @@ class Sizes:
 
     def cost(self, v: Node) -> float:
         """What a node costs, in multiplications."""
-        return 0.0 if v.op.view else weight(v) * max(self.number(x.size) for x in (v, *v.inputs))
+        if v.op.view:
+            return 0.0
+        return weight(v) * max(self.number(x.type.size) for x in (v, *v.inputs))
 
     def timing(self, step: Step, seconds: float) -> Timing:
         moved = () if all(v.op.view for v in step.computed) else (*step.reads, *step.nodes)

@@ -116,7 +116,7 @@ def reshape(x: Any, shape: Any) -> Node:
     """
     (value,) = lift([x], "reshape")
     sizes = shape if isinstance(shape, tuple | list) else (shape,)
-    target = shapes.unknown_size(sizes, value.size)
+    target = shapes.unknown_size(sizes, value.type.size)
     return value if target == value.shape else _reshape(value, shape=target)
 
 

@@ -16,7 +16,7 @@ def folded_node(v: Node) -> Node:
             return v
     if not v.inputs or symbols(v.shape) or v.op.name == "broadcast_to":
         return v  # a number that is stretched stays one: rules ask for it
-    if v.size > max(x.size for x in v.inputs):
+    if v.type.size > max(x.type.size for x in v.inputs):
         return v
     values = {x: x.attrs["value"].array for x in v.inputs}
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -97,7 +98,7 @@ def pattern_of(v: Node, x: Node, sizes: Sizes) -> Pattern:
     sparse = scipy_sparse()
 
     def count(node: Node) -> int:
-        return shapes.number(node.size, sizes)
+        return shapes.number(node.type.size, sizes)
 
     order = topo([v])
     found: dict[Node, Pattern] = {x: sparse.eye_array(count(x), dtype=bool, format="csr")}
@@ -127,7 +128,8 @@ def _relation(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
 
 def _numbered(node: Node, sizes: Sizes) -> Any:
     """The numbers of a node's elements, in its shape."""
-    return np.arange(shapes.number(node.size, sizes)).reshape(shapes.numbers(node.shape, sizes))
+    shape = shapes.numbers(node.shape, sizes)
+    return np.arange(math.prod(shape)).reshape(shape)
 
 
 def _gathered(index: Any) -> Callable[[Pattern], Pattern]:
@@ -195,7 +197,7 @@ def _contracted(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
 
     sources = numbers(word, shapes.numbers(u.inputs[i].shape, sizes))
     targets = numbers(out, shapes.numbers(u.shape, sizes))
-    return _summed_rows(sources, targets, shapes.number(u.size, sizes))
+    return _summed_rows(sources, targets, shapes.number(u.type.size, sizes))
 
 
 def _known(node: Node) -> Any:
@@ -239,7 +241,7 @@ def _scanned(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
 
 def _everything(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
     """Nothing is known: each element depends on all that any element of the input does."""
-    count = shapes.number(u.size, sizes)
+    count = shapes.number(u.type.size, sizes)
 
     def all_rows(p: Pattern) -> Pattern:
         sources = np.tile(np.arange(p.shape[0]), count)

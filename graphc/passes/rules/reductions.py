@@ -171,7 +171,7 @@ def sum_of_products(n: Node, is_alone: Alone) -> Node | None:
     same = x.shape == y.shape == v.shape and x.dtype == y.dtype == n.dtype
     if not same or len(n.attrs["axis"]) < v.ndim or n.ndim:
         return None
-    if adds_up(v, v.size):
+    if adds_up(v, v.type.size):
         return f.vdot(x, y)
     # Row by row it is as good, and the rows are summed pairwise.
     return f.sum(f.vecdot(x, y)) if v.ndim > 1 and adds_up(v, v.shape[-1]) else None
