@@ -243,7 +243,7 @@ def _structure(cut: Region) -> Any:
     lines: list[Any] = []
     for x in cut.boundary:
         if x not in at:
-            at[x] = x.attrs["value"].array.item()
+            at[x] = str(number_of(x))  # no number: of the nodes the second is 1
     for k, v in enumerate(cut.nodes):
         lines.append((v.op.name, *(at[x] for x in v.inputs)))
         at[v] = k
