@@ -259,7 +259,7 @@ def pieces(*arrays):
     seen = []
     runtime.over_elements(
         lambda first, last, memory, *given: seen.append([x[first:last] for x in given if x.ndim]),
-        8 * len(arrays), 0, 0, 1, (), *arrays,
+        *arrays, element_bytes=8 * len(arrays), step_work=0, threads=1,
     )  # fmt: skip
     return seen
 

@@ -47,7 +47,7 @@ def fast_where(condition: Any, x: Any, y: Any, spare: Any = (None,), out: Any = 
 
 
 def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
-    """exp(x) / (1 + exp(x)), which is 1 from x = 40 on: nothing overflows or vanishes."""
+    """exp(x) / (1 + exp(x)), which is 1 from x = 40 on: so exp(x) need not overflow."""
     x = x if x.dtype.kind == "f" else x * 1.0
     e = np.exp(np.minimum(x, 40, out=out), out=out)
     return np.divide(e, np.add(e, 1, out=spare[0]), out=out)

@@ -112,13 +112,13 @@ def check_total(name: str, array: Any) -> None:
 def in_tiles(
     region: Callable[..., Any],
     rows: int,
+    *given: Any,
     row_bytes: int,
-    buffer_bytes: int,
-    totals: tuple[Any, ...],
+    buffer_bytes: int = 0,
     step_work: int,
-    threads: int | None,
-    folds: tuple[Any, ...],
-    *arrays: Any,
+    totals: tuple[Any, ...] = (),
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
@@ -138,40 +138,43 @@ def in_tiles(
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
-        given = region, rows, tile, tile * buffer_bytes, totals, folds, arrays
-        return tile_by_tile(wanted, *given) if wanted > 1 else one_by_one(*given)
+        task = region, rows, tile, tile * buffer_bytes, totals, folds, given
+        return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
-    made = region(0, rows, memory, *totals, *arrays)
+    made = region(0, rows, memory, *totals, *given)
     spare_memory.append(memory)
     return made
 
 
 def over_elements(
     region: Callable[..., Any],
+    *given: Any,
     element_bytes: int,
-    buffer_bytes: int,
+    buffer_bytes: int = 0,
     step_work: int,
-    threads: int | None,
-    folds: tuple[Any, ...],
-    *arrays: Any,
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
 ) -> Any:
-    """Run a region of what is computed element by element, of numbers and of arrays of one shape:
-    along their first axis, or, where the last of them does not lie by rows, as they lie."""
-    if not arrays[-1].flags.c_contiguous:
-        arrays = in_memory_order(arrays[-1], arrays)
-    rows = len(arrays[-1])
-    row = arrays[-1].size // rows if rows else 0
-    sizes = row * element_bytes, row * buffer_bytes
-    return in_tiles(region, rows, *sizes, (), step_work, threads, folds, *arrays)
+    """Run a region that goes element by element over numbers and arrays of one shape, the last of
+    which is an array: along their first axis, or as that array lies in memory."""
+    if not given[-1].flags.c_contiguous:
+        given = in_memory_order(given[-1], given)
+    rows = len(given[-1])
+    row = given[-1].size // rows if rows else 0
+    return in_tiles(
+        region, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
+        step_work=step_work, folds=folds, threads=threads,
+    )  # fmt: skip
 
 
-def in_memory_order(first: Any, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arrays turned as one of them lies in memory: without axes where all lie so, without gaps."""
-    order = sorted(range(first.ndim), key=lambda k: -abs(first.strides[k]))
-    turned = tuple(array.transpose(order) if array.ndim else array for array in arrays)
-    if all(array.flags.c_contiguous for array in turned):
-        return tuple(array.reshape(-1) if array.ndim else array for array in turned)
-    return turned if first.shape[order[0]] >= 64 else arrays
+def in_memory_order(model: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers, and arrays turned as one of them lies: in one axis where all lie so without gaps."""
+    order = sorted(range(model.ndim), key=lambda k: -abs(model.strides[k]))
+    turned = tuple(x.transpose(order) if x.ndim else x for x in given)
+    if all(x.flags.c_contiguous for x in turned):
+        return tuple(x.reshape(-1) if x.ndim else x for x in turned)
+    # Fewer rows might each be too long for a tile.
+    return turned if model.shape[order[0]] >= 64 else given
 
 
 def one_by_one(

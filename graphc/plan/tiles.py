@@ -6,7 +6,7 @@ Steps write into buffers: pieces of a memory that the next tile uses again, and 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import shapes
@@ -41,34 +41,53 @@ class Tiles:
             function = self.written[key] = _Function(step.body, writer, self.words)
             writer.pieces.append(function.source)
         yield from writer.new_results(step)
-        totals = "".join(f"{writer.texts.name(v)}, " for v in region.folds if v.ndim).rstrip()
+        made = ", ".join(map(writer.texts.name, region.folds)) + "," * (len(region.folds) == 1)
+        is_there = all(v.ndim for v in region.folds)
+        helper = writer.texts.use("in_tiles" if function.model is None else "over_elements")
+        call = f"{'' if is_there else f'{made} = '}{helper}("
+        lines = self._arguments(function, step.body)
+        in_one = ", ".join(lines)
+        if len(call) + len(in_one) < _WIDTH:
+            yield f"{call}{in_one})"
+        else:
+            yield call
+            yield from (f"    {line}," for line in lines)
+            yield ")"
+
+    def _arguments(self, function: _Function, body: Body) -> list[str]:
+        """What a function is given, how much memory and work that is, and what it adds up."""
+        region, texts = body.region, self.writer.texts
         by_rows = function.model is None
-        arguments = [
+        given = [
             function.name,
-            *([writer.texts.size(region.rows)] if by_rows else []),
-            function.row_bytes,
-            function.buffer_bytes,
-            *([f"({totals})"] if by_rows else []),
-            function.step_work,
-            str(writer.threads),
-            f"({''.join(f'{v.op.fold}, ' for v in region.folds).rstrip()})",
-            *(writer.texts.name(v) for v in (*_in_order(step.body), *region.results)),
+            *([texts.size(region.rows)] if by_rows else []),
+            *map(texts.name, (*_in_order(body), *region.results)),
             *function.sizes,
         ]
-        made = "".join(f"{writer.texts.name(v)}, " for v in region.folds).rstrip()
-        if len(region.folds) > 1:
-            made = made.rstrip(",")
-        is_there = all(v.ndim for v in region.folds)
-        helper = writer.texts.use("in_tiles" if by_rows else "over_elements")
-        call = f"{'' if is_there else f'{made} = '}{helper}("
-        if len(call) + len(", ".join(arguments)) < _WIDTH:
-            yield f"{call}{', '.join(arguments)})"
-        else:  # what is cut into tiles stands on a line of its own
-            given = len(region.operands) + len(region.results) + len(function.sizes)
-            yield call
-            yield f"    {', '.join(arguments[:-given])},"
-            yield f"    {', '.join(arguments[-given:])},"
-            yield ")"
+        sizes = {
+            "row_bytes" if by_rows else "element_bytes": function.row_bytes,
+            "buffer_bytes": function.buffer_bytes,
+            "step_work": function.step_work,
+        }
+        options = {
+            "totals": _tuple(texts.name(v) for v in region.folds if v.ndim),
+            "folds": _tuple(v.op.fold for v in region.folds),
+            "threads": str(self.writer.threads),
+        }
+        return list(filter(None, (", ".join(given), _named(sizes), _named(options))))
+
+
+# What the helpers take for granted.
+_DEFAULTS = {"buffer_bytes": "0", "totals": "()", "folds": "()", "threads": "None"}
+
+
+def _named(arguments: Mapping[str, str]) -> str:
+    return ", ".join(f"{k}={text}" for k, text in arguments.items() if text != _DEFAULTS.get(k))
+
+
+def _tuple(texts: Iterable[str | None]) -> str:
+    parts = list(map(str, texts))
+    return f"({', '.join(parts)}{',' * (len(parts) == 1)})"
 
 
 def _in_order(body: Body) -> Sequence[Node]:
@@ -113,7 +132,8 @@ class _Function:
             for d in (row_bytes + buffer_bytes, buffer_bytes, work)
         )
         count = _START_OF_A_THREAD + sum(not v.op.view for v in body.nodes)
-        self.step_work = f"({work_text}) // {count}"
+        is_sum = " + " in work_text or " - " in work_text
+        self.step_work = f"{f'({work_text})' if is_sum else work_text} // {count}"
 
     def _is_passing(self, x: Node) -> bool:
         """Whether an operand is read once, row by row, and need not stay in the cache."""

@@ -36,7 +36,7 @@ def affine(X, W, b):
     t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
     t2 = t1
-    in_tiles(affine_rows, n, 56, 0, (), (24 * n) // 13, None, (), t1, b, t2)
+    in_tiles(affine_rows, n, t1, b, t2, row_bytes=56, step_work=24 * n // 13)
     return t2
 
 
@@ -115,13 +115,13 @@ def wrong_shape(
 def in_tiles(
     region: Callable[..., Any],
     rows: int,
+    *given: Any,
     row_bytes: int,
-    buffer_bytes: int,
-    totals: tuple[Any, ...],
+    buffer_bytes: int = 0,
     step_work: int,
-    threads: int | None,
-    folds: tuple[Any, ...],
-    *arrays: Any,
+    totals: tuple[Any, ...] = (),
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
@@ -141,10 +141,10 @@ def in_tiles(
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
-        given = region, rows, tile, tile * buffer_bytes, totals, folds, arrays
-        return tile_by_tile(wanted, *given) if wanted > 1 else one_by_one(*given)
+        task = region, rows, tile, tile * buffer_bytes, totals, folds, given
+        return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
-    made = region(0, rows, memory, *totals, *arrays)
+    made = region(0, rows, memory, *totals, *given)
     spare_memory.append(memory)
     return made
 

@@ -58,19 +58,20 @@ def logistic(X, y, w):
     X.dot(w, out=t1)
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t6, = in_tiles(logistic_rows, d, 8, 0, (), (8 * d) // 13, None, (np.add,), w)
+    t6, = in_tiles(logistic_rows, d, w, row_bytes=8, step_work=8 * d // 13, folds=(np.add,))
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t11 = np.empty((d,), np.float64)
     t4, t11 = in_tiles(
-        logistic_rows_1, n, 56, 40, (t11,), (2 * d * n + 568 * n) // 20, None, (np.add, np.add,),
-        y, t1, t9, X, n,
+        logistic_rows_1, n, y, t1, t9, X, n,
+        row_bytes=56, buffer_bytes=40, step_work=(2 * d * n + 568 * n) // 20,
+        totals=(t11,), folds=(np.add, np.add),
     )
     # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     grad = t11
-    in_tiles(logistic_rows_2, d, 32, 8, (), (16 * d) // 14, None, (), w, t11, grad)
+    in_tiles(logistic_rows_2, d, w, t11, grad, row_bytes=32, buffer_bytes=8, step_work=16 * d // 14)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -197,13 +198,13 @@ def wrong_shape(
 def in_tiles(
     region: Callable[..., Any],
     rows: int,
+    *given: Any,
     row_bytes: int,
-    buffer_bytes: int,
-    totals: tuple[Any, ...],
+    buffer_bytes: int = 0,
     step_work: int,
-    threads: int | None,
-    folds: tuple[Any, ...],
-    *arrays: Any,
+    totals: tuple[Any, ...] = (),
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
@@ -223,10 +224,10 @@ def in_tiles(
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
-        given = region, rows, tile, tile * buffer_bytes, totals, folds, arrays
-        return tile_by_tile(wanted, *given) if wanted > 1 else one_by_one(*given)
+        task = region, rows, tile, tile * buffer_bytes, totals, folds, given
+        return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
-    made = region(0, rows, memory, *totals, *arrays)
+    made = region(0, rows, memory, *totals, *given)
     spare_memory.append(memory)
     return made
 
@@ -421,7 +422,7 @@ def weighted_sum(x: Any, rows: Any, count: int, out: Any) -> Any:
 
 
 def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
-    """exp(x) / (1 + exp(x)), which is 1 from x = 40 on: nothing overflows or vanishes."""
+    """exp(x) / (1 + exp(x)), which is 1 from x = 40 on: so exp(x) need not overflow."""
     x = x if x.dtype.kind == "f" else x * 1.0
     e = np.exp(np.minimum(x, 40, out=out), out=out)
     return np.divide(e, np.add(e, 1, out=spare[0]), out=out)
