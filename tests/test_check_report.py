@@ -26,7 +26,9 @@ def bad_sine() -> gc.Op:
 def test_the_report_of_a_wrong_gradient() -> None:
     """The whole text: the table, the rule that disagrees with both numbers, the user's line."""
     wave = bad_sine()(X)
-    text = str(gc.check(gc.sum(wave), X, AT))
+    report = gc.check(gc.sum(wave), X, AT)
+    text = str(report)
+    assert text == repr(report)  # a shell shows it unasked
     assert text.splitlines()[0] == "gradient of sum : f64[] at the given point"
     row = text.splitlines()[2].split()
     assert row[:9] == [

@@ -115,6 +115,13 @@ ELSEWHERE = {
     "leaky_relu": "; write gc.maximum(x, 0.01 * x)",
     "nn": "; a layer is a function of yours: gc.tanh(x @ W + b), where W and b are inputs",
     "save": "; f.save(path) writes a program, pickle keeps nodes and functions",
+    "cat": ": it is called gc.concat",
+    "unsqueeze": ": it is called gc.expand_dims",  # squeeze, nearest in letters, is its opposite
+    "expit": ": it is called gc.sigmoid",
+    "gather": ": it is called gc.take_along_axis",
+    "Parameter": ": it is called gc.input",
+    "gradients": "; gc.grad(z, x) is the gradient of any node by any other",
+    "wronggradients": "",
     "nothing_like_it": "",
     "__path_hooks__": "",
 }
@@ -140,6 +147,8 @@ def test_a_room_of_the_package_tells_what_is_near_too():
     ("detach", ": write gc.stop_gradient(x)"),
     ("numpy", ": gc.evaluate and gc.compile compute what it is"),
     ("unsqueeze", ": write x[:, None]"),
+    ("clamp", ": write gc.clip(x, min, max)"),
+    ("masked_fill", ": write gc.where(mask, value, x)"),
     ("softmax", ": write gc.softmax(x)"),
     ("sort", "; the nearest is np.take_along_axis with indices from outside"),
     ("nothing_like_it", ""),

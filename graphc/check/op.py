@@ -65,6 +65,8 @@ class OpReport:
     def __str__(self) -> str:
         return f"laws of {self.op.name}\n{self.table}"
 
+    __repr__ = __str__
+
     def raise_if_wrong(self) -> None:
         """Raise `LawBroken` with the table if some law is broken: for tests.
 

@@ -42,7 +42,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Report:
-    """What `gc.check` found. `ok` tells whether all is well, `print(report)` shows the table.
+    """What `gc.check` found: it shows itself as a table, and `ok` tells whether all is well.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ())
@@ -94,6 +94,8 @@ class Report:
 
     def __str__(self) -> str:
         return "\n".join([self.title, self.table, *self._reasons(), *self.notes])
+
+    __repr__ = __str__
 
     def _reasons(self) -> list[str]:
         """Each reason once, with the line of the user that it is about."""

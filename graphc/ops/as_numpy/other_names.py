@@ -9,6 +9,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from ... import errors
 from ...ir import FUNCTIONS, OPS, Node, Op
 from .protocols import nearest
 from .table import TABLE
@@ -19,7 +20,11 @@ _CALLED = {
     "amax": "max", "amin": "min", "around": "round", "concatenate": "concat", "arange": "iota",
     "cumsum": "cumulative_sum", "cumprod": "cumulative_prod", "array": "constant",
     "asarray": "constant", "tensor": "constant", "placeholder": "input", "symbol": "input",
-    "variable": "input",
+    "variable": "input", "cat": "concat", "mm": "matmul", "bmm": "matmul",
+    "permute": "permute_dims", "unsqueeze": "expand_dims", "clamp": "clip", "expit": "sigmoid",
+    "logistic": "sigmoid", "gather": "take_along_axis", "detach": "stop_gradient",
+    "symbols": "input", "parameter": "input", "jacfwd": "jacobian_fn", "jacrev": "jacobian_fn",
+    "hessian_vector_product": "hvp", "train": "fit",
 }  # fmt: skip
 
 # What no graph holds, by the names under which people look for it.
@@ -28,8 +33,8 @@ _WHY = {
     "alone: gc.elementwise makes an operation of a formula and a NumPy text",
     "random rand randn normal uniform dropout": "no graph draws random numbers: draw them with "
     "NumPy, and pass them in as an input",
-    "scan cond while_loop fori_loop switch": "no graph holds loops or branches: Python's loops "
-    "over known sizes are unrolled, and gc.where chooses",
+    "lax scan cond while_loop fori_loop switch ifelse": "no graph holds loops or "
+    "branches: Python's loops over known sizes are unrolled, and gc.where chooses",
     "leaky_relu prelu": "write gc.maximum(x, 0.01 * x)",
     "elu celu": "write gc.where(x > 0, x, gc.expm1(x))",
     "silu swish": "write x * gc.sigmoid(x)",
@@ -41,8 +46,22 @@ _WHY = {
     "mse mse_loss MSELoss": "write gc.mean((a - b) ** 2)",
     "nn layers Module Linear Dense Sequential Model": "a layer is a function of yours: "
     "gc.tanh(x @ W + b), where W and b are inputs",
+    "conv1d conv2d Conv2d": "write the sum over the kernel of shifted slices, "
+    "x[:, i : i + h, j : j + w] @ kernel[i, j]",
+    "layer_norm LayerNorm": "write (x - mean) / gc.sqrt(variance + eps), of gc.mean and "
+    "gc.var with axis=-1, keepdims=True",
+    "rsqrt": "write 1 / gc.sqrt(x)",
+    "logit": "write gc.log(p) - gc.log1p(-p)",
+    "flatten": "write gc.reshape(x, (-1,))",
+    "make_jaxpr": "gc.tree(z) and print(gc.Graph([z])) show a graph",
+    "backward gradients derivative differentiate": "gc.grad(z, x) is the gradient of any node by "
+    "any other",
+    "lambdify compile_function": "gc.compile makes a function of nodes",
+    "simplify": "gc.compile does, and its .log.story tells how",
     "linalg": "of matrices there are gc.matmul, gc.einsum, gc.norm, gc.diagonal and x.trace()",
-    "rmsprop adagrad adadelta nadam lion lbfgs": "gc.optim.Optimizer makes one of a rule",
+    "rmsprop RMSprop adagrad Adagrad adadelta nadam lion lbfgs LBFGS": "gc.optim.Optimizer "
+    "makes one of a rule",
+    "DataLoader Dataset": "gc.optim.Batches(data, size=...) makes batches",
     "no_grad inference_mode": "there is no gradient unless gc.grad builds it",
     "save load export": "f.save(path) writes a program, pickle keeps nodes and functions",
     "Session function theano_function": "gc.compile makes a function of nodes",
@@ -55,6 +74,13 @@ _OF_TENSORS = {
     "detach": "write gc.stop_gradient(x)",
     "numpy cpu eval": "gc.evaluate and gc.compile compute what it is",
     "view": "write x.reshape(...)",
+    "clamp": "write gc.clip(x, min, max)",
+    "pow": "write x**y",
+    "clone": "a tensor never changes: another name is as good",
+    "masked_fill": "write gc.where(mask, value, x)",
+    "at set": "write gc.scatter_add, or gc.where",
+    "expand": "write gc.broadcast_to(x, shape)",
+    "numel": "write x.size",
     "permute": "write x.transpose(...)",
     "unsqueeze": "write x[:, None]",
     "t": "write x.T",
@@ -136,6 +162,11 @@ def _of_numpy(name: str) -> str:
 
 
 def _alike(name: str, names: Sequence[str]) -> str:
-    alike = {known.rpartition(".")[2].lower(): known for known in reversed(names)}
+    # Nobody means an error by what is not there: `gradients` is near to WrongGradient.
+    alike = {
+        known.rpartition(".")[2].lower(): known
+        for known in reversed(names)
+        if not hasattr(errors, known)
+    }
     close = difflib.get_close_matches(name.lower(), alike, 1, cutoff=0.7)
     return f"; did you mean gc.{alike[close[0]]}?" if close else ""
