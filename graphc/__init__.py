@@ -40,7 +40,7 @@ from .evaluate import evaluate
 from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example
 from .jit import Jit, jit
-from .misfits import explain_calls, explain_methods
+from .misfits import explain_calls
 from .notation import latex
 from .ops.as_numpy.other_names import otherwise
 from .ops.contract import (
@@ -346,5 +346,4 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
-    explain_methods(Function, Drawing)
     __getattr__ = otherwise([*__all__, *(f"optim.{name}" for name in optim.__all__)])

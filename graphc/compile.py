@@ -18,7 +18,7 @@ from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
-from .misfits import no_attribute
+from .misfits import explained_methods, no_attribute
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
@@ -163,6 +163,7 @@ _ELSEWHERE = {
 }
 
 
+@explained_methods
 class Function:
     """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`).
 

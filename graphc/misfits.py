@@ -16,6 +16,7 @@ from .wording import counted, in_words
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C")
 
 # What other libraries call a parameter, and what it may be called here.
 _CALLED = {
@@ -181,13 +182,13 @@ def _was_entered(function: Callable[..., Any], error: TypeError) -> bool:
     return any(frame.f_code is code for frame, _ in traceback.walk_tb(error.__traceback__))
 
 
-def explain_methods(*classes: type) -> None:
-    """The same for what these classes offer, and for making one of them."""
-    for cls in classes:
-        for name, method in list(vars(cls).items()):
-            if isinstance(method, FunctionType) and (name == "__init__" or name[0] != "_"):
-                called = cls.__name__ if name == "__init__" else name
-                setattr(cls, name, explained(method, called, is_method=True))
+def explained_methods(cls: type[C]) -> type[C]:
+    """The class, whose public methods tell the same, and making one of it."""
+    for name, method in list(vars(cls).items()):
+        if isinstance(method, FunctionType) and (name == "__init__" or name[0] != "_"):
+            called = cls.__name__ if name == "__init__" else name
+            setattr(cls, name, explained(method, called, is_method=True))
+    return cls
 
 
 def explained_as(name: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
@@ -209,7 +210,7 @@ def no_attribute(kind: str, name: str, instead: Mapping[str, str]) -> NoReturn:
 
 
 def explain_calls(package: dict[str, Any], names: Sequence[str]) -> None:
-    """Put in place of a package's public functions those that tell what they have no room for."""
+    """Make a package's public functions tell the same: by its list of them none is forgotten."""
     for name in names:
         function = package[name]
         if isinstance(function, FunctionType) and not hasattr(function, "tells_misfits"):

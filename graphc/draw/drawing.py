@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import ArgumentError
 from ..ir import Node
-from ..misfits import explained_as
+from ..misfits import explained_as, explained_methods, no_attribute
 from ..passes import Log
 from ..plan.table import Bar
 from ..wording import counted
@@ -27,7 +27,15 @@ from .values import seen_at, seen_in
 # Pixels in an inch of a bitmap: sharp on today's screens and in print.
 _SHARP = 192
 
+# What pictures of other libraries have, and what there is instead.
+_ELSEWHERE = {
+    "show view display render plot": 'write .save("graph.html"), or .png, .svg, .pdf, .dot, to '
+    "look at; notebooks show it by itself",
+    "write to_file savefig write_png": "write .save(path)",
+}
 
+
+@explained_methods
 class Drawing:
     """A picture: `.svg`, `.dot`, `.html`, `.png`, `.pdf`; it shows itself in notebooks.
 
@@ -43,6 +51,11 @@ class Drawing:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            no_attribute("a drawing", name, _ELSEWHERE)
 
     @functools.cached_property
     def picture(self) -> Picture:
@@ -225,7 +238,7 @@ def _plan(what: Sequence[Any], title: str | None) -> PlanDrawing:
         raise ArgumentError('view="plan" draws one compiled function, or its plan')
     if title is None:
         title = f"The plan of {getattr(subject, 'name', 'a program')}"
-    return PlanDrawing([Bar(*row) for row in lanes()], title)
+    return PlanDrawing([Bar(*row) for row in lanes()], str(title))
 
 
 def _names(expand: Iterable[str]) -> Iterable[str]:

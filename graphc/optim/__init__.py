@@ -11,7 +11,7 @@ array([1., 1.])
 
 from typing import TYPE_CHECKING
 
-from ..misfits import explain_calls, explain_methods
+from ..misfits import explain_calls
 from ..ops.as_numpy.other_names import otherwise
 from .batches import Batches
 from .fit import fit
@@ -57,5 +57,4 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
-    explain_methods(Batches, Optimizer, Training)
     __getattr__ = otherwise([f"optim.{name}" for name in __all__])

@@ -9,11 +9,13 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..evaluate import by_name
+from ..misfits import explained_methods
 
 Batch = Mapping[Any, Any]
 Source = Batch | Iterable[Batch] | Callable[[int], Iterable[Batch]]
 
 
+@explained_methods
 class Batches:
     """Some arrays cut along their first axis, in a new order for each epoch.
 

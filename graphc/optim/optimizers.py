@@ -13,7 +13,7 @@ from ..autodiff import grad
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..evaluate import by_name
 from ..ir import Node, operands
-from ..misfits import no_attribute
+from ..misfits import explained_methods, no_attribute
 from ..ops.elementwise import astype, clip, maximum, sqrt, square
 from ..ops.leaves import input as declare_input
 from ..ops.reduce import sum as total
@@ -32,6 +32,7 @@ _ELSEWHERE = {
 }
 
 
+@explained_methods
 @dataclass(frozen=True)
 class Optimizer:
     """How a parameter moves by its gradient, and what is remembered for it from step to step.

@@ -13,11 +13,13 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import ArgumentError
+from ..misfits import explained_methods
 from ..wording import counted
 
 Array = Any
 
 
+@explained_methods
 @dataclass(frozen=True)
 class Training:
     """Where a training stands. It never changes: a step makes another, so a break leaves it whole.
