@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .compile import Function, compile
 from .errors import ArgumentError
 from .ir import FUNCTIONS, Node
 from .ir.building import tracing
+from .misfits import no_attribute
 from .ops.leaves import input as declare_input
 from .trace import Plain, Traced, parameters, results
 from .untraceable import traces
@@ -23,6 +24,12 @@ _ARRAY = np.ndarray
 
 # Arguments of these types are part of the program, not its inputs.
 _STATIC = (bool, int, str, bytes, type(None), np.dtype, type)
+
+# What belongs to one program, of which there is one for each kind of arguments.
+_ELSEWHERE = {
+    "source plain save report plan profile debug log graph draw lower": ".compiled(...) of some "
+    "arguments is their program, which has it",
+}
 
 
 class Jit:
@@ -49,6 +56,11 @@ class Jit:
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
         functools.update_wrapper(self, function, updated=())
         self._again = functools.partial(Jit, dims=dims, maxsize=maxsize), (function,)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> NoReturn:
+            no_attribute("a function that is compiled on call", name, _ELSEWHERE)
 
     def _made_again_by(self, maker: Callable[..., Jit], function: Plain, **options: Any) -> Jit:
         """Itself; a pickle has what it is made of, since it holds functions that have no name."""

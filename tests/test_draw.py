@@ -308,6 +308,7 @@ def test_wrong_arguments_are_explained():
     for wrong in (
         lambda: gc.draw(3), lambda: gc.draw(x, view="sideways"), lambda: gc.draw(x, heat="no"),
         lambda: gc.draw(x, x + 1, wrt=x), lambda: gc.draw(x).save("picture.bmp"),
+        lambda: gc.draw(x, fold="first"), lambda: gc.tree(x, fold=[1]),
     ):  # fmt: skip
         with pytest.raises(ArgumentError):
             wrong()

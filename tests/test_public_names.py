@@ -176,6 +176,10 @@ NOT_OURS = {
     "f.anything": "a compiled function has no anything",
     "adam.step": "an optimizer has no step: gc.fit trains; .update(loss, params) builds one",
     "adam.lr": "an optimizer has no lr: it is called .learning_rate",
+    "jitted.source": "a function that is compiled on call has no source: .compiled(...) of some "
+    "arguments is their program, which has it",
+    "drawing.show": 'a drawing has no show: write .save("graph.html"), or .png, .svg, .pdf, .dot, '
+    "to look at; notebooks show it by itself",
     "x.maximum": "a tensor has no maximum: write gc.maximum(x, y)",
     "x.add_": "a tensor has no add_: no tensor is changed: take the value of the operator",
     "x.cuda": "a tensor has no cuda: programs run on NumPy",
@@ -185,7 +189,11 @@ NOT_OURS = {
 @pytest.mark.parametrize("expression, message", NOT_OURS.items())
 def test_an_attribute_that_others_have_leads_to_what_there_is(expression, message):
     """hasattr, copies and pickles see no more than that it is missing."""
-    known = {"f": gc.compile(gc.input("x") * 2), "adam": gc.optim.adam(), "x": gc.input("x")}
+    x = gc.input("x")
+    known = {
+        "f": gc.compile(x * 2), "adam": gc.optim.adam(), "x": x, "jitted": gc.jit(np.sin),
+        "drawing": gc.draw(x * 2),
+    }  # fmt: skip
     name, attribute = expression.split(".")
     with pytest.raises(AttributeError) as caught:
         getattr(known[name], attribute)

@@ -51,6 +51,9 @@ class Builder:
         self.expand = self.frames.called([*expand])
         self.fold_all = fold is True
         self.most = MOST if fold is False else PAGE
+        if not isinstance(fold, bool | int | None):
+            said = "fold= is True, False or a number of boxes; expand= names what stays open"
+            raise ArgumentError(f"{said}; it is {fold!r}")
         if fold is not None and not isinstance(fold, bool):
             self.most = max(1, min(fold, MOST))
         self.pieces, self.links = subject.pieces(view)

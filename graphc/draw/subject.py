@@ -73,7 +73,7 @@ class Subject:
             known = {step.node: step.gradient for step in self.table.steps}
             self.has_one = has_one_gradient(graph, self.table.z, known)
         self._name_adjoints()
-        self.title = (self.title or self.described()) if title is None else title
+        self.title = (self.title or self.described()) if title is None else str(title)
 
     def _read(self, part: Any) -> list[Node]:
         if isinstance(part, GradTable):
