@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..ir import Node
 from ..ops.reduce import largest
-from ..ops.slices import Span, keeps_all
+from ..ops.slices import keeps_all
 from .facts import interval
+from .layouts import carried, labels, reshaped, stretched, stripped
 from .rules.exponentials import one_plus
 from .rules.softmax import is_largest
 from .rules.vocabulary import f, fits, letters, like, number, op, opposite
@@ -30,7 +31,6 @@ _LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.perm
 # What rules may put around what is less the largest, and how much of it is looked through.
 _AROUND = (op.minimum, op.subtract, op.reshape, op.permute_dims, op.getitem, op.broadcast_to)
 _LAYERS = 4
-_REDUCTIONS = (op.sum, op.max, op.min)
 HYPERBOLIC = (op.cosh, op.sinh)
 
 
@@ -191,7 +191,7 @@ class _Shadow:
             found = self._made(v) if self.left >= 0 and 0 not in v.shape else None
             if found is None:
                 return None
-            self.known[v] = found if found.shape == v.shape else f.broadcast_to(found, v.shape)
+            self.known[v] = stretched(found, v)
         return self.known[v]
 
     def _made(self, v: Node) -> Node | None:
@@ -203,18 +203,7 @@ class _Shadow:
             return f.abs(v.inputs[0])
         below = [x for x in v.inputs if x in self.sums]
         if v.op in (op.add, op.where, op.concat):
-            found = [self._part(x) for x in v.inputs[v.op is op.where :]]
-            parts = [p for p in found if p is not None]
-            if len(parts) < len(found) or not below:
-                return None
-            if v.op is op.add:
-                return f.maximum(*parts)
-            if v.op is op.where:
-                self.is_masked = True
-                return f.where(v.inputs[0], *parts)
-            return v.op(
-                *(_stretched(p, x) for p, x in zip(parts, v.inputs, strict=True)), **v.attrs
-            )
+            return self._of_parts(v) if below else None
         if len(below) != 1 or v.op is op.divide and v.inputs[1] in below:
             return None
         top = self.of(below[0])
@@ -233,6 +222,19 @@ class _Shadow:
         if v.op is op.getitem and not keeps_all(v.inputs[0].shape, v.attrs["index"]):
             return None
         return reshaped(top, v.shape) if v.op in (op.reshape, op.getitem) else v.op(top, **v.attrs)
+
+    def _of_parts(self, v: Node) -> Node | None:
+        """The largest exponents where values are added, chosen or joined."""
+        found = [self._part(x) for x in v.inputs[v.op is op.where :]]
+        parts = [p for p in found if p is not None]
+        if len(parts) < len(found):
+            return None
+        if v.op is op.add:
+            return f.maximum(*parts)
+        if v.op is op.where:
+            self.is_masked = True
+            return f.where(v.inputs[0], *parts)
+        return v.op(*(stretched(p, x) for p, x in zip(parts, v.inputs, strict=True)), **v.attrs)
 
     def _part(self, x: Node) -> Node | None:
         """Of what is added: a number is that times exp(0), and nothing where it is 0."""
@@ -276,95 +278,7 @@ class _Shadow:
         summed = tuple(i for i, c in enumerate(mine) if c not in out)
         top = largest(top, summed, -math.inf) if summed else top
         kept = carried(top, [c if c in out else None for c in mine], out)
-        return None if kept is None else _stretched(kept, v)
-
-
-def _stretched(p: Node, x: Node) -> Node:
-    return p if p.shape == x.shape else f.broadcast_to(p, x.shape)
-
-
-# -- layouts ----------------------------------------------------------------------------------
-
-Labels = Sequence[Any]
-
-
-def labels(v: Node, i: int) -> tuple[Labels | None, Labels]:
-    """Names for the axes of an input and of a result, the same for what is the same axis.
-
-    What is not handed on has the name None; no names at all where that is not known.
-    """
-    x, out = v.inputs[i], range(v.ndim)
-    if v.op.family == "elementwise" or v.op is op.broadcast_to:
-        return out[v.ndim - x.ndim :], out
-    if v.op in _REDUCTIONS:
-        axes = v.attrs["axis"]
-        inner = [None if k in axes else k for k in range(x.ndim)]
-        return inner, inner if v.attrs["keepdims"] else [k for k in inner if k is not None]
-    if v.op is op.cumulative_sum or v.op is op.concat:
-        inner = [None if k == v.attrs["axis"] else k for k in range(x.ndim)]
-        return inner, inner
-    if v.op is op.permute_dims:
-        return range(x.ndim), v.attrs["axes"]
-    if v.op is op.getitem and not keeps_all(x.shape, v.attrs["index"]):
-        return _names_of_parts(v)
-    if v.op in (op.reshape, op.getitem):
-        old, new = ([k for k, d in enumerate(u.shape) if d != 1] for u in (x, v))
-        if [x.shape[k] for k in old] == [v.shape[k] for k in new]:
-            name = {k: j for j, k in enumerate(new)}
-            inner = [None] * x.ndim
-            for j, k in enumerate(old):
-                inner[k] = j
-            return inner, [name.get(k) for k in out]
-    if v.op is op.einsum:
-        terms, result = letters(v)
-        if all(len(set(t)) == len(t) for t in terms):
-            return terms[i], result
-    return None, out
-
-
-def _names_of_parts(v: Node) -> tuple[Labels, Labels]:
-    """Of what takes a part of an axis only that axis is not handed on."""
-    inner: list[Any] = []
-    outer: list[Any] = []
-    for entry in v.attrs["index"]:
-        if entry is None:
-            outer.append(None)
-            continue
-        is_whole = isinstance(entry, Span) and entry.is_whole
-        inner.append(len(inner) if is_whole else None)
-        if isinstance(entry, Span):
-            outer.append(inner[-1])
-    return inner, outer
-
-
-def carried(p: Node, old: Labels, new: Labels) -> Node | None:
-    """What stands beside one value, laid out to stand beside another; None where it cannot."""
-    p = reshaped(p, (1,) * (len(old) - p.ndim) + p.shape)
-    kept = [k for k, d in enumerate(p.shape) if d != 1]
-    if any(old[k] is None or old[k] not in new for k in kept):
-        return None
-    order = [k for name in new for k in kept if old[k] == name]
-    sizes = {old[k]: p.shape[k] for k in kept}
-    if order != kept:
-        rest = [k for k in range(p.ndim) if k not in order]
-        p = f.permute_dims(p, (*rest, *order))
-    return stripped(reshaped(p, tuple(sizes.get(name, 1) for name in new)))
-
-
-def stripped(p: Node) -> Node:
-    """Without the axes of size 1 that stand first."""
-    first = next((k for k, d in enumerate(p.shape) if d != 1), p.ndim)
-    return reshaped(p, p.shape[first:])
-
-
-def reshaped(v: Node, shape: Any) -> Node:
-    """In another shape: one node, however often it was reshaped before."""
-    if v.shape == tuple(shape):
-        return v
-    while v.op is op.reshape:
-        (v,) = v.inputs
-    made: Node = v if v.shape == tuple(shape) else f.reshape(v, tuple(shape))
-    return made
+        return None if kept is None else stretched(kept, v)
 
 
 def factors_among(v: Node, sums: set[Node]) -> Iterator[Node]:

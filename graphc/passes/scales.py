@@ -18,16 +18,15 @@ import numpy as np
 from ..ir import Graph, Node, building_for, with_inputs
 from .exponents import (
     HYPERBOLIC,
-    carried,
     exponent,
     factors_among,
-    labels,
     largest_of,
     ones,
     plus_one,
     sums_of,
 )
 from .facts import interval
+from .layouts import carried, labels
 from .log import Log
 from .rewrite import Rewrite, adopt, belong, fitted
 from .rules.vocabulary import f, letters, like, number, op, opposite
@@ -156,21 +155,22 @@ class _Walk:
         self.rewrites: list[Rewrite] = []
         with building_for(graph.outputs[0]) as belonging_to:
             for v in graph.nodes:
-                is_scaled = v in start.given or not self.scaled.keys().isdisjoint(v.inputs)
-                if is_scaled:
+                if v in start.given or not self.scaled.keys().isdisjoint(v.inputs):
                     belonging_to(v)
-                    if self._is_settled(v):
+                    if self._settle(v):
                         continue
-                if v in start.sums and v not in self.scaled:
-                    is_left = any(x in self.wild or x in self.scaled for x in v.inputs)
-                    if is_left or not start.sums & {*v.inputs}:
-                        self.wild.add(v)
-                if not self.becomes.keys().isdisjoint(v.inputs):
-                    self.becomes[v] = with_inputs(
-                        v, tuple(self.becomes.get(x, x) for x in v.inputs)
-                    )
+                self._keep(v)
 
-    def _is_settled(self, v: Node) -> bool:
+    def _keep(self, v: Node) -> None:
+        """What v becomes by what its inputs become alone."""
+        if v in self.start.sums and v not in self.scaled:
+            is_left = any(x in self.wild or x in self.scaled for x in v.inputs)
+            if is_left or self.start.sums.isdisjoint(v.inputs):
+                self.wild.add(v)
+        if not self.becomes.keys().isdisjoint(v.inputs):
+            self.becomes[v] = with_inputs(v, tuple(self.becomes.get(x, x) for x in v.inputs))
+
+    def _settle(self, v: Node) -> bool:
         """Note what v is beside the largest; whether it becomes something by that."""
         if v in self.start.given:
             self.scaled[v] = self.start.given[v]
