@@ -93,7 +93,7 @@ def tree(
     >>> import graphc as gc
     >>> A, v = gc.input("A", ("n", "d")), gc.input("v", ("d",))
     >>> gc.tree(gc.sum(gc.tanh(A @ v)))
-    sum(tanh(…))
+    sum(tanh(A @ v))
     └── sum(tanh(A @ v))   f64[]
         └── tanh(A @ v)   f64[n]
             └── A @ v   f64[n]
