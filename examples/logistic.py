@@ -25,8 +25,9 @@ print(f.report, end="\n\n")
 
 program = Path(sys.argv[1] if len(sys.argv) > 1 else tempfile.mkdtemp()) / "logistic.py"
 f.save(program)
-print(f"The program, kept in {program}. Below this function stand the helpers that it uses.\n")
-print(f.source[f.source.index("@np.errstate") :])
+print(f"The program, kept in {program}. Line by line it is this function.\n")
+first, last = f.plain.index("@np.errstate"), f.plain.index("class BindError")
+print(f.plain[first:last].rstrip(), end="\n\n")
 
 rng = np.random.default_rng(0)
 points = rng.normal(size=(1000, 5))
