@@ -145,6 +145,12 @@ class Formula(Open):
     def _sympy_(self) -> Any:
         return self.plain
 
+    def _latex(self, printer: Any) -> Any:
+        """What sympy's printers ask for."""
+        return printer._print(self.plain)
+
+    _pretty = _latex
+
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # sympy would take it for an expression by these
             raise AttributeError(name)
@@ -163,7 +169,9 @@ class Formula(Open):
 
 
 def shown(found: Any) -> Any:
-    """A result of arithmetic, as the user gets it."""
+    """A result of arithmetic, or a shape, as the user gets it."""
+    if isinstance(found, tuple | sp.Tuple):
+        return tuple(map(shown, found))
     is_open = isinstance(found, sp.Expr) and not found.is_Symbol and found.free_symbols
     return Formula(found) if is_open else found
 

@@ -480,6 +480,18 @@ def test_a_formula_in_sizes_is_the_expression_that_sympy_has():
     assert (n - 1).free_symbols == {n} and str(n - 1) == repr(n - 1) == f"{n - 1}" == "n - 1"
 
 
+def test_a_shape_holds_formulas_that_say_what_they_are():
+    """As `n - 1` does: of sympy's own `v[1:].shape[0] == 3` was False, `> 3` had no truth value."""
+    n, d = gc.dims("n d")
+    rows = gc.input("v", (n, d))[1:].shape[0]
+    assert rows == n - 1 and sp.latex(rows) == "n - 1" and sp.pretty(rows / n).count("\n") == 2
+    for formula in (rows, *divmod(n, 2)):
+        with pytest.raises(gc.NotConcrete):
+            formula == 3  # noqa: B015
+        with pytest.raises(gc.NotConcrete):
+            max(formula, 3)
+
+
 def test_two_sizes_are_asked_for_identity_and_a_size_is_never_1():
     """So programs for all shapes, and shapes in tables, work. A literal beside `==` is told of."""
     n, d = gc.dims("n d")

@@ -14,7 +14,7 @@ from ..errors import ArgumentError, NameClash, NotConcrete, Operand
 from ..lines import OnTheWay, Where, caller, is_internal
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
-from ..sizes import shown
+from ..sizes import Size, shown
 from ..wording import with_kind
 from .building import building, tracing
 from .functions import FUNCTIONS
@@ -150,8 +150,13 @@ class Node(Operators):
 
     @property
     def shape(self) -> Shape:
-        """Its sizes: ints, symbols, or expressions in symbols."""
-        return self.type.shape
+        """Its sizes: ints, symbols, or formulas in symbols."""
+        shape = self.type.shape
+        for d in shape:
+            if type(d) is not int and type(d) is not Size:
+                is_ours = is_internal[sys._getframe(1).f_code.co_filename]
+                return shape if is_ours else shown(shape)
+        return shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
