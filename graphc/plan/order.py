@@ -100,19 +100,21 @@ def _stays_within(axis: set[int], axes: Axes) -> bool:
 
 def _may_be_read(graph: Graph, v: Node, axes: Axes) -> bool:
     """Whether all that is computed of v can as well be computed of it in some order."""
-    return all(
-        _in_letters(c, c.inputs.index(v), axes)
-        if c.op.family == "contract"
-        else c.op.family in ("elementwise", "reduce") or c.op.name in _VIEWS
-        for c in graph.consumers(v)
-    )
+    return all(_takes(c, v, axes) for c in graph.consumers(v))
 
 
-_VIEWS = ("permute_dims", "broadcast_to")
+def _takes(c: Node, v: Node, axes: Axes) -> bool:
+    """Whether c can as well be computed of v in some order."""
+    if c.op.family == "contract":
+        return _is_as_quick(c, c.inputs.index(v), axes)
+    return c.op.family in ("elementwise", "reduce") or c.op.name in ("permute_dims", "broadcast_to")
 
 
-def _in_letters(c: Node, i: int, axes: Axes) -> bool:
-    """Whether a contraction has no preference: BLAS has none for a matrix."""
+def _is_as_quick(c: Node, i: int, axes: Axes) -> bool:
+    """Whether a contraction has no preference for how an operand lies: BLAS has none for a matrix.
+
+    Sums within rows are found while these are in the cache, and rows are added as they come.
+    """
     terms, out = letters_of(c)
     if not is_by_element(terms) or sorted(map(len, terms)) == [1, 2]:
         return adds_rows(c) != i and all(len(t) <= 2 for t in terms)
