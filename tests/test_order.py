@@ -182,6 +182,8 @@ def test_arithmetic_in_one_step_stays_light():
     assert f"<= {16 * emit.SMALL}:" in gc.compile(gc.sqrt(X.T)).source
     for v in (gc.sum(X, axis=1), X.T + Z):
         assert f"<= {64 * emit.SMALL}:" not in gc.compile(v).source
+    assert f"<= {32 * emit.SMALL}:" in gc.compile([X * 2, Y * 3]).source
+    assert f"<= {32 * emit.SMALL}:" in gc.compile([X * 2, X * Y]).source
     limits = [re.findall(r"<= (\d+):", gc.compile(v * 2).source) for v in (X + Y, X.T + Y.T)]
     assert limits[0] == limits[1] and int(limits[0][0]) > emit.SMALL
 
@@ -227,6 +229,7 @@ GIVEN = {
     "with gaps": lambda x: np.repeat(np.asfortranarray(x), 2, axis=0)[::2],
     "from the end": lambda x: np.asfortranarray(x[::-1])[::-1],
     "stretched": lambda x: np.broadcast_to(x[:1], x.shape),
+    "stretched the other way": lambda x: np.broadcast_to(x[..., :1], x.shape),
 }
 
 
@@ -252,6 +255,18 @@ def test_arguments_may_lie_in_any_order(graph, given, monkeypatch):
                 np.testing.assert_allclose(a, right, rtol=1e-6 if a.dtype == "f4" else 1e-9)
                 np.testing.assert_array_equal(a, b)
                 assert not any(np.shares_memory(a, x) for x in (b, *at.values()))
+
+
+def test_each_result_lies_as_what_it_is_computed_of(monkeypatch):
+    """As NumPy's do: not as what another one is computed of; nor as what is stretched."""
+    in_tiles(monkeypatch)
+    A, B = np.ones((40, 30)), np.ones((40, 30), order="F")
+    found = gc.compile([gc.exp(X) * 2, gc.exp(Y) * 3, X * Y])
+    for a, b in [(A, B), (B, A)]:
+        assert [a.strides, b.strides, a.strides] == [x.strides for x in found(a, b)]
+    stretched = np.broadcast_to(A[0], A.shape)
+    for x in (A, B):
+        assert [x.strides, x.strides] == [y.strides for y in found(stretched, x)[1:]]
 
 
 def pieces(*arrays):

@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import shapes
 from ..errors import ShapeError
-from ..ir import Node
+from ..ir import Node, topo
 from ..ops.letters import letters_of
 from ..shapes import Dim, Shape
 from .regions import Region
@@ -62,6 +62,14 @@ class Body:
         values = [*self.nodes, *(x for v in self.nodes for x, _ in self.operands[v])]
         is_alike = all(x.shape in ((), read[0].shape) for x in values)
         return read[0] if is_alike and all(map(_is_by_element, self.nodes)) else None
+
+    def models(self, result: Node) -> list[Node]:
+        """The arrays of its shape that a result is computed of, where it may lie as one."""
+        if self.model is None:
+            return []
+        computed = topo([result], beyond=self.region.operands)
+        read = dict.fromkeys(x for v in computed for x in v.inputs)
+        return [x for x in read if x in self.region.by_row]
 
     @functools.cached_property
     def last_reader(self) -> dict[Node, int]:

@@ -7,7 +7,7 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .. import forms, shapes
@@ -34,7 +34,7 @@ from .workspace import Workspace
 # Up to this many elements tiles gain nothing; nor do they where the values of one region would
 # together take no more than so many bytes, which new memory is had for quickly. Up to four times
 # as many do not if all is arithmetic and half as many bytes: it is over before threads have begun.
-# A single operation has nothing to keep in the cache: only threads are of use, where it is long.
+# Single operations have nothing to keep in the cache: only threads are of use, where it is long.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
 _OF_ONE = 64
 _ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
@@ -173,9 +173,11 @@ class Writer:
         regions = [step.region for step in steps if step.region]
         most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
         small = min(SMALL, max(LEAST_SMALL, most))
-        is_light = len(steps) == len(regions) == 1 and _is_arithmetic(regions[0])
-        if is_light and (single := _single(regions[0])) is not None:
-            return int(_OF_ONE * SMALL // max(1, weight(single)))
+        nodes = [v for region in regions for v in region.nodes]
+        is_light = 0 < len(steps) == len(regions) and all(weight(v) <= _ROOT for v in nodes)
+        if is_light and _are_single(nodes):
+            return int(_OF_ONE * SMALL // max(1, sum(map(weight, nodes))))
+        is_light = is_light and len(regions) == 1
         return max(small, min(4 * SMALL, most // 2)) if is_light else small
 
     def _plain(self) -> Iterator[str]:
@@ -257,9 +259,11 @@ class Writer:
         operands = [self.texts.operand(v, x) for x in v.inputs]
         yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
 
-    def _new(self, v: Node, model: Node | None = None) -> str:
-        if model is not None:
-            return f"np.empty_like({self.texts.name(model)}, np.{v.dtype.name})"
+    def _new(self, v: Node, models: Sequence[Node] = ()) -> str:
+        if models:
+            names = ", ".join(map(self.texts.name, models))
+            one = f"{self.texts.use('first_unstretched')}({names})" if len(models) > 1 else names
+            return f"np.empty_like({one}, np.{v.dtype.name})"
         return f"np.empty({self.texts.size(v.shape)}, np.{v.dtype.name})"
 
     def new_results(self, step: Step) -> Iterator[str]:
@@ -275,8 +279,8 @@ class Writer:
                 part = self.texts.filled(f"x0[{index_of_first(whole)}]", [self.texts.name(whole)])
                 yield f"{self.texts.name(v)} = {part}"
             elif v in self.plan.place and self.plan.place[v] is None:
-                model = step.body.model if step.body else None
-                yield f"{self.texts.name(v)} = {self._new(v, model)}"
+                models = step.body.models(v) if step.body else ()
+                yield f"{self.texts.name(v)} = {self._new(v, models)}"
 
     # The result, and what surrounds the function
 
@@ -367,14 +371,10 @@ def _bytes_by_element(region: Region) -> int:
     return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
 
 
-def _single(region: Region) -> Node | None:
-    """The operation of a region that does one alone, element by element."""
-    (v, *others) = region.nodes
-    return v if not others and v.op.family == "elementwise" else None
-
-
-def _is_arithmetic(region: Region) -> bool:
-    return all(weight(v) <= _ROOT for v in region.nodes)
+def _are_single(nodes: Sequence[Node]) -> bool:
+    """Whether all is computed element by element, and nothing of another."""
+    read = {x for v in nodes for x in v.inputs}
+    return all(v.op.family == "elementwise" and v not in read for v in nodes)
 
 
 def _harmless(text: str) -> str:

@@ -158,7 +158,7 @@ def over_elements(
     """Run a region that goes element by element over numbers and arrays of one shape, the last of
     which is an array: along their first axis, or as that array lies in memory."""
     if not given[-1].flags.c_contiguous:
-        given = in_memory_order(given[-1], given)
+        given = in_memory_order(given)
     rows = len(given[-1])
     row = given[-1].size // rows if rows else 0
     return in_tiles(
@@ -167,8 +167,16 @@ def over_elements(
     )  # fmt: skip
 
 
-def in_memory_order(model: Any, given: tuple[Any, ...]) -> tuple[Any, ...]:
+def first_unstretched(*given: Any) -> Any:
+    """The first array that lies in some order: one that is stretched would tell of none."""
+    return next((x for x in given if x.ndim and 0 not in x.strides), given[0])
+
+
+def in_memory_order(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """Numbers, and arrays turned as one of them lies: in one axis where all lie so without gaps."""
+    if all([x.flags.f_contiguous for x in given]):  # as below, in half the time
+        return tuple([x.reshape(-1, order="F") if x.ndim else x for x in given])
+    model = first_unstretched(*given[::-1])
     order = sorted(range(model.ndim), key=lambda k: -abs(model.strides[k]))
     turned = tuple(x.transpose(order) if x.ndim else x for x in given)
     if all(x.flags.c_contiguous for x in turned):
