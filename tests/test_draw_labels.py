@@ -56,6 +56,10 @@ def test_mixed_derivatives_name_their_variables_and_vectors_what_is_differentiat
     x, y = gc.input("x", ()), gc.input("y", ())
     z = gc.exp(x * y)
     assert "∂²z/∂y∂x" in labels(gc.draw(z, gc.grad(gc.grad(z, x), y)))
+    cube = x**3  # which its gradient does not hold
+    assert r"\frac{\partial^{2} \mathrm{cube}}{\partial x^{2}} = " in gc.latex(
+        gc.grad(gc.grad(cube, x), x)
+    )
     w, v = gc.input("w", ("d",)), gc.input("v", ("d",))
     loss = gc.sum(gc.sin(w))
     s = gc.sum(gc.grad(loss, w) * v)

@@ -74,7 +74,10 @@ def term_latex(t: Term, least: int = 0) -> str:
         case "infix":
             own = level(t)
             sign = _SIGNS.get(t.head, f" {t.head} ")
-            return f"{term_latex(parts[0], level_before(t))}{sign}{term_latex(parts[1], own + 1)}"
+            right = term_latex(parts[1], own + 1)
+            if t.head == "+" and right.startswith("-"):
+                sign, right = " - ", right[1:]  # no sum is bare there: the minus is of all
+            return f"{term_latex(parts[0], level_before(t))}{sign}{right}"
         case "power":
             by_element = r"\odot " if t.head else ""
             return f"{_base(parts[0])}^{{{by_element}{term_latex(parts[1])}}}"

@@ -241,7 +241,10 @@ def gradient_term(
     while z.adjoint_of is not None and z.differentiated is not None:
         chain.append(reference(z.adjoint_of, names))
         z = z.differentiated
-    return Term("partial", "", (reference(z, names), *chain))
+    own = z.name or (None if z.where is None else z.where.assigned_name)
+    if z in names or own is None or any(t.head == own for t in names.values()):
+        return Term("partial", "", (reference(z, names), *chain))
+    return Term("partial", "", (Term("name", own), *chain))  # the graph need not hold z itself
 
 
 def term(v: Node, names: Mapping[Node, Term], depth: int) -> Term:
