@@ -179,7 +179,7 @@ class Op:
         text = self.into(node) if callable(self.into) else self.into
         if text is None:
             return None
-        given = f", spare=({', '.join(spare)},)" if spare else ""
+        given = f", spare=({', '.join(spare)}{',' * (len(spare) == 1)})" if spare else ""
         return _OUT.sub(lambda _: out, _SPARE.sub(lambda _: given, text))
 
     def spare(self, node: Node) -> int:

@@ -109,7 +109,7 @@ def logistic_rows_1(first, last, memory, t11, all_y, all_t1, t9, all_X, n):
     margin = np.multiply(y, t1, out=b1)
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t2 = np.negative(margin, out=b1)
-    t3 = softplus(t2, spare=(b2, b3, b4,), out=b5)
+    t3 = softplus(t2, spare=(b2, b3, b4), out=b5)
     t4 = t3.sum()
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t8 = sigmoid(t2, spare=(b5,), out=b1)
