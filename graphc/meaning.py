@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from .errors import NotDifferentiable
+from .errors import ArgumentError, NotDifferentiable
 from .ir import FUNCTIONS, OPS, Node, Op, is_number, topo
 
 # The arguments of specifications, p and q truth values, and the result itself, which a derivative
@@ -22,6 +22,14 @@ from .ir import FUNCTIONS, OPS, Node, Op, is_number, topo
 x, y, z, result = sp.symbols("x y z result", real=True)
 p, q = sp.symbols("p q")
 _SYMBOLS = {s.name: s for s in (p, q, x, y, z, result)}
+
+
+def _symbol(name: str) -> Any:
+    """The variable of this name."""
+    if name not in _SYMBOLS:
+        known = "x, y and z, p and q where they are truth values"
+        raise ArgumentError(f"the parameters of a formula are called {known}: not {name}")
+    return _SYMBOLS[name]
 
 
 class Formula:
@@ -33,12 +41,13 @@ class Formula:
 
     def __init__(self, formula: Any) -> None:
         if inspect.isfunction(formula):
-            self.variables = tuple(_SYMBOLS[name] for name in inspect.signature(formula).parameters)
+            self.variables = tuple(map(_symbol, inspect.signature(formula).parameters))
             self._make: Callable[..., Any] = formula
         else:
-            symbols = getattr(formula, "free_symbols", ())
-            self.variables = tuple(s for s in _SYMBOLS.values() if s in symbols)
-            self._make = lambda *_: formula
+            # Whoever makes a symbol x says no more of it than its name.
+            ours = {s: _symbol(s.name) for s in getattr(formula, "free_symbols", ())}
+            self.variables = tuple(s for s in _SYMBOLS.values() if s in ours.values())
+            self._make = lambda *_: formula.xreplace(ours) if ours else formula
 
     @functools.cached_property
     def expr(self) -> Any:

@@ -6,11 +6,13 @@ import xml.etree.ElementTree
 
 import numpy as np
 import pytest
+import sympy as sp
 from rich.console import Console
 
 import graphc as gc
 from graphc.check.plot import Curve, plotted
 from graphc.ir import no_flops
+from graphc.meaning import Formula
 
 X = gc.input("x", (3,))
 AT = {X: [0.3, -1.2, 2.0]}
@@ -117,8 +119,19 @@ MISTAKES = {
     "no-mapping": (lambda: gc.check(gc.sum(X), X, [1.0]), "at= maps inputs"),
     "no-parameter": (lambda: gc.check(gc.sum(X), X, AT).plot("y"), "no parameter 'y': there are x"),
     "no-ufunc": (lambda: gc.elementwise("bell", lambda x: x**2), "no ufunc called bell: like="),
+    "no-variable": (
+        lambda: gc.elementwise("bell", lambda v: -v, like=np.exp), "called x, .*: not v"
+    ),
+    "no-variable-of-sympy": (
+        lambda: gc.elementwise("bell", sp.exp(sp.Symbol("u")), like=np.exp), "called x, .*: not u"
+    ),
     "no-op": (lambda: gc.check_op(gc.mean), "check_op takes an op"),
 }
+
+
+def test_a_symbol_of_sympy_is_the_variable_of_its_name() -> None:
+    """Ours are real: of sp.Symbol("x") an operation with no operand was made."""
+    assert Formula(sp.Symbol("y") - sp.Symbol("x"))(1, 3) == 2
 
 
 @pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
