@@ -158,8 +158,7 @@ class Writer:
             yield from self._plain()
         else:
             sizes = [self.texts.size(d) for d in large if not isinstance(d, int)]
-            largest = f"max({', '.join(sizes)})" if len(sizes) > 1 else sizes[0]
-            yield f"if {largest} <= {self.small_size}:"
+            yield f"if {' and '.join(f'{size} <= {self.small_size}' for size in sizes)}:"
             yield from _indented(self._plain())
             self.place = ""
             yield from self._planned()
