@@ -350,6 +350,8 @@ def no_node(value: object) -> str:
         cure = ": give the node itself, not its name"
     elif isinstance(value, np.ndarray):
         cure = ": gc.input declares a tensor, whose value is given when it runs"
+    elif hasattr(value, "graph"):  # what is compiled is known to no room below it
+        cure = ": its nodes are .graph.outputs"
     elif callable(value):
         cure = ": gc.jit, gc.grad_fn and their kin take functions"
     return with_kind(value) + cure
