@@ -176,6 +176,7 @@ NOT_OURS = {
     "f.anything": "a compiled function has no anything",
     "adam.step": "an optimizer has no step: gc.fit trains; .update(loss, params) builds one",
     "adam.lr": "an optimizer has no lr: it is called .learning_rate",
+    "adam.clip": "an optimizer has no clip: .clipped(norm=...) is one that clips first",
     "jitted.source": "a function that is compiled on call has no source: .compiled(...) of some "
     "arguments is their program, which has it",
     "drawing.show": 'a drawing has no show: write .save("graph.html"), or .png, .svg, .pdf, .dot, '

@@ -29,6 +29,7 @@ _ELSEWHERE = {
     "zero_grad": "no gradient is kept that could be set to 0",
     "state_dict state": ".init(params) is what is remembered at first",
     "lr rate": "it is called .learning_rate",
+    "clip clip_norm clip_grad_norm": ".clipped(norm=...) is one that clips first",
 }
 
 
@@ -58,7 +59,7 @@ class Optimizer:
     rule: Rule
     slots: tuple[str, ...] = ()
     learning_rate: Rate = 0.01
-    clip: Clip = tuple
+    clipping: Clip = tuple
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)  # a rate that is none is told at once
@@ -102,7 +103,7 @@ class Optimizer:
         for p in targets:
             if not isinstance(p, Node) or p.op.name != "input":
                 raise ArgumentError(f"parameters are inputs of the loss, and {p!r} is not one")
-        gradients = self.clip(grad(loss, targets))
+        gradients = self.clipping(grad(loss, targets))
         done = declare_input(f"{self.name}.step", (), np.int64)
         step = astype(done, np.float64)  # exact up to 2**53
         rate = as_schedule(self.learning_rate)(step)
@@ -134,14 +135,14 @@ class Optimizer:
             raise ArgumentError("clipped needs a limit: norm=, value=, or both")
         for limit in limits:
             _check_limit(limit)
-        earlier = self.clip
+        earlier = self.clipping
 
-        def clip(gradients: Sequence[Node]) -> Sequence[Node]:
+        def clipping(gradients: Sequence[Node]) -> Sequence[Node]:
             found = list(earlier(gradients))
             found = found if value is None else clip_by_value(found, value)
             return found if norm is None else clip_by_norm(found, norm)
 
-        return replace(self, clip=clip)
+        return replace(self, clipping=clipping)
 
     def _slot(self, slot: str, parameter: str) -> str:
         return f"{self.name}.{slot}.{parameter}"
