@@ -405,3 +405,14 @@ def test_sums_that_share_their_terms_are_met_once(monkeypatch):
         total = total + (1 + y**2) * total
     run(Graph([ex / total]), True)
     assert 15 <= len(calls) <= 1000
+
+
+@pytest.mark.parametrize("power", [1, 2])
+def test_a_softplus_that_makes_up_for_an_exponential_stays_beside_it(power):
+    """Alone it is so small that what its slopes divide by is 0."""
+    slopes = [gc.log(1 / (gc.exp(-x) * gc.softplus(x) ** power))]
+    for _ in range(2):
+        slopes.append(gc.grad(gc.sum(slopes[-1]), x))
+    got = gc.compile(slopes)(np.array([-600.0 / (power + 1)]))
+    expected = (0.0, 0.0) if power == 1 else (200.0, -1.0)
+    np.testing.assert_allclose(np.ravel(got), [*expected, 0.0], atol=1e-12)

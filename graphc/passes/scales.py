@@ -299,7 +299,10 @@ class _Walk:
         left, cancels = _gathered((t, j * k) for part, k in pairs for t, j in part.powers.items())
         mixed = cancels or any(p.mixed for p in parts)
         values = [p.value for p in parts] + list(v.inputs[len(parts) :])
-        return Scaled(v.op(*values, **v.attrs), left, all(p.whole for p in parts), mixed)
+        # What is beside a power may be as small as that is large: then both stay together.
+        falls = left and any(_falls(p.value) for p in parts if not p.powers)
+        whole = not falls and all(p.whole for p in parts)
+        return Scaled(v.op(*values, **v.attrs), left, whole, mixed)
 
     def _einsum(self, v: Node, parts: list[Scaled]) -> Scaled | None:
         """Powers are gathered beside all axes: what cancels may lie along one that is summed."""
@@ -384,6 +387,13 @@ _SUMS = (op.add, op.subtract, op.maximum, op.minimum, op.where, op.concat)
 _REDUCED = (op.sum, op.max, op.min, op.cumulative_sum)
 _LAYOUTS = (op.negative, op.abs, op.relu, op.stop_gradient, op.reshape, op.permute_dims,
             op.getitem, op.broadcast_to, op.place, *_REDUCED)  # fmt: skip
+
+
+def _falls(x: Node, depth: int = 4) -> bool:
+    """Whether x, or a factor near by, comes to 0 as fast as exponentials do, but is none."""
+    if depth and x.op in (op.multiply, op.divide, op.square, op.sqrt, op.power, op.reciprocal):
+        return any(_falls(y, depth - 1) for y in x.inputs)
+    return x.op in (op.softplus, op.sigmoid)
 
 
 def _is_held(v: Node) -> bool:
