@@ -14,7 +14,7 @@ from .errors import GraphcError
 from .evaluate import evaluate
 from .ir import FUNCTIONS, Example, Node, Op, cuts_path
 from .meaning import expression
-from .misfits import parameter as parameter
+from .misfits import parameter
 from .ops import elementwise, leaves
 from .ops.leaves import constant, input
 

@@ -14,6 +14,7 @@ from typing import Any
 from .. import records
 from ..draw.text import short
 from ..ir import FUNCTIONS, OPS, Op, cuts_path
+from ..misfits import parameter
 from . import voice
 from .given import Usage
 
@@ -102,7 +103,7 @@ def _record(op: Op) -> None:
 
 
 def _composition(name: str, function: Any) -> None:
-    parameters = ", ".join(map(records.parameter, inspect.signature(function).parameters.values()))
+    parameters = ", ".join(map(parameter, inspect.signature(function).parameters.values()))
     voice.heading(f"{name}({parameters})")
     _documentation(function, "")
     voice.say()

@@ -50,12 +50,11 @@ class Captions:
     def name(self, piece: Piece) -> str | None:
         """What a box is called: by the user, or as the gradient by this and that."""
         names = self.subject.names
-        if not piece.adjoint_of:
-            found = names.get(piece.node)
-            if found is None:
-                return None
-            return printable(text(found if found.kind == "name" else cut(found, _LINE)))
         given = names.get(piece.node)
+        if not piece.adjoint_of:
+            if given is None:
+                return None
+            return printable(text(given if given.kind == "name" else cut(given, _LINE)))
         if given is not None and given.kind == "name" and not piece.is_entry:
             return printable(text(given))
         if all(map(self.subject.is_gradient, piece.adjoint_of)):

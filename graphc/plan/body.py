@@ -61,7 +61,7 @@ class Body:
             return None
         values = [*self.nodes, *(x for v in self.nodes for x, _ in self.operands[v])]
         is_alike = all(x.shape in ((), read[0].shape) for x in values)
-        return read[0] if is_alike and all(map(_is_by_element, self.nodes)) else None
+        return read[0] if is_alike and all(map(_goes_by_element, self.nodes)) else None
 
     def models(self, result: Node) -> list[Node]:
         """The arrays of its shape that a result is computed of, where it may lie as one."""
@@ -138,7 +138,7 @@ class Body:
         return last < first or last == first and self.nodes[first].op.family == "elementwise"
 
 
-def _is_by_element(v: Node) -> bool:
+def _goes_by_element(v: Node) -> bool:
     """Whether v, or each part of the number that it adds up to, is made of one element of each."""
     if v.op.family == "contract":
         return not v.ndim and len(set(letters_of(v)[0])) == 1

@@ -56,7 +56,8 @@ _WHY = {
     "make_jaxpr": "gc.tree(z) and print(gc.Graph([z])) show a graph",
     "backward gradients derivative differentiate": "gc.grad(z, x) is the gradient of any node by "
     "any other",
-    "lambdify compile_function": "gc.compile makes a function of nodes",
+    "lambdify compile_function theano_function function Session": "gc.compile makes a function of "
+    "nodes",
     "simplify": "gc.compile does, and its .log.story tells how",
     "linalg": "of matrices there are gc.matmul, gc.einsum, gc.norm, gc.diagonal and x.trace()",
     "rmsprop RMSprop adagrad Adagrad adadelta nadam lion lbfgs LBFGS": "gc.optim.Optimizer "
@@ -64,7 +65,6 @@ _WHY = {
     "DataLoader Dataset": "gc.optim.Batches(data, size=...) makes batches",
     "no_grad inference_mode": "there is no gradient unless gc.grad builds it",
     "save load export": "f.save(path) writes a program, pickle keeps nodes and functions",
-    "Session function theano_function": "gc.compile makes a function of nodes",
 }
 
 # What tensors of other libraries have, and arrays have not.
