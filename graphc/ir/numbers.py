@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from .node import Node, is_number
+from .node import Node
 
 
 def number_of(v: Node) -> Any:
     """The one number that a constant holds, broadcast or not; None for anything else."""
     while v.op.name == "broadcast_to":
         v = v.inputs[0]
-    return v.attrs["value"].array[()] if is_number(v) else None
+    return v.attrs["value"].number if v.op.name == "constant" else None
 
 
 def is_literal(v: Node, number: float) -> bool:

@@ -20,11 +20,13 @@ from ..wording import a_kind
 class Value:
     """The value of a constant: a read-only array, compared by its bytes (so that 0 is not -0)."""
 
-    __slots__ = ("_key", "array")
+    __slots__ = ("_key", "array", "number")
 
     def __init__(self, array: np.ndarray[Any, Any] | np.generic) -> None:
         self.array: np.ndarray[Any, Any] = np.array(array, order="C")
         self.array.flags.writeable = False
+        # The one number that it is, without axes. Rules ask for it again and again.
+        self.number = None if self.array.ndim else self.array[()]
         self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
 
     def __eq__(self, other: object) -> bool:

@@ -47,6 +47,7 @@ class Interval(NamedTuple):
 
 
 ANYTHING = Interval(-_INFINITY, _INFINITY)
+_FACTS = {"positive", "between", "distribution"}
 _UNIT = Interval(0.0, 1.0)
 
 
@@ -59,6 +60,8 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     """
     if v.op.name == "constant":
         return _of_array(v.attrs["value"].array)
+    if v.op.name == "input" and _FACTS.isdisjoint(v.attrs) and v.type.is_float:
+        return ANYTHING
     if v.op.name == "input":
         (low, high), (least, most) = declared(v), _all_of(v)
         return Interval(max(low, least), min(high, most))
@@ -118,7 +121,7 @@ def sums_to_one(v: Node, axes: tuple[int, ...]) -> bool:
     >>> sums_to_one(gc.softmax(gc.input("x", ("n", 3))), (1,))
     True
     """
-    if 0 in v.shape:  # the sum of nothing is 0
+    if v.op.name not in ("divide", "input", "astype") or 0 in v.shape:  # of nothing it is 0
         return False
     if v.op.name == "divide":
         top, whole = v.inputs

@@ -7,7 +7,7 @@ import inspect
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from ..errors import ShapeError
 from ..ir import FUNCTIONS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
@@ -114,7 +114,10 @@ class Refusal(NamedTuple):
         return f"refused: {self.reason}"
 
 
-class Chosen(dict[tuple[str, ...], tuple[Rule, ...]]):
+Names: TypeAlias = tuple[str, ...]  # of an op, and of those that its inputs are of
+
+
+class Chosen(dict[Names, tuple[Rule, ...]]):
     """The rules for an op over some others, found once for each combination."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
@@ -123,11 +126,30 @@ class Chosen(dict[tuple[str, ...], tuple[Rule, ...]]):
             for head in one.heads:
                 self.by_head.setdefault(head, []).append(one)
 
-    def __missing__(self, names: tuple[str, ...]) -> tuple[Rule, ...]:
+    def __missing__(self, names: Names) -> tuple[Rule, ...]:
         head, *inputs = names
         rules = self.by_head.get(head, ())
         self[names] = found = tuple([r for r in rules if not r.over or r.over & set(inputs)])
         return found
+
+
+class Tried(dict[Names, tuple[Rule, ...]]):
+    """Those of the chosen rules that may fire: what they need below is in the graph."""
+
+    def __init__(self, chosen: Chosen, present: Iterable[str]) -> None:
+        self.chosen, self.present = chosen, set(present)
+
+    def __missing__(self, names: Names) -> tuple[Rule, ...]:
+        self[names] = found = tuple(
+            [r for r in self.chosen[names] if not r.among or r.among & self.present]
+        )
+        return found
+
+    def come(self, names: Iterable[str]) -> None:
+        """Rules have built these."""
+        if not self.present.issuperset(names):
+            self.present.update(names)
+            self.clear()
 
 
 # Once for the process: there are few combinations, and each takes a look at all rules.
@@ -160,9 +182,9 @@ def observed(graph: Graph) -> set[Node]:
 
     There NaN may become a number (`where(isnan(x), 0, x)`), so no rule may make it one before.
     """
-    found: set[Node] = set()
-    for v in reversed(graph.nodes):
-        if v in found or v.type.dtype.kind != "f":
+    found = {x for v in graph.nodes if v.type.dtype.kind != "f" for x in v.inputs}
+    for v in reversed(graph.nodes) if found else ():
+        if v in found:
             found.update(v.inputs)
     return found
 
@@ -181,14 +203,13 @@ _HAND_ON = {
 
 def sign_is_seen(graph: Graph) -> set[Node]:
     """What may be a zero whose sign decides between inf and -inf, or between 0 and pi."""
-    found: set[Node] = set()
-    for v in reversed(graph.nodes):
+    seeing = [v for v in graph.nodes if v.op.name in _SEE_SIGNS and not _is_positive_power(v)]
+    found = {v.inputs[i] for v in seeing for i in _SEE_SIGNS[v.op.name]}
+    for v in reversed(graph.nodes) if found else ():
         name = v.op.name
         if v in found and (name in _HAND_ON or v.op.family != "elementwise"):
             if name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
                 found.update(x for x in v.inputs if x.type.is_float)
-        if name in _SEE_SIGNS and not _is_positive_power(v):
-            found.update(v.inputs[i] for i in _SEE_SIGNS[name])
     return found
 
 
@@ -245,9 +266,9 @@ class _Round:
         fired: list[Rewrite],
         settled: Settled,
     ) -> None:
-        self.graph, self.chosen, self.fired, self.settled = graph, chosen, fired, settled
+        self.graph, self.fired, self.settled = graph, fired, settled
         self.met: dict[Node, int] = {}  # uses of what the walk has come to
-        self.present = {v.op.name for v in graph.nodes}  # and what rules have built since
+        self.tried = Tried(chosen, {v.op.name for v in graph.nodes})
         shared = {v for v, count in graph.uses.items() if count > 1 and v.op.family != "leaf"}
         self.view = View(observed(graph), sign_is_seen(graph), shared)
         self.waiting = settled.waiting(graph, self.view)
@@ -283,7 +304,7 @@ class _Round:
 
     def _note(self, found: Node) -> None:
         """There are now the ops of what a rule has built on what the walk has come to."""
-        self.present.update([v.op.name for v in topo([found], beyond=self.met)])
+        self.tried.come([v.op.name for v in topo([found], beyond=self.met)])
 
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
@@ -301,10 +322,8 @@ class _Round:
             if names and names.count("constant") == len(names):
                 node = folded_node(node)
                 names = [x.op.name for x in node.inputs]
-            for one in self.chosen[node.op.name, *names]:
+            for one in self.tried[node.op.name, *names]:
                 if (observed and one.hides) or (signs and one.signs):
-                    continue
-                if one.among and one.among.isdisjoint(self.present):
                     continue
                 found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
                 found = None if found is None else fitted(found, node)

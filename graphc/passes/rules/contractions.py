@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import string
 
@@ -54,16 +55,20 @@ def _is_stack(terms: list[str], out: str) -> bool:
 @rule("einsum")
 def operands_in_order(n: Node) -> Node | None:
     """einsum(x, y) -> letters of y, then of x = einsum(y, x)"""
-    terms, out = letters(n)
-    if len(terms) != 2 or len(out) < 2 or max(map(len, terms)) < 3:
+    turned = _turned(n.attrs["subscripts"]) if len(n.inputs) == 2 else None
+    return None if turned is None else contract.contract(turned, n.inputs[::-1])
+
+
+@functools.lru_cache(maxsize=1024)
+def _turned(subscripts: str) -> str | None:
+    """The subscripts with the operands the other way round, where they come in that order."""
+    operands, out = subscripts.split("->")
+    one, other = operands.split(",")
+    if len(out) < 2 or max(len(one), len(other)) < 3 or set(out) & set(one) & set(other):
         return None
-    if set(out) & set(terms[0]) & set(terms[1]):
-        return None
-    right = "".join(c for c in out if c in terms[1])
-    left = "".join(c for c in out if c in terms[0])
-    if not left or not right or out != right + left:
-        return None
-    return contract.contract(f"{terms[1]},{terms[0]}->{out}", n.inputs[::-1])
+    right = "".join(c for c in out if c in other)
+    left = "".join(c for c in out if c in one)
+    return f"{other},{one}->{out}" if left and right and out == right + left else None
 
 
 @rule("einsum", over=("negative",), signs=True)
@@ -189,10 +194,10 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
 @rule("add", "subtract", over=("einsum",), signs=True)
 def common_matrix(n: Node, is_alone: Alone) -> Node | None:
     """A @ X + B @ X = (A + B) @ X, A @ X - c * (B @ X) = (A - c * B) @ X where that is cheaper"""
-    if not n.ndim or not n.type.is_float or any(v.shape != n.shape for v in n.inputs):
-        return None
     (u, c), (v, d) = (_scaled_product(x) for x in n.inputs)
     if u is None or v is None or not all(map(is_alone, (*n.inputs, u, v))):
+        return None
+    if not n.ndim or not n.type.is_float or any(v.shape != n.shape for v in n.inputs):
         return None
     for i, j in itertools.product((0, 1), repeat=2):
         if u.inputs[i] is not v.inputs[j]:

@@ -31,7 +31,7 @@ def product_with_eye(n: Node) -> Node | None:
     return None
 
 
-@rule("einsum", over=("multiply",), hides=True)
+@rule("einsum", over=("multiply",), among=("eye",), hides=True)
 def product_with_diagonal(n: Node) -> Node | None:
     """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
     terms, out = letters(n)

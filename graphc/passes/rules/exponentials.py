@@ -173,7 +173,7 @@ def _times_one_plus(w: Node, e: Node, is_alone: Alone, depth: int = 4) -> Node |
     return None
 
 
-@rule("add", "subtract", over=("divide", "multiply"), signs=True)
+@rule("add", "subtract", over=("divide", "multiply"), among=("exp",), signs=True)
 def slope_of_share(n: Node) -> Node | None:
     """g / d - (g * t / d) / d = g / d * sigmoid(-x) for t = exp(x), d = 1 + t, and so for t - 1
 
@@ -260,7 +260,7 @@ def one_minus_exp(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", over=("exp",))
+@rule("multiply", over=("exp",), among=("expm1",))
 def exponential_over_expm1(n: Node, is_alone: Alone) -> Node | None:
     """u / m * exp(x) = u + u / m for m = expm1(x), x >= -1; else both at most the largest"""
     for v, e in sides(n):

@@ -67,8 +67,8 @@ def scaled_twice(n: Node, is_alone: Alone) -> Node | None:
     if not n.type.is_float:
         return None
     for outer, v in sides(n):
-        a = _factor(outer)
-        if a is None or v.op not in (op.multiply, op.divide):
+        a = _factor(outer) if v.op in (op.multiply, op.divide) else None
+        if a is None:
             continue
         if n.ndim and not is_alone(v):  # of two scalars neither is dearer
             continue
@@ -224,8 +224,8 @@ def added_twice(n: Node, is_alone: Alone) -> Node | None:
     if not n.type.is_float:
         return None
     for outer, v in sides(n):
-        a = _summand(outer)
-        if a is None or v.op not in (op.add, op.subtract) or not is_alone(v):
+        a = _summand(outer) if v.op in (op.add, op.subtract) else None
+        if a is None or not is_alone(v):
             continue
         if n.op is op.subtract and outer is n.inputs[0]:
             continue  # a - (b + x)

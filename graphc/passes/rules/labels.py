@@ -54,7 +54,7 @@ def sum_of_shares(n: Node) -> Node | None:
     return scaled(like(n, 1)) if sums_to_one(p, n.attrs["axis"]) else None
 
 
-@rule("sum", over=("astype", "multiply", "divide"), signs=True)
+@rule("sum", over=("astype", "multiply", "divide"), among=("iota",), signs=True)
 def sum_of_one_hot(n: Node) -> Node | None:
     """sum(c * one_hot(k, size)) = c where 0 <= k < size, else 0, for many classes"""
     v, scaled = _without_factor(n)
@@ -119,7 +119,7 @@ def choice_among_computed(n: Node, is_alone: Alone) -> Node | None:
     return v.op(*(n.op(x, k, **n.attrs) if x in whole else x for x in v.inputs), **v.attrs)
 
 
-@rule("add", "subtract", over=("multiply", "astype"), signs=True)
+@rule("add", "subtract", over=("multiply", "astype"), among=("iota",), signs=True)
 def plus_one_hot(n: Node, is_alone: Alone) -> Node | None:
     """x + c * one_hot(k) = scatter_add(x, k, c), and so with -, for labels k that are in range"""
     for x, v in sides(n):

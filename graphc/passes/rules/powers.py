@@ -117,7 +117,7 @@ def square_of_root(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", over=("divide",))
+@rule("multiply", over=("divide",), among=("sqrt",))
 def divided_by_two_roots(n: Node) -> Node | None:
     """(x / sqrt(s)) * (c / sqrt(s)) = c * (x / s) for an s > 0.001, and an ordinary number c"""
     for v, w in sides(n):

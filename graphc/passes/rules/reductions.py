@@ -46,8 +46,8 @@ def sum_of_stretched(n: Node) -> Node | None:
 @rule("sum", "max", "min", signs=True)
 def reduction_of_single(n: Node) -> Node | None:
     """sum(x) = max(x) = min(x) = x over axes of size 1"""
-    (x,) = n.inputs
-    if x.dtype == n.dtype and all(x.shape[k] == 1 for k in n.attrs["axis"]):
+    (x,), axes = n.inputs, n.attrs["axis"]
+    if x.shape.count(1) >= len(axes) and x.dtype == n.dtype and all(x.shape[k] == 1 for k in axes):
         return f.reshape(x, n.shape)
     return None
 
@@ -130,7 +130,7 @@ def _is_mean(m: Node, x: Node, axes: tuple[int, ...]) -> bool:
     return bool(count.attrs["dim"] == size if count.op is op.size else number(count) == size)
 
 
-@rule("multiply", over=("sum", "einsum"), hides=True)
+@rule("multiply", over=("sum", "einsum"), among=("divide",), hides=True)
 def scale_that_returns(n: Node, is_alone: Alone) -> Node | None:
     """sum(x * (y / s)) * s = sum(x * y) for an s that is constant along the sum"""
     for total, s in sides(n):

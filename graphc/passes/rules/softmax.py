@@ -276,7 +276,7 @@ def gradient_of_softmax(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", over=("divide",))
+@rule("multiply", over=("divide",), among=("exp",))
 def scaled_softmax(n: Node, is_alone: Alone) -> Node | None:
     """s * (e / t) = (s / t) * e for e = exp(x), t = sum(e), and s no larger than t"""
     for s, p in sides(n):
