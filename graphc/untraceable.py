@@ -9,6 +9,7 @@ from numbers import Number
 from types import TracebackType
 from typing import Any
 
+from . import forms
 from .errors import ArgumentError, GraphcError, NotConcrete
 from .ir.building import tracing
 from .lines import Where, is_internal
@@ -79,9 +80,10 @@ def _place(trace: TracebackType | None) -> Where | None:
 def _lists(arguments: Mapping[str, Any]) -> str:
     """What to say of arguments that are lists of numbers, if any."""
     for name, value in arguments.items():
-        if type(value) in (list, tuple) and value and all(isinstance(v, Number) for v in value):
+        numbers = forms.leaves(value) if type(value) in (list, tuple) else []
+        if numbers and all(isinstance(v, Number) for v in numbers):
             return (
-                f"{name} was given as {a_kind(value)} of {counted(len(value), 'number')}, "
-                f"which is {counted(len(value), 'argument')}: pass np.array({name})"
+                f"{name} was given as {a_kind(value)} of {counted(len(numbers), 'number')}, "
+                f"which is {counted(len(numbers), 'argument')}: pass np.array({name})"
             )
     return ""

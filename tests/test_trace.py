@@ -686,7 +686,7 @@ def test_a_list_of_numbers_is_named_where_an_array_was_meant():
     with pytest.raises(gc.ArgumentError, match=re.escape(f"'list' and 'int'; {advice}")):
         gc.grad_fn(lambda x: np.sum(x**2))([1.0, 2.0])
     with pytest.raises(gc.NotConcrete) as caught:
-        gc.jit(lambda x: np.sum(x))([1.0, 2.0])
+        gc.jit(lambda x: np.sum(x))([[1.0], [2.0]])
     assert [advice] == caught.value.__notes__
 
 

@@ -9,7 +9,14 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .. import forms
-from ..errors import ArgumentError, Disconnected, InvalidGraph, NotDifferentiable, ShapeError
+from ..errors import (
+    ArgumentError,
+    Disconnected,
+    GraphcError,
+    InvalidGraph,
+    NotDifferentiable,
+    ShapeError,
+)
 from ..ir import (
     FUNCTIONS,
     OPS,
@@ -76,8 +83,17 @@ class GradTable(Mapping[Node, Node]):
         if not isinstance(node, Node):
             raise ArgumentError(f"a grad_table is asked by nodes, and {no_node(node)}")
         if node not in self._table:
-            raise disconnected(self.z, node)
+            raise self._lacks(node)
         return self._table[node]
+
+    def _lacks(self, node: Node) -> GraphcError:
+        order = topo([self.z])
+        if node in self.targets or node not in order:
+            return disconnected(self.z, node)
+        said = f"the table has no gradient by {node.label}, which is {self.left_out(order)[node]}"
+        return _about(  # type: ignore[no-any-return]
+            ArgumentError(f"{said}: gc.backprop fills it for the targets that it is given"), node
+        )
 
     def __contains__(self, node: object) -> bool:
         return node in self._table

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import DTypeError
+from ..errors import ArgumentError, DTypeError
 from ..ir import Example, Node, Op, cuts_path, example, lift, spelling
 from ..shapes import Dim, TensorType, as_axes
 from . import elementwise as e
@@ -190,9 +190,19 @@ _any: Op = _reduction("any", "np.logical_or", infer=_truth, bprop=cuts_path)
 _all = _reduction("all", "np.logical_and", infer=_truth, bprop=cuts_path)
 
 
+def _kept(keepdims: Any) -> bool:
+    """Whether the axes stay, of size 1; a second axis in its place is refused, not taken for it."""
+    if not isinstance(keepdims, bool | np.bool_):
+        raise ArgumentError(
+            f"keepdims= is True or False, not {keepdims!r}: several axes go in one tuple, as in "
+            "axis=(0, 1)"
+        )
+    return bool(keepdims)
+
+
 def _spelled(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
     (value,) = lift([x], op.name)
-    return op(value, axis=as_axes(axis, value.ndim), keepdims=bool(keepdims))
+    return op(value, axis=as_axes(axis, value.ndim), keepdims=_kept(keepdims))
 
 
 @spelling
@@ -288,7 +298,7 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """
     value = _floating(x, "mean")
     axes = as_axes(axis, value.ndim)
-    return e.divide(_sum(value, axis=axes, keepdims=bool(keepdims)), _count(value, axes))
+    return e.divide(_sum(value, axis=axes, keepdims=_kept(keepdims)), _count(value, axes))
 
 
 @spelling
@@ -304,7 +314,7 @@ def var(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = Fal
     deviation = e.subtract(value, mean(value, axes, keepdims=True))
     count = _count(value, axes)
     count = e.subtract(count, correction) if correction else count
-    return e.divide(_sum(e.square(deviation), axis=axes, keepdims=bool(keepdims)), count)
+    return e.divide(_sum(e.square(deviation), axis=axes, keepdims=_kept(keepdims)), count)
 
 
 @spelling
@@ -361,7 +371,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """
     shifted, top, axes = _shifted(x, axis, "logsumexp")
     total = e.add(e.log(_sum(e.exp(shifted), axis=axes, keepdims=True)), top)
-    return total if keepdims else reshape(total, _reduced(shifted.type, axes, False).shape)
+    return total if _kept(keepdims) else reshape(total, _reduced(shifted.type, axes, False).shape)
 
 
 @spelling

@@ -23,14 +23,14 @@ def in_dtype(a: Any, dtype: Any) -> Node:
 
 def _along_axes(reduction: Function) -> Function:
     def function(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Any:
-        return reduction(in_dtype(a, dtype), axis, keepdims)
+        return reduction(in_dtype(a, dtype), axis, bool(keepdims))
 
     return function
 
 
 def _chosen_along_axes(reduction: Function) -> Function:
     """Without a dtype: what these find has that of the elements, or is bool."""
-    return lambda a, axis=None, *, keepdims=False: reduction(a, axis, keepdims)
+    return lambda a, axis=None, *, keepdims=False: reduction(a, axis, bool(keepdims))
 
 
 def _floats(a: Any, dtype: Any) -> Node:
@@ -49,7 +49,7 @@ means(np.all)(_chosen_along_axes(reduce.all))
 
 @means(np.mean)
 def _mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Node:
-    return reduce.mean(_floats(a, dtype), axis, keepdims)
+    return reduce.mean(_floats(a, dtype), axis, bool(keepdims))
 
 
 def _spread(reduction: Function) -> Function:
@@ -58,7 +58,7 @@ def _spread(reduction: Function) -> Function:
         correction: float | None = None,
     ) -> Any:  # fmt: skip
         less = ddof if correction is None else correction
-        return reduction(_floats(a, dtype), axis, less, keepdims)
+        return reduction(_floats(a, dtype), axis, less, bool(keepdims))
 
     return function
 
