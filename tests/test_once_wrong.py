@@ -59,6 +59,8 @@ z, q = gc.input("z", (n,)), gc.input("q")
 t = gc.exp(z)
 e33 = gc.exp(gc.input("e", (3, 3)))
 i8, i32 = gc.input("i", (n,), "int8"), gc.input("i", (n,), "int32")
+u8, i64 = gc.input("b", (n,), "uint8"), gc.input("l", (n,), "int64")
+u32 = gc.input("d", (n,), "uint32")
 tens = gc.input("i", (n,), "int8", between=(0, 100))
 u, v, h = gc.input("u", (n,)), gc.input("v", (n,)), gc.input("h", (n,), "float32")
 known = gc.input("u", (n,), between=(0, 1))
@@ -83,6 +85,19 @@ SIMPLIFIED = {
     "labels that wrap": (gc.sum(gc.one_hot(i8 * i8, 10), axis=1), {"i": np.int8([15])}, None),
     "labels in range that wrap": (
         gc.sum(gc.one_hot(tens + tens, 201), axis=1), {"i": np.int8([100, 3])}, None,
+    ),
+    "negatives that wrap beside floats": (
+        [z + -i8, z - -u8, -u8 / z, z * -u8, -u8 / -i8, z + -u8 * z, 3.0 / -u8, -u8 - z],
+        {"z": [1.5, -2.0], "i": np.int8([-128, 3]), "b": np.uint8([5, 255])}, None,
+    ),
+    "negatives that wrap beside wider ones": (
+        [i64 + -i8, i64 - -u8, -u8 * -i64],
+        {"l": [1, -2], "i": np.int8([-128, 3]), "b": np.uint8([5, 255])}, None,
+    ),
+    "functions of unsigned integers": (
+        [1 - gc.sigmoid(u32), 1 / (1 + gc.exp(u32)), gc.log(gc.sigmoid(u32)), gc.cosh(u32) / 2,
+         gc.exp(u32) / gc.sum(gc.exp(u32)), gc.log(gc.sum(gc.exp(u32))) + z, gc.log(1 / u32)],
+        {"z": [1.0, 1.0], "d": np.uint32([1, 3])}, None,
     ),
     "an exponential beside one that overflows": (
         [gc.tanh(t), gc.log2(gc.exp(-z)), gc.exp(-z) * 1e300], {"z": [720.0]}, None,
@@ -133,6 +148,23 @@ def test_a_program_that_was_simplified_too_far_is_right(row: Any) -> None:
     expected = written if truth is None else truth
     assert np.all(np.isfinite(written))
     np.testing.assert_allclose(gc.compile(built)(**values), expected, rtol=1e-13)
+
+
+s0 = gc.sum(gc.square(z))
+SIGNS = {
+    "the root of nothing": (gc.where(gc.equal(s0, 0), -0.0, gc.sqrt(s0)), {"z": [0.0]}),
+    "a choice of -0": (u * gc.relu(z) * gc.where(z > 0, 1.0, -0.0), {"u": [2.0], "z": [-1.0]}),
+    "negatives that wrap": (-u8 * z, {"b": np.uint8([5]), "z": [0.0]}),
+}
+
+
+@pytest.mark.parametrize("row", SIGNS.values(), ids=SIGNS.keys())
+def test_a_zero_that_had_the_wrong_sign_in_the_strict_mode_has_its_own(row: Any) -> None:
+    """The same zeros as written."""
+    built, values = row
+    written, strict = (gc.compile(built, simplify=mode)(**values) for mode in (False, "strict"))
+    np.testing.assert_array_equal(written, strict)
+    np.testing.assert_array_equal(np.signbit(written), np.signbit(strict))
 
 
 def test_the_two_zeros_are_two_margins() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ir import Node, is_literal
 from ..rewrite import rule
-from .vocabulary import EXACT, LITERAL, ROUNDED, Alone, f, letters, number, op, sides
+from .vocabulary import EXACT, LITERAL, ROUNDED, Alone, f, is_zero, letters, number, op, sides
 
 
 @rule("stop_gradient", strict=True)
@@ -180,8 +180,8 @@ def root_or_zero(n: Node) -> Node | None:
     """where(s == 0, 0, sqrt(s)) = sqrt(s) for a sum of squares, which is never -0"""
     match n:
         case Node(op.where, (Node(op.equal, (s, zero)), result, Node(op.sqrt, (t,)) as root)):
-            if s is t and is_literal(zero, 0) and is_literal(result, 0) and _is_of_squares(s):
-                return root
+            is_same = s is t and is_literal(zero, 0) and is_zero(result, 1.0)
+            return root if is_same and _is_of_squares(s) else None
     return None
 
 

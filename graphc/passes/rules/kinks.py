@@ -76,6 +76,8 @@ def _is_made(b: Node, choice: Node, reading: Reading) -> bool:
         h, piece = reading.value(choice, cell), reading.value(b, cell)
         if not isinstance(h, Piece) or h.node is not None or not 0 <= h.factor < math.inf:
             return False
+        if math.copysign(1.0, h.factor) < 0:  # -0 turns the sign of a zero
+            return False
         is_zero = isinstance(piece, Piece) and piece.node is None and not abs(piece.factor) > 0
         if h.factor != 1 and not is_zero:
             return False

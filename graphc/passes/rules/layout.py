@@ -10,12 +10,37 @@ from ... import shapes
 from ...ir import Node
 from ...ops import slices
 from ..rewrite import rule
-from .vocabulary import EXACT, ROUNDED, Alone, f, op
+from .vocabulary import CONVERTING, EXACT, ROUNDED, Alone, f, number, op
 
 # A sum of more terms than this is taken as it is.
 _MOST_TERMS = 64
 
 _WHOLE = slices.Span(None, None, 1)
+
+
+@rule(*CONVERTING, strict=True)
+def operands_converted(n: Node) -> Node | None:
+    """f(x, k) = f(x, astype(k)) for integers k, as NumPy does: other rules are for one dtype
+
+    An integer wraps around in its own, so `x + (-k)` is not `x - k`.
+    """
+    kinds = "iu" if len(n.inputs) > 1 else "iub"
+    if n.dtype == bool or all(x.type.dtype.kind not in kinds for x in n.inputs):
+        return None
+    is_other = [x.dtype.kind in kinds and x.dtype != n.dtype for x in n.inputs]
+    if not any(is_other):
+        return None
+    pairs = zip(n.inputs, is_other, strict=True)
+    return n.op(*(f.astype(x, n.dtype) if other else x for x, other in pairs), **n.attrs)
+
+
+@rule("astype", over=("where",), strict=True)
+def cast_of_choice(n: Node) -> Node | None:
+    """astype(where(c, a, b)) = where(c, astype(a), astype(b)) for numbers a and b"""
+    c, *numbers = n.inputs[0].inputs if n.inputs[0].op is op.where else (None,)
+    if not numbers or any(number(v) is None for v in numbers):
+        return None
+    return f.where(c, *(f.astype(v, n.dtype) for v in numbers))
 
 
 @rule("permute_dims", over=("permute_dims",), strict=True)
@@ -143,7 +168,7 @@ def slice_of_pad(n: Node) -> Node | None:
     return None
 
 
-@rule("add", over=("add", "place"), signs=True)
+@rule("add", over=("add", "place"), among=("place",), signs=True)
 def places_that_tile(n: Node) -> Node | None:
     """place(x, 0:k) + place(y, k:n) + ... = concat(x, y, ...)"""
     terms: list[Node] = []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from ...ir import Node, is_literal
 from ..rewrite import rule
-from .vocabulary import LITERAL, Alone, f, like, number, op, sides
+from .vocabulary import LITERAL, Alone, f, is_zero, like, number, op, sides
 
 
 @rule("multiply", over=LITERAL, strict=True)
@@ -42,19 +40,14 @@ def plus_zero(n: Node) -> Node | None:
 @rule("add", over=LITERAL, strict=True)
 def plus_negative_zero(n: Node) -> Node | None:
     """x + (-0) = x"""
-    return next((x for zero, x in sides(n) if _is_zero(zero, -1.0)), None)
-
-
-def _is_zero(v: Node, sign: float) -> bool:
-    value = number(v)
-    return v.type.is_float and value == 0 and math.copysign(1.0, value) == sign
+    return next((x for zero, x in sides(n) if is_zero(zero, -1.0)), None)
 
 
 @rule("subtract", over=LITERAL, strict=True)
 def minus_zero(n: Node) -> Node | None:
     """x - 0 = x"""
     x, zero = n.inputs
-    return x if _is_zero(zero, 1.0) else None
+    return x if is_zero(zero, 1.0) else None
 
 
 @rule("subtract", over=LITERAL, signs=True)

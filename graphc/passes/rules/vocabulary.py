@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -44,6 +45,8 @@ EXACT = tuple(
     or name.startswith(("is", "equal", "not_", "less", "greater", "logical"))
 )  # fmt: skip
 ROUNDED = tuple(name for name in _ELEMENTWISE if name not in EXACT)
+# What converts integers that it is given beside floats.
+CONVERTING = tuple(name for name in _ELEMENTWISE if name not in ("where", "astype"))
 LITERAL = ("constant", "broadcast_to")
 
 
@@ -51,6 +54,12 @@ def number(v: Node) -> Any:
     """The one number that a constant holds, broadcast or not; None for anything else."""
     found = number_of(v)
     return None if found is None else found.item()
+
+
+def is_zero(v: Node, sign: float) -> bool:
+    """Whether a node is the zero with a sign, 1.0 or -1.0, and a float."""
+    value = number(v)
+    return v.type.is_float and value == 0 and math.copysign(1.0, value) == sign
 
 
 def sides(n: Node) -> Iterable[tuple[Node, Node]]:
