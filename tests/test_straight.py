@@ -1,5 +1,7 @@
 """The straight path of long programs: small values in memory that is kept from call to call."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from answers import (
@@ -208,7 +210,49 @@ def test_no_memory_is_kept_for_a_single_element():
     assert all(array.size == 2 for array in known[2,][0])
 
 
-def test_few_values_take_new_memory(monkeypatch):
+def layouts():
+    """Sums whose last bits depend on how their operands lie, of values that lie otherwise."""
+    p, q = gc.input("p_laid", (n, 40)), gc.input("q_laid", (n, 40))
+    a, b = gc.exp(gc.sin(p)), gc.sin(gc.exp(p * q))
+    total = gc.sum(gc.sin(a) * 2 + 1, axis=1) + gc.sum(gc.tanh(gc.cos(b) + q), axis=1)
+    return [total, gc.sum(gc.sin(gc.cos(q)), axis=0), gc.tanh(gc.cos(p + 1).T)[1:]]
+
+
+@pytest.mark.parametrize("form", (*FORMS, layouts), ids=lambda form: form.__name__)
+def test_what_nobody_reads_any_more_is_written_over(form, monkeypatch):
+    """By few values, which lie as they would in new memory: not a bit is another."""
+    monkeypatch.setattr(straight, "MANY", 1 << 40)
+    over = gc.compile(form(), simplify=False)
+    monkeypatch.setattr(straight, "written_over", lambda *given: {})
+    new = gc.compile(form(), simplify=False)
+    assert over.source != new.source or form is turned
+    for rows in (37, 2, 1):
+        values = arguments(over, {"n": rows}, seed=rows)
+        by_columns = {name: np.asfortranarray(a) for name, a in values.items()}
+        for given in (values, by_columns, values | dict(list(by_columns.items())[:1])):
+            assert_same_bits(new(**given), over(**given))
+
+
+def test_few_arrays_are_made_where_each_is_read_soon(monkeypatch):
+    """Of twenty in new memory most would be out of the first cache when they are read."""
+    monkeypatch.undo()
+    f = gc.compile(gc.sum(gc.tanh(y * z) * gc.exp(-(y**2)) + gc.log1p(z**2)))
+    for size in (1, 1000):
+        held = traced(f, np.ones(size), np.ones(size))
+        assert held < 4.5 * 8 * size + 2000
+
+
+def traced(f, *args):
+    """The bytes that a call holds at most."""
+    f(*args)
+    tracemalloc.start()
+    f(*args)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return most
+
+
+def test_few_values_keep_no_memory(monkeypatch):
     """To borrow memory takes as long as a line."""
     monkeypatch.undo()
     assert "borrowed(" not in path_of(gc.compile(joins()))

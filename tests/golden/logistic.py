@@ -44,9 +44,9 @@ def logistic(X, y, w):
         # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
         t8 = sigmoid(t2)
         t9 = -t5
-        grad_margin = t8 / t9
+        grad_margin = np.divide(t8, t9, t2)
         # gradient of golden_programs.py:25   margin = y * (X @ w)
-        t10 = grad_margin * y
+        t10 = np.multiply(grad_margin, y, margin)
         t11 = t10.dot(X)
         # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
         t12 = w * c0_02
