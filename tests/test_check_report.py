@@ -45,6 +45,13 @@ def test_the_report_of_a_wrong_gradient() -> None:
     ) in text
 
 
+def test_a_derivative_is_called_by_what_was_differentiated() -> None:
+    """Its label is that of its own gradient."""
+    x = gc.input("x", ())
+    slope = gc.grad(gc.grad(gc.tanh(x), x), x)
+    assert str(gc.check(slope, x, {x: 0.5})).startswith("gradient of ∂²tanh(x)/∂x² : f64[]")
+
+
 def test_the_error_names_the_node_and_its_line() -> None:
     """raise_if_wrong is for tests: what is wrong, where, of which operands."""
     wave = bad_sine()(X)

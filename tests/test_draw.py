@@ -520,10 +520,31 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: b * [1e-5, math.nan, 2], r"[1 \cdot 10^{-5}, \mathrm{nan}, 2]"),
         (lambda W, x, b: gc.norm(b), r"\begin{cases} 0 & u_{1} = 0 \\"),
         (lambda W, x, b: gc.sum(W) / W.size, r"\frac{\sum\left(W\right)}{3 \, d}"),
+        (lambda W, x, b: 2 * (3 * b), r"2 \, \left(3 \, b\right)"),
+        (lambda W, x, b: -(b * b), r"-b \odot b"),
     ],
 )
 def test_latex_is_matrix_calculus_where_it_can_be(build, expected):
     """Indices only where there is no matrix form; parentheses only where they are needed."""
+    W, x, b = gc.input("W", (3, "d")), gc.input("x", ("d",)), gc.input("b", (3,))
+    assert expected in gc.latex([build(W, x, b)])
+
+
+@pytest.mark.parametrize(
+    "build, expected",
+    [
+        (lambda W, x, b: gc.grad(gc.grad(b[0] ** 4, b)[0], b), r"12 \, {b}_{[0]}^{2}"),
+        (lambda W, x, b: gc.grad(gc.sum(b**3) / 3, b), r"\nabla_{b} = b^{2}"),
+        (lambda W, x, b: gc.grad(gc.mean(b**2) / 7, b), r"\nabla_{b} = \frac{2}{21} \, b"),
+        (lambda W, x, b: gc.grad(-b @ b, b), r"\nabla_{b} = -2 \, b"),
+        (lambda W, x, b: gc.grad(0.1234567 * gc.sum(b**2), b), r"2 \, \left(0.123457 \, b"),
+        (lambda W, x, b: gc.hvp(x @ W.T @ W @ x, x, x), r"2 \, x W^{\top} W"),
+        (lambda W, x, b: gc.jvp(gc.sin(2 * b), b, b), r"2 \, b \odot \cos\left(2 \, b\right)"),
+        (lambda W, x, b: gc.grad(gc.sum(x @ W.T), x), "1 W"),  # a product with ones is a sum
+    ],
+)
+def test_latex_of_a_derivative_has_its_numbers_multiplied_and_in_front(build, expected):
+    """The chain rule makes sin(t) * 3 * (2 * s). What is written rounded is not multiplied."""
     W, x, b = gc.input("W", (3, "d")), gc.input("x", ("d",)), gc.input("b", (3,))
     assert expected in gc.latex([build(W, x, b)])
 

@@ -12,7 +12,8 @@ from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable, pruned
 from ..errors import Disconnected, NotDifferentiable
 from ..evaluate import interpret
-from ..ir import FUNCTIONS, OPS, Node
+from ..ir import FUNCTIONS, OPS, Graph, Node
+from ..notation import gradient_term, names_of, text
 from ..wording import in_words
 from .locate import Finding, blame, disagreement, strays
 from .numeric import Array, Moving, moves
@@ -84,7 +85,11 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
 
 def _title(z: Node, at: Any) -> str:
     where = "a random point" if not at else "the given point"
-    return f"gradient of {z.label} : {z.type} at {where}"
+    called = z.label
+    if z.adjoint_of is not None and not z.name:
+        names = names_of(Graph([z]))
+        called = text(gradient_term(z.differentiated, z.adjoint_of, names, has_one=False))
+    return f"gradient of {called} : {z.type} at {where}"
 
 
 def _names(parameters: Sequence[Node]) -> list[str]:

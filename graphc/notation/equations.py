@@ -10,8 +10,8 @@ from .. import forms
 from ..errors import ArgumentError
 from ..ir import Graph, Node, no_node
 from .in_latex import aligned, term_latex
-from .reading import is_written_inside, leaf_term, names_of, pattern
-from .terms import Term, filled
+from .reading import is_written_inside, leaf_term, names_of, pattern, term
+from .terms import Term, filled, numbers_first
 
 # An unnamed value deeper than this in an equation gets a name and an equation of its own.
 _DEEPEST = 10
@@ -22,7 +22,8 @@ def latex(node: Any) -> str:
     """Tensor mathematics that stops at named intermediates; several nodes make several equations.
 
     Matrix calculus is written without indices, other contractions as sums over indices. Unnamed
-    values that are used twice, or that lie deep, are called u_1, u_2, ... and defined below.
+    values that are used twice, or that lie deep, are called u_1, u_2, ... and defined below. Of
+    what you wrote nothing is changed; in derivatives numbers stand first, multiplied.
 
     >>> import graphc as gc
     >>> W, x = gc.input("W", (3, "d")), gc.input("x", ("d",))
@@ -58,6 +59,8 @@ def _equations(asked: Sequence[Node], names: dict[Node, Term]) -> list[tuple[Ter
     for v in order:
         given = [terms.get(x) or names.get(x) or leaf_term(x) for x in v.inputs]
         value = filled(pattern(v), given)
+        if v.origin is not None:  # nobody wrote it: the chain rule did
+            value = term(v, names, 1) if is_written_inside(v) else numbers_first(value)
         depth[v] = 1 + max(depth.get(x, 0) for x in v.inputs)
         is_shared = uses[v] > 1 and depth[v] > 1 and not is_written_inside(v)
         if v not in names and (is_shared or depth[v] > _DEEPEST):

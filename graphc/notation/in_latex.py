@@ -66,7 +66,7 @@ def term_latex(t: Term, least: int = 0) -> str:
         case "number":
             return _number(t.head)
         case "negative":
-            return f"-{term_latex(parts[0], 4)}"
+            return f"-{term_latex(parts[0], level(t) + _begins_with_number(parts[0]))}"
         case "not":
             return rf"\lnot {term_latex(parts[0], ATOM)}"
         case "infix" if is_fraction:
@@ -74,7 +74,7 @@ def term_latex(t: Term, least: int = 0) -> str:
         case "infix":
             own = level(t)
             sign = _SIGNS.get(t.head, f" {t.head} ")
-            right = term_latex(parts[1], own + 1)
+            right = term_latex(parts[1], own + (not _is_run(t)))
             if t.head == "+" and right.startswith("-"):
                 sign, right = " - ", right[1:]  # no sum is bare there: the minus is of all
             return f"{term_latex(parts[0], level_before(t))}{sign}{right}"
@@ -104,6 +104,17 @@ def term_latex(t: Term, least: int = 0) -> str:
         case "call":
             return _call(t)
     return r"\dots"
+
+
+def _is_run(t: Term) -> bool:
+    """Whether a number stands before a product, with which it is one: 2 a b, 2 A x."""
+    return t.head == "*" and t.parts[0].kind == "number" and not _begins_with_number(t.parts[1])
+
+
+def _begins_with_number(t: Term) -> bool:
+    while t.kind == "infix" and t.head != "/":
+        t = t.parts[0]
+    return t.kind in ("number", "negative")
 
 
 def aligned(rows: Iterable[str]) -> str:

@@ -35,7 +35,10 @@ def text(t: Term, least: int = 0) -> str:
         case "infix":
             sign = {"⊙": "*", "·": "@", "-": "−"}.get(t.head, t.head)
             own = level(t)
-            return f"{text(parts[0], level_before(t))} {sign} {text(parts[1], own + 1)}"
+            right = text(parts[1], own + 1)
+            if sign == "+" and right.startswith("−"):
+                sign, right = "−", right[1:]  # no sum is bare there: the minus is of all
+            return f"{text(parts[0], level_before(t))} {sign} {right}"
         case "power":
             exponent = text(parts[1])
             if parts[1].kind == "number" and re.fullmatch(r"-?\d+", exponent):
@@ -46,7 +49,9 @@ def text(t: Term, least: int = 0) -> str:
         case "index":
             return f"{text(parts[0], ATOM)}[{t.head}]"
         case "gradient":
-            return f"∇{text(parts[0], ATOM)}"
+            # What follows ∇v is of the gradient: (∇v)ᵀ is ∇vᵀ, and of vᵀ it is ∇(vᵀ).
+            is_followed = parts[0].kind in ("transpose", "index")
+            return f"∇{text(parts[0], ATOM + is_followed)}"
         case "partial":
             below = runs(text(p, ATOM) for p in parts[1:])
             by = "".join(f"∂{x}{_raised(n)}" for x, n in below)

@@ -23,6 +23,7 @@ from .terms import ELIDED, Term, filled
 _WRITTEN: dict[str, str | Callable[[Node], str]] = {
     "astype": "x0",
     "broadcast_to": "x0",
+    "einsum": lambda v: _scaling(v) or v.op.text(v),
     "logical_and": "x0 & x1",
     "logical_not": "~x0",
     "logical_or": "x0 | x1",
@@ -94,6 +95,12 @@ def pattern(v: Node) -> Term:
     if "subscripts" in v.attrs:
         return _matmul(v.attrs["subscripts"]) or Term("einsum", v.attrs["subscripts"], operands)
     return Term("call", v.op.name, (*operands, *_options(v)))
+
+
+def _scaling(v: Node) -> str:
+    """A product with a scalar; nothing for other contractions."""
+    left, _, out = v.attrs["subscripts"].partition("->")
+    return "x0 * x1" if left in (f",{out}", f"{out},") else ""
 
 
 def _matmul(subscripts: str) -> Term | None:
