@@ -64,6 +64,7 @@ u32 = gc.input("d", (n,), "uint32")
 tens = gc.input("i", (n,), "int8", between=(0, 100))
 u, v, h = gc.input("u", (n,)), gc.input("v", (n,)), gc.input("h", (n,), "float32")
 known = gc.input("u", (n,), between=(0, 1))
+minus, low = gc.input("f", between=(-3, -1)), gc.input("low", between=(-1, -0.25))
 above, far = gc.input("p", (n,), positive=True), {"dtype": "float32", "between": (1e-30, 1e30)}
 none = gc.input("none", (2, 0))
 s32, t32 = gc.input("s", **far), gc.input("t", **far)
@@ -136,6 +137,15 @@ SIMPLIFIED = {
         {"z": [-1.0]}, None,
     ),
     "the sign of the square of a root": (gc.atan(1 / gc.sqrt(known) ** 2), {"u": [-0.0]}, None),
+    "the sign of a difference with a negative factor": (
+        gc.atan(1 / (minus * z + minus * u)), {"f": -2.0, "z": [1.0], "u": [-1.0]}, None,
+    ),
+    "the sign of the log of odds": (
+        gc.atan(1 / gc.log(gc.sigmoid(z) / (1 - gc.sigmoid(z)))), {"z": [-0.0]}, None,
+    ),
+    "the sign of a share of expm1": (
+        gc.atan(1 / (z / gc.expm1(low) * gc.exp(low))), {"z": [0.0], "low": -0.5}, None,
+    ),
     "the sign of a logarithm": (gc.atan(1 / gc.log(gc.exp(z))), {"z": [-0.0]}, None),
 }  # fmt: skip
 

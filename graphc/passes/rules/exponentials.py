@@ -260,7 +260,7 @@ def one_minus_exp(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", over=("exp",), among=("expm1",))
+@rule("multiply", over=("exp",), among=("expm1",), signs=True)
 def exponential_over_expm1(n: Node, is_alone: Alone) -> Node | None:
     """u / m * exp(x) = u + u / m for m = expm1(x), x >= -1; else both at most the largest"""
     for v, e in sides(n):
@@ -317,7 +317,7 @@ def root_of_exp(n: Node) -> Node | None:
     return None
 
 
-@rule("log", over=("divide",))
+@rule("log", over=("divide",), signs=True)
 def log_of_odds(n: Node) -> Node | None:
     """log(sigmoid(x) / (1 - sigmoid(x))) = x"""
     match n:

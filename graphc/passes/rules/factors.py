@@ -14,7 +14,7 @@ from ..rewrite import rule
 from .vocabulary import LITERAL, Alone, f, grows, like, number, op, sides
 
 
-@rule("add", "subtract", over=("multiply", "divide"))
+@rule("add", "subtract", over=("multiply", "divide"), signs=True)
 def common_factor(n: Node, is_alone: Alone) -> Node | None:
     """s * x + s * y = s * (x + y), x / s - y / s = (x - y) / s where x + y cannot overflow alone"""
     u, v = n.inputs
