@@ -10,7 +10,7 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 from . import forms, passes, shapes
 from .binding import in_order, refusal, signature
@@ -18,7 +18,7 @@ from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
-from .misfits import explained_methods, no_attribute
+from .misfits import elsewhere, explained_methods
 from .objective import Objective
 from .passes import Log
 from .plan.emit import Program, emit
@@ -163,6 +163,7 @@ _ELSEWHERE = {
 }
 
 
+@elsewhere("a compiled function", _ELSEWHERE)
 @explained_methods
 class Function:
     """A compiled program: call it, read its `source`, `save` it, ask what it costs (`report`).
@@ -208,11 +209,6 @@ class Function:
         if not forms.is_written(form):
             run = self._run
             self._run = lambda *a, **named: forms.fill(form, forms.leaves(run(*a, **named)))
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            no_attribute("a compiled function", name, _ELSEWHERE)
 
     def _new_text(self) -> _Text:
         program = self._made.write()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from .compile import Function, compile
 from .errors import ArgumentError
 from .ir import FUNCTIONS, Node
 from .ir.building import tracing
-from .misfits import no_attribute
+from .misfits import elsewhere
 from .ops.leaves import input as declare_input
 from .trace import Plain, Traced, parameters, results
 from .untraceable import traces
@@ -32,6 +32,7 @@ _ELSEWHERE = {
 }
 
 
+@elsewhere("a function that is compiled on call", _ELSEWHERE)
 class Jit:
     """A plain function with a compiled program for each kind of arguments that it was called with.
 
@@ -56,11 +57,6 @@ class Jit:
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
         functools.update_wrapper(self, function, updated=())
         self._again = functools.partial(Jit, dims=dims, maxsize=maxsize), (function,)
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            no_attribute("a function that is compiled on call", name, _ELSEWHERE)
 
     def _made_again_by(self, maker: Callable[..., Jit], function: Plain, **options: Any) -> Jit:
         """Itself; a pickle has what it is made of, since it holds functions that have no name."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from ..errors import ArgumentError
 from ..ir import Node
-from ..misfits import explained_as, explained_methods, no_attribute
+from ..misfits import elsewhere, explained_as, explained_methods
 from ..passes import Log
 from ..plan.table import Bar
 from ..wording import counted
@@ -35,6 +35,7 @@ _ELSEWHERE = {
 }
 
 
+@elsewhere("a drawing", _ELSEWHERE)
 @explained_methods
 class Drawing:
     """A picture: `.svg`, `.dot`, `.html`, `.png`, `.pdf`; it shows itself in notebooks.
@@ -51,11 +52,6 @@ class Drawing:
 
     def __init__(self, builder: Builder) -> None:
         self._builder = builder
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            no_attribute("a drawing", name, _ELSEWHERE)
 
     @functools.cached_property
     def picture(self) -> Picture:

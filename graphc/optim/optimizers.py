@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..autodiff import grad
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..evaluate import by_name
 from ..ir import Node, operands
-from ..misfits import explained_methods, no_attribute
+from ..misfits import elsewhere, explained_methods
 from ..ops.elementwise import astype, clip, maximum, sqrt, square
 from ..ops.leaves import input as declare_input
 from ..ops.reduce import sum as total
@@ -33,6 +33,7 @@ _ELSEWHERE = {
 }
 
 
+@elsewhere("an optimizer", _ELSEWHERE)
 @explained_methods
 @dataclass(frozen=True)
 class Optimizer:
@@ -63,11 +64,6 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)  # a rate that is none is told at once
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> NoReturn:
-            no_attribute("an optimizer", name, _ELSEWHERE)
 
     def init(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What is remembered before the first step, for parameters with these values.

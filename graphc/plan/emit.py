@@ -16,14 +16,13 @@ from ..ir import Graph, Node, is_number
 from ..lines import Where
 from ..ops.slices import index_of_first
 from ..passes.cost import weight
-from . import runtime, texts
+from . import runtime, scalars, texts
 from .bindings import bindings
 from .helpers import HELPERS
 from .memory import base, is_fresh, is_given
 from .names import Identifiers
 from .plan import Plan
 from .regions import Region
-from .scalars import is_on_floats
 from .schedule import Step
 from .straight import MANY, Straight, holds_memory
 from .texts import Texts
@@ -131,18 +130,16 @@ class Writer:
         """Whether all is single numbers that Python computes with as NumPy does."""
         if self.plan is None or self.check_facts or self.marks is not None:
             return False
-        return is_on_floats(self.graph, list(_computed(self.graph)))
+        return scalars.is_on_floats(self.graph, list(_computed(self.graph)))
 
     def _scalars(self) -> Iterator[str]:
         """On Python's floats, which give floats: many times as fast as NumPy on single numbers."""
         tests = [f"type({self.texts.name(v)}) is float" for v in self.graph.parameters]
         yield f"if {' and '.join(tests)}:"
-        lines = []
-        for v in _computed(self.graph):
-            lines += [*self.comment(v), f"{self.texts.name(v)} = {self.texts.scalar(v)}"]
-        written = list(map(self.texts.number, self.graph.outputs))
+        lines = scalars.written(self.graph, _computed(self.graph), self.texts, self.comment)
+        results = forms.write(self.form, list(map(self.texts.number, self.graph.outputs)))
         yield "    try:"
-        yield from _indented(_indented([*lines, f"return {forms.write(self.form, written)}"]))
+        yield from _indented(_indented([*lines, f"return {results}"]))
         yield "    except (ArithmeticError, ValueError):"
         yield "        pass  # where Python refuses, NumPy answers: inf or NaN"
         self.place = ""

@@ -78,10 +78,11 @@ class Texts:
         """The value of a node."""
         return self.filled(v.op.text(v), [self.operand(v, x) for x in v.inputs])
 
-    def scalar(self, v: Node) -> str:
-        """The value of a node of single numbers, by Python's floats."""
+    def scalar(self, v: Node, within: Mapping[Node, str]) -> str:
+        """The value of a node of single numbers, by Python's floats; some operands have texts."""
         assert v.op.scalar is not None
-        return self.filled(v.op.scalar, [self._float(x) for x in v.inputs])
+        operands = [within[x] if x in within else self._float(x) for x in v.inputs]
+        return self.filled(v.op.scalar, operands)
 
     def _float(self, x: Node) -> str:
         """An operand among floats: a float32 constant has more digits there."""
