@@ -121,6 +121,9 @@ ELSEWHERE = {
     "gather": ": it is called gc.take_along_axis",
     "Parameter": ": it is called gc.input",
     "gradients": "; gc.grad(z, x) is the gradient of any node by any other",
+    "diff": "; gc.grad(z, x) is a derivative; np.diff and np.gradient take tensors too, "
+    "and compare neighbours",
+    "float32": "; a dtype is a string or NumPy's: gc.input(\"x\", (3,), \"float32\")",
     "wronggradients": "",
     "nothing_like_it": "",
     "__path_hooks__": "",
@@ -150,6 +153,7 @@ def test_a_room_of_the_package_tells_what_is_near_too():
     ("clamp", ": write gc.clip(x, min, max)"),
     ("masked_fill", ": write gc.where(mask, value, x)"),
     ("softmax", ": write gc.softmax(x)"),
+    ("subs", ": gc.evaluate puts numbers for nodes, gc.Graph([x]).substitute other nodes"),
     ("sort", "; the nearest is np.take_along_axis with indices from outside"),
     ("nothing_like_it", ""),
 ])  # fmt: skip

@@ -144,7 +144,10 @@ def _broadcast_like(
             )
         if any(t.dtype.kind not in kinds for t in types):
             given = ", ".join(str(t) for t in types)
-            raise DTypeError(f"{name} takes truth values, as x > 0 gives, and was given {given}")
+            cure = ": a power is written x**2" * (name == "logical_xor")
+            raise DTypeError(
+                f"{name} takes truth values, as x > 0 gives, and was given {given}{cure}"
+            )
         return TensorType(broadcast(name, types), dtype_of(tuple(t.dtype for t in types)))
 
     return infer

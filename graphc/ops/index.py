@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, IndexingError, ShapeError
 from ..ir import Node, Op, example, is_literal, lift, no_flops, spelling
-from ..shapes import Shape, TensorType, as_axis, as_dim
+from ..shapes import Dim, Shape, TensorType, as_axis, as_dim
 from .chain import where_any
 from .elementwise import astype, equal
 from .joins import same_off_axis
@@ -24,6 +24,23 @@ _INDEX = ("float64", "int64")
 def _integers(indices: TensorType, taker: str) -> None:
     if indices.dtype.kind not in "iu":
         raise DTypeError(f"{taker} needs integer indices, and was given {indices}")
+
+
+def refuse_outside(array: Any, size: Dim, axis: int) -> None:
+    """What is known now is held against the size now."""
+    if isinstance(size, int):
+        outside = array[(array < -size) | (array >= size)]
+        if outside.size:
+            raise IndexingError(
+                f"index {outside.flat[0]} is out of range for axis {axis} of size {size}"
+            )
+
+
+def _refuse_known(x: Node, indices: Node, axis: int) -> int:
+    """The axis, along which no index that is a number lies outside."""
+    if indices.op.name == "constant" and indices.dtype.kind in "iu":
+        refuse_outside(indices.attrs["value"].array, x.shape[axis], axis)
+    return axis
 
 
 def _take_type(x: TensorType, indices: TensorType, axis: int) -> TensorType:
@@ -182,7 +199,8 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Node:
     value, where = lift([x], "take")[0], lift([indices], "take")[0]
     if axis is None and value.ndim != 1:
         raise ShapeError(f"take needs an axis unless there is one only, and got {value.type}")
-    return _take(value, where, axis=as_axis(0 if axis is None else axis, value.ndim))
+    at = as_axis(0 if axis is None else axis, value.ndim)
+    return _take(value, where, axis=_refuse_known(value, where, at))
 
 
 @spelling
@@ -195,7 +213,8 @@ def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Node:
     f64[n, 2]
     """
     value, where = lift([x], "take_along_axis")[0], lift([indices], "take_along_axis")[0]
-    return _take_along_axis(value, where, axis=as_axis(axis, value.ndim))
+    at = as_axis(axis, value.ndim)
+    return _take_along_axis(value, where, axis=_refuse_known(value, where, at))
 
 
 @spelling

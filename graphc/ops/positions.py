@@ -84,7 +84,7 @@ def _for_each_axis(x: Node, given: list[Any]) -> Iterator[Any]:
 
 
 def _position(entry: Any, size: Dim, axis: int) -> Any:
-    """What is known now is held against the size now."""
+    """What an entry picks along an axis, as a tensor or an array."""
     if isinstance(entry, Node):
         return entry
     if isinstance(entry, _Held):
@@ -94,12 +94,8 @@ def _position(entry: Any, size: Dim, axis: int) -> Any:
     array = np.asarray(entry)
     if array.dtype.kind not in "iu":
         raise IndexingError(f"an index must be made of integers, and {entry!r} is none")
+    index.refuse_outside(array, size, axis)
     if isinstance(size, int):
-        outside = array[(array < -size) | (array >= size)]
-        if outside.size:
-            raise IndexingError(
-                f"index {outside.flat[0]} is out of range for axis {axis} of size {size}"
-            )
         array = np.where(array < 0, array + size, array)
     return array
 

@@ -56,6 +56,12 @@ _WHY = {
     "make_jaxpr": "gc.tree(z) and print(gc.Graph([z])) show a graph",
     "backward gradients derivative differentiate": "gc.grad(z, x) is the gradient of any node by "
     "any other",
+    "diff gradient": "gc.grad(z, x) is a derivative; np.diff and np.gradient take tensors too, "
+    "and compare neighbours",
+    "shared": "what changes between calls is an input, and its next value an output",
+    "float32 float64 int32 int64": "a dtype is a string or NumPy's: "
+    'gc.input("x", (3,), "float32")',
+    "numpy jnp np": "NumPy's own functions take tensors: import numpy as np",
     "lambdify compile_function theano_function function Session": "gc.compile makes a function of "
     "nodes",
     "simplify": "gc.compile does, and its .log.story tells how",
@@ -69,10 +75,11 @@ _WHY = {
 
 # What tensors of other libraries have, and arrays have not.
 _OF_TENSORS = {
-    "backward grad requires_grad requires_grad_ retain_grad": "gc.grad(z, x) is the gradient of "
-    "any node by any other",
+    "backward grad requires_grad requires_grad_ retain_grad diff": "gc.grad(z, x) is the "
+    "gradient of any node by any other",
     "detach": "write gc.stop_gradient(x)",
     "numpy cpu eval": "gc.evaluate and gc.compile compute what it is",
+    "subs replace": "gc.evaluate puts numbers for nodes, gc.Graph([x]).substitute other nodes",
     "view": "write x.reshape(...)",
     "clamp": "write gc.clip(x, min, max)",
     "pow": "write x**y",
