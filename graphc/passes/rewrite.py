@@ -26,7 +26,7 @@ class Rule:
     """An equation between nodes, read from left to right: the docstring states it.
 
     `heads` are the ops it looks at, `over` those of which one input at least must be, and `among`
-    those of which there must be one somewhere below.
+    those of which there must be one somewhere below, or letters of dtypes: "i", "u", "b".
     A strict rule gives the same bits. One that `hides` may give a
     number where an input that is NaN or inf made the left side NaN; one that changes `signs` may
     give 0 for -0.
@@ -136,8 +136,8 @@ class Chosen(dict[Names, tuple[Rule, ...]]):
 class Tried(dict[Names, tuple[Rule, ...]]):
     """Those of the chosen rules that may fire: what they need below is in the graph."""
 
-    def __init__(self, chosen: Chosen, present: Iterable[str]) -> None:
-        self.chosen, self.present = chosen, set(present)
+    def __init__(self, chosen: Chosen, present: set[str]) -> None:
+        self.chosen, self.present = chosen, present
 
     def __missing__(self, names: Names) -> tuple[Rule, ...]:
         self[names] = found = tuple(
@@ -145,10 +145,10 @@ class Tried(dict[Names, tuple[Rule, ...]]):
         )
         return found
 
-    def come(self, names: Iterable[str]) -> None:
+    def come(self, kinds: set[str]) -> None:
         """Rules have built these."""
-        if not self.present.issuperset(names):
-            self.present.update(names)
+        if not kinds <= self.present:
+            self.present |= kinds
             self.clear()
 
 
@@ -256,6 +256,11 @@ class Settled:
         return found
 
 
+def _kinds(nodes: Iterable[Node]) -> set[str]:
+    """Of which ops some nodes are, and of which dtypes."""
+    return {v.op.name for v in nodes}.union([v.type.dtype.kind for v in nodes])
+
+
 class _Round:
     """One walk over a graph, which looks at what is not settled and at what stands on a change."""
 
@@ -268,7 +273,7 @@ class _Round:
     ) -> None:
         self.graph, self.fired, self.settled = graph, fired, settled
         self.met: dict[Node, int] = {}  # uses of what the walk has come to
-        self.tried = Tried(chosen, {v.op.name for v in graph.nodes})
+        self.tried = Tried(chosen, _kinds(graph.nodes))
         shared = {v for v, count in graph.uses.items() if count > 1 and v.op.family != "leaf"}
         self.view = View(observed(graph), sign_is_seen(graph), shared)
         self.waiting = settled.waiting(graph, self.view)
@@ -304,7 +309,7 @@ class _Round:
 
     def _note(self, found: Node) -> None:
         """There are now the ops of what a rule has built on what the walk has come to."""
-        self.tried.come([v.op.name for v in topo([found], beyond=self.met)])
+        self.tried.come(_kinds(topo([found], beyond=self.met)))
 
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""

@@ -18,7 +18,7 @@ _MOST_TERMS = 64
 _WHOLE = slices.Span(None, None, 1)
 
 
-@rule(*CONVERTING, strict=True)
+@rule(*CONVERTING, among="iub", strict=True)
 def operands_converted(n: Node) -> Node | None:
     """f(x, k) = f(x, astype(k)) for integers k, as NumPy does: other rules are for one dtype
 
