@@ -6,7 +6,7 @@ A step may write over a value that it is the last to read: rows of a buffer, or 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from .. import shapes
@@ -15,7 +15,7 @@ from ..ir import Node, topo
 from ..ops.letters import letters_of
 from ..shapes import Dim, Shape
 from .regions import Region
-from .rows import axis_of, cut, one_row
+from .rows import axis_of, cut, is_stack, one_row
 
 Kind = tuple[int, Shape, Any]
 
@@ -53,23 +53,31 @@ class Body:
         return ends[::-1]
 
     @functools.cached_property
+    def laid(self) -> list[Node]:
+        """The operands as which buffers and results may lie in memory: those of the most elements,
+        of one shape, whose rows are read. BLAS wants matrices of a stack to lie by rows."""
+        read = dict.fromkeys(x for v in self.nodes for x, _ in self.operands[v])
+        rows = [x for x in read if x in self.region.by_row and x.ndim > 1]
+        if not rows or any(map(is_stack, self.nodes)):
+            return []
+        shape = max(rows, key=lambda x: (shapes.typical(x.type.size), not x.op.view)).shape
+        return [x for x in rows if x.shape == shape]
+
+    @functools.cached_property
     def model(self) -> Node | None:
         """An operand in whose order in memory all is computed that is computed element by element,
-        of arrays of its shape and of numbers; None where anything else is computed."""
-        read = [x for v in self.nodes for x, _ in self.operands[v] if x in self.region.by_row]
-        if not read or read[0].ndim < 2 or axis_of(read[0].shape, self.region.rows):
-            return None
-        values = [*self.nodes, *(x for v in self.nodes for x, _ in self.operands[v])]
-        is_alike = all(x.shape in ((), read[0].shape) for x in values)
-        return read[0] if is_alike and all(map(_goes_by_element, self.nodes)) else None
+        in its shape, of arrays that broadcast to that; None where anything else is computed."""
+        shape = self.laid[0].shape if self.laid else ()
+        read = dict.fromkeys(x for v in self.nodes for x, _ in self.operands[v])
+        is_alike = _broadcasts_to(shape, read)
+        by_element = all(_goes_by_element(v, shape) for v in self.nodes)
+        return self.laid[0] if shape and is_alike and by_element else None
 
     def models(self, result: Node) -> list[Node]:
         """The arrays of its shape that a result is computed of, where it may lie as one."""
-        if self.model is None:
-            return []
         computed = topo([result], beyond=self.region.operands)
         read = dict.fromkeys(x for v in computed for x in v.inputs)
-        return [x for x in read if x in self.region.by_row]
+        return [x for x in read if x in self.laid and x.shape == result.shape]
 
     @functools.cached_property
     def last_reader(self) -> dict[Node, int]:
@@ -138,11 +146,15 @@ class Body:
         return last < first or last == first and self.nodes[first].op.family == "elementwise"
 
 
-def _goes_by_element(v: Node) -> bool:
-    """Whether v, or each part of the number that it adds up to, is made of one element of each."""
+def _goes_by_element(v: Node, shape: Shape) -> bool:
+    """Whether v, or each part of the number that it adds up to, is made of one element of each
+    array of some shape."""
+    if v.op.family == "elementwise":
+        return v.shape == shape
+    is_total = not v.ndim and all(x.shape == shape for x in v.inputs)
     if v.op.family == "contract":
-        return not v.ndim and len(set(letters_of(v)[0])) == 1
-    return v.op.family == "elementwise" or v.op.family == "reduce" and not v.ndim
+        return is_total and len(set(letters_of(v)[0])) == 1
+    return is_total and v.op.family == "reduce"
 
 
 def takes_buffer(v: Node) -> bool:
@@ -172,7 +184,7 @@ def _operands(v: Node, inside: frozenset[Node], rows: Dim) -> Iterator[tuple[Nod
     return iter(given)
 
 
-def _broadcasts_to(shape: Shape, operands: list[Node]) -> bool:
+def _broadcasts_to(shape: Shape, operands: Iterable[Node]) -> bool:
     try:
         return shapes.broadcast(*(x.shape for x in operands)) == shape
     except ShapeError:

@@ -347,7 +347,7 @@ class Writer:
 
 
 _MODULES = ("_thread", "base64", "functools", "math", "os", "np")
-_LIMITS = ("TILE_BYTES", "THREAD_WORK")
+_LIMITS = ("TILE_BYTES", "LONG_RUN", "THREAD_WORK")
 _RESERVED = ("Any", "annotations", "spare_memory", *_LIMITS)
 MARK = "mark"
 

@@ -107,7 +107,8 @@ def _demanded(graph: Graph, cuts: dict[Node, Cut], part_of: dict[Node, int]) -> 
     return found
 
 
-def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Region:
+def _region(nodes: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Region:
+    part = _without_first_views(nodes)
     inside = set(part)
     operands = dict.fromkeys(
         x
@@ -121,6 +122,16 @@ def _region(part: list[Node], cuts: dict[Node, Cut], demanded: set[Node]) -> Reg
     folds = tuple(v for v in part if cuts[v].folds)
     results = tuple(v for v in part if v in demanded and not v.op.view and not cuts[v].folds)
     return Region(tuple(part), cuts[part[0]].rows, tuple(operands), by_row, results, folds)
+
+
+def _without_first_views(part: list[Node]) -> list[Node]:
+    """A region reads what is turned, or stands beside more axes, as it lies in memory."""
+    computed: dict[Node, None] = {}
+    for v in part:
+        is_first = v.op.name in ("permute_dims", "getitem") and v.inputs[0] not in computed
+        if not is_first:
+            computed[v] = None
+    return list(computed)
 
 
 def _gains(v: Node) -> bool:

@@ -116,14 +116,17 @@ def in_tiles(
     row_bytes: int,
     buffer_bytes: int = 0,
     step_work: int,
+    laid: tuple[Any, ...] = (),
+    axis: int = 0,
     totals: tuple[Any, ...] = (),
     folds: tuple[Any, ...] = (),
     threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their totals are joined depend on the sizes alone. The totals
-    that are arrays come to lie in those that are given.
+    The tiles and the order in which their totals are joined depend on the sizes alone, and on how
+    the arrays are `laid` whose rows are along an axis. The totals that are arrays come to lie in
+    those that are given.
     """
     is_long = step_work > THREAD_WORK
     # In halves it takes half the memory.
@@ -135,6 +138,11 @@ def in_tiles(
             count = max(count, 4)  # two threads of two tiles would hold all at once
         total_bytes = sum(total.nbytes for total in totals)
         count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
+    if laid:
+        order, is_across = lying(laid, axis)
+        given = (*given, order)
+        if is_across:  # of each column, tiles read some elements that lie together
+            count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
@@ -155,16 +163,34 @@ def over_elements(
     folds: tuple[Any, ...] = (),
     threads: int | None = None,
 ) -> Any:
-    """Run a region that goes element by element over numbers and arrays of one shape, the last of
-    which is an array: along their first axis, or as that array lies in memory."""
+    """Run a region that goes element by element over numbers and arrays that broadcast to the shape
+    of the last one: as that lies in memory, along the first long axis."""
+    ndim = given[-1].ndim
+    given = tuple([x[(None,) * (ndim - x.ndim)] if x.ndim else x for x in given])
     if not given[-1].flags.c_contiguous:
         given = in_memory_order(given)
-    rows = len(given[-1])
-    row = given[-1].size // rows if rows else 0
+    shape, size = given[-1].shape, given[-1].size
+    axis = next((k for k, length in enumerate(shape) if length >= 64), 0)
+    before = (slice(None),) * axis
+    rows = shape[axis]
+    row = size // rows if rows else 0
+
+    def on_tile(first: int, last: int, memory: Any, *given: Any) -> Any:
+        tile = (*before, slice(first, last))
+        return region(memory, *[x[tile] if x.ndim and x.shape[axis] > 1 else x for x in given])
+
     return in_tiles(
-        region, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
+        on_tile, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
         step_work=step_work, folds=folds, threads=threads,
     )  # fmt: skip
+
+
+def lying(arrays: tuple[Any, ...], axis: int) -> tuple[str, bool]:
+    """In which order arrays lie, and whether along an axis so do the elements of their columns."""
+    strides = [[abs(step) for step in x.strides] for x in arrays if 0 not in x.strides]
+    is_turned = bool(strides) and all(steps == sorted(steps) for steps in strides)
+    is_across = bool(strides) and all(steps[axis] == min(steps) for steps in strides)
+    return "F" if is_turned else "C", is_across
 
 
 def first_unstretched(*given: Any) -> Any:
@@ -173,16 +199,15 @@ def first_unstretched(*given: Any) -> Any:
 
 
 def in_memory_order(given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Numbers, and arrays turned as one of them lies: in one axis where all lie so without gaps."""
-    if all([x.flags.f_contiguous for x in given]):  # as below, in half the time
-        return tuple([x.reshape(-1, order="F") if x.ndim else x for x in given])
-    model = first_unstretched(*given[::-1])
+    """Numbers, and arrays turned as the last of them lies: in one axis where all of them are of one
+    shape and lie so without gaps."""
+    shape = given[-1].shape
+    full = [x for x in given if x.shape == shape]
+    model = first_unstretched(*full[::-1])
     order = sorted(range(model.ndim), key=lambda k: -abs(model.strides[k]))
-    turned = tuple(x.transpose(order) if x.ndim else x for x in given)
-    if all(x.flags.c_contiguous for x in turned):
-        return tuple(x.reshape(-1) if x.ndim else x for x in turned)
-    # Fewer rows might each be too long for a tile.
-    return turned if model.shape[order[0]] >= 64 else given
+    turned = tuple([x.transpose(order) if x.ndim else x for x in given])
+    is_whole = all(x.shape in ((), turned[-1].shape) and x.flags.c_contiguous for x in turned)
+    return tuple([x.reshape(-1) if x.ndim else x for x in turned]) if is_whole else turned
 
 
 def one_by_one(
@@ -325,6 +350,8 @@ spare_memory: list[Any] = []
 # Smaller ones stay closer to the processor, but threads that call NumPy for a few microseconds each
 # time spend as long waiting for the interpreter, which one of them has at a time.
 TILE_BYTES = 1 << 22
+# So many elements of a column are read as quickly as those of all columns one after the other.
+LONG_RUN = 1 << 12
 # What a step takes, in bytes that are multiplied, where threads gain more than they wait.
 THREAD_WORK = 1 << 19
 

@@ -14,6 +14,7 @@ from ..ir import OPS, Node
 from ..passes.cost import weight
 from ..shapes import Dim, Shape
 from .body import Body, Kind, takes_buffer
+from .memory import is_given
 from .regions import Region
 from .rows import adds_rows, axis_of, cut, one_row
 from .schedule import Step
@@ -27,7 +28,7 @@ class Tiles:
 
     def __init__(self, writer: Writer) -> None:
         self.writer = writer
-        words = ("first", "last", "rows", "memory")
+        words = ("first", "last", "rows", "memory", "order")
         self.words = tuple(map(writer.identifiers.take, words))
         self.written: dict[Any, _Function] = {}
 
@@ -35,7 +36,8 @@ class Tiles:
         """The lines that run a region."""
         region, writer = step.region, self.writer
         assert region is not None and step.body is not None
-        key = _structure(region), tuple(v in step.body.over for v in region.results)
+        over = tuple(v in step.body.over for v in region.results)
+        key = _structure(region), over, any(map(_is_foreign, step.body.laid))
         function = self.written.get(key)
         if function is None:
             function = self.written[key] = _Function(step.body, writer, self.words)
@@ -69,7 +71,10 @@ class Tiles:
             "buffer_bytes": function.buffer_bytes,
             "step_work": function.step_work,
         }
+        laid = [] if function.order is None else body.laid
         options = {
+            "laid": _tuple(map(texts.name, laid)),
+            "axis": str(axis_of(laid[0].shape, region.rows)) if laid else "0",
             "totals": _tuple(texts.name(v) for v in region.folds if v.ndim),
             "folds": _tuple(v.op.fold for v in region.folds),
             "threads": str(self.writer.threads),
@@ -78,7 +83,9 @@ class Tiles:
 
 
 # What the helpers take for granted.
-_DEFAULTS = {"buffer_bytes": "0", "totals": "()", "folds": "()", "threads": "None"}
+_DEFAULTS = {
+    "buffer_bytes": "0", "laid": "()", "axis": "0", "totals": "()", "folds": "()", "threads": "None"
+}  # fmt: skip
 
 
 def _named(arguments: Mapping[str, str]) -> str:
@@ -92,8 +99,8 @@ def _tuple(texts: Iterable[str | None]) -> str:
 
 def _in_order(body: Body) -> Sequence[Node]:
     """The operands as they are given: where the last one tells how all lie, it is no number."""
-    operands = body.region.operands
-    return operands if body.model is None else sorted(operands, key=lambda x: x.ndim)
+    operands, model = body.region.operands, body.model
+    return operands if model is None else sorted(operands, key=lambda x: x.shape == model.shape)
 
 
 def _structure(region: Region) -> Any:
@@ -106,24 +113,30 @@ def _structure(region: Region) -> Any:
     return tuple(lines), tuple(at[v] for v in (*region.results, *region.folds))
 
 
+def _is_foreign(x: Node) -> bool:
+    """Whether it is known at the call alone how a value lies, or it is turned."""
+    return x.op.view or is_given(x)
+
+
 class _Function:
     """The function of a region, and what a call has to give it."""
 
     def __init__(self, body: Body, writer: Writer, words: tuple[str, ...]) -> None:
         self.body, self.writer, self.model = body, writer, body.model
         self.region = region = body.region
-        self.first, self.last, self.rows, self.memory = words
+        self.first, self.last, self.rows, self.memory, order = words
+        self.order = order if self.model is None and any(map(_is_foreign, body.laid)) else None
         take = writer.identifiers.take
         self.name = take(f"{writer.function}_rows")
         by_row = [v for v in region.operands if v in region.by_row]
+        cut_here = (*by_row, *region.results) if self.model is None else ()
         # All rows of what is cut; the rows of one tile have the name of the value.
-        self.whole = {v: take(f"all_{writer.texts.name(v)}") for v in (*by_row, *region.results)}
+        self.whole = {v: take(f"all_{writer.texts.name(v)}") for v in cut_here}
         self.buffers: dict[Kind, list[str]] = {}
         self.sizes: list[str] = []
         steps = list(self._steps())
         taken, buffer_bytes = self._taken()
-        cuts = len(self.whole) if self.model is not None else 0
-        self.source = "\n".join(self._lines([*steps[:cuts], *taken, *steps[cuts:]]))
+        self.source = "\n".join(self._lines([*taken, *steps]))
         kept = [x for x in by_row if not self._is_passing(x)]
         row_bytes = sum(self._row_bytes(body.kind(v)) for v in (*kept, *region.results))
         work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
@@ -143,11 +156,13 @@ class _Function:
     def _lines(self, steps: list[str]) -> Iterator[str]:
         operands = _in_order(self.body)
         named = [self.whole.get(v, self.writer.texts.name(v)) for v in operands]
-        results = [self.whole[v] for v in self.region.results]
+        results = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.results]
         totals = [self.writer.texts.name(v) for v in self.region.folds if v.ndim]
-        parameters = [self.first, self.last, self.memory, *totals, *named, *results, *self.sizes]
+        where = [self.first, self.last] if self.model is None else []
+        order = [] if self.order is None else [self.order]
+        parameters = [*where, self.memory, *totals, *named, *results, *self.sizes, *order]
         yield f"def {self.name}({', '.join(parameters)}):"
-        if any(self.rows in line for line in steps):
+        if self.model is None and any(self.rows in line for line in steps):
             yield f"    {self.rows} = {self.last} - {self.first}"
         yield from ("    " + line for line in steps)
         folds = ", ".join(map(self.writer.texts.name, self.region.folds))
@@ -164,7 +179,8 @@ class _Function:
             shape = self._shape((*row[:axis], _rows(), *row[axis:]))
             for name in names:
                 offset = f", {self._begin(start)}" if lines else ""
-                place = f"{shape}, np.{dtype.name}, {self.memory}{offset}"
+                order = f", order={self.order}" if self.order and row else ""
+                place = f"{shape}, np.{dtype.name}, {self.memory}{offset}{order}"
                 lines.append(f"{name} = np.ndarray({place})")
                 start += self._row_bytes(sort)
         return lines, start
@@ -204,7 +220,7 @@ class _Function:
                 _release(ended, free)
             if v in self.body.folds and not v.ndim:
                 yield f"{name(v)} = {self._part(v)}"
-            elif v in self.whole or v in self.body.folds:
+            elif v in self.region.results or v in self.body.folds:
                 yield self._into(v, name(v), spare) or f"{name(v)}[...] = {self._text(v)}"
             elif not takes_buffer(v):
                 yield f"{name(v)} = {self._text(v)}"

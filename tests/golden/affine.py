@@ -36,14 +36,11 @@ def affine(X, W, b):
     t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
     t2 = t1
-    in_tiles(affine_rows, n, t1, b, t2, row_bytes=56, step_work=24 * n // 13)
+    over_elements(affine_rows, b, t1, t2, element_bytes=24, step_work=24 * n // 13)
     return t2
 
 
-def affine_rows(first, last, memory, all_t1, all_b, all_t2):
-    t1 = all_t1[first:last]
-    b = all_b[first:last]
-    t2 = all_t2[first:last]
+def affine_rows(memory, b, t1, t2):
     # golden_programs.py:17   return X @ W + b
     np.add(t1, b, out=t2)
 
@@ -119,14 +116,17 @@ def in_tiles(
     row_bytes: int,
     buffer_bytes: int = 0,
     step_work: int,
+    laid: tuple[Any, ...] = (),
+    axis: int = 0,
     totals: tuple[Any, ...] = (),
     folds: tuple[Any, ...] = (),
     threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their totals are joined depend on the sizes alone. The totals
-    that are arrays come to lie in those that are given.
+    The tiles and the order in which their totals are joined depend on the sizes alone, and on how
+    the arrays are `laid` whose rows are along an axis. The totals that are arrays come to lie in
+    those that are given.
     """
     is_long = step_work > THREAD_WORK
     # In halves it takes half the memory.
@@ -138,6 +138,11 @@ def in_tiles(
             count = max(count, 4)  # two threads of two tiles would hold all at once
         total_bytes = sum(total.nbytes for total in totals)
         count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
+    if laid:
+        order, is_across = lying(laid, axis)
+        given = (*given, order)
+        if is_across:  # of each column, tiles read some elements that lie together
+            count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
@@ -147,6 +152,62 @@ def in_tiles(
     made = region(0, rows, memory, *totals, *given)
     spare_memory.append(memory)
     return made
+
+
+def over_elements(
+    region: Callable[..., Any],
+    *given: Any,
+    element_bytes: int,
+    buffer_bytes: int = 0,
+    step_work: int,
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
+) -> Any:
+    """Run a region that goes element by element over numbers and arrays that broadcast to the shape
+    of the last one: as that lies in memory, along the first long axis."""
+    ndim = given[-1].ndim
+    given = tuple([x[(None,) * (ndim - x.ndim)] if x.ndim else x for x in given])
+    if not given[-1].flags.c_contiguous:
+        given = in_memory_order(given)
+    shape, size = given[-1].shape, given[-1].size
+    axis = next((k for k, length in enumerate(shape) if length >= 64), 0)
+    before = (slice(None),) * axis
+    rows = shape[axis]
+    row = size // rows if rows else 0
+
+    def on_tile(first: int, last: int, memory: Any, *given: Any) -> Any:
+        tile = (*before, slice(first, last))
+        return region(memory, *[x[tile] if x.ndim and x.shape[axis] > 1 else x for x in given])
+
+    return in_tiles(
+        on_tile, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
+        step_work=step_work, folds=folds, threads=threads,
+    )  # fmt: skip
+
+
+def lying(arrays: tuple[Any, ...], axis: int) -> tuple[str, bool]:
+    """In which order arrays lie, and whether along an axis so do the elements of their columns."""
+    strides = [[abs(step) for step in x.strides] for x in arrays if 0 not in x.strides]
+    is_turned = bool(strides) and all(steps == sorted(steps) for steps in strides)
+    is_across = bool(strides) and all(steps[axis] == min(steps) for steps in strides)
+    return "F" if is_turned else "C", is_across
+
+
+def first_unstretched(*given: Any) -> Any:
+    """The first array that lies in some order: one that is stretched would tell of none."""
+    return next((x for x in given if x.ndim and 0 not in x.strides), given[0])
+
+
+def in_memory_order(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers, and arrays turned as the last of them lies: in one axis where all of them are of one
+    shape and lie so without gaps."""
+    shape = given[-1].shape
+    full = [x for x in given if x.shape == shape]
+    model = first_unstretched(*full[::-1])
+    order = sorted(range(model.ndim), key=lambda k: -abs(model.strides[k]))
+    turned = tuple([x.transpose(order) if x.ndim else x for x in given])
+    is_whole = all(x.shape in ((), turned[-1].shape) and x.flags.c_contiguous for x in turned)
+    return tuple([x.reshape(-1) if x.ndim else x for x in turned]) if is_whole else turned
 
 
 def one_by_one(
@@ -295,6 +356,12 @@ def matrix_product(x: Any, y: Any, out: Any) -> Any:
     return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
 
 
+def stretched(x: Any, shape: tuple[int, ...]) -> Any:
+    """np.broadcast_to for a single number, in a seventh of its time."""
+    return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+
+
 spare_memory = []
 TILE_BYTES = 4194304
+LONG_RUN = 4096
 THREAD_WORK = 524288

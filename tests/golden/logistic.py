@@ -67,7 +67,7 @@ def logistic(X, y, w):
     t4, t11 = in_tiles(
         logistic_rows_1, n, y, t1, t9, X, n,
         row_bytes=56, buffer_bytes=40, step_work=(2 * d * n + 568 * n) // 20,
-        totals=(t11,), folds=(np.add, np.add),
+        laid=(X,), totals=(t11,), folds=(np.add, np.add),
     )
     # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     grad = t11
@@ -95,7 +95,7 @@ def logistic_rows(first, last, memory, all_w):
     return (t6,)
 
 
-def logistic_rows_1(first, last, memory, t11, all_y, all_t1, t9, all_X, n):
+def logistic_rows_1(first, last, memory, t11, all_y, all_t1, t9, all_X, n, order):
     rows = last - first
     b1 = np.ndarray((rows,), np.float64, memory)
     b2 = np.ndarray((rows,), np.float64, memory, 8 * rows)
@@ -202,14 +202,17 @@ def in_tiles(
     row_bytes: int,
     buffer_bytes: int = 0,
     step_work: int,
+    laid: tuple[Any, ...] = (),
+    axis: int = 0,
     totals: tuple[Any, ...] = (),
     folds: tuple[Any, ...] = (),
     threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
 
-    The tiles and the order in which their totals are joined depend on the sizes alone. The totals
-    that are arrays come to lie in those that are given.
+    The tiles and the order in which their totals are joined depend on the sizes alone, and on how
+    the arrays are `laid` whose rows are along an axis. The totals that are arrays come to lie in
+    those that are given.
     """
     is_long = step_work > THREAD_WORK
     # In halves it takes half the memory.
@@ -221,6 +224,11 @@ def in_tiles(
             count = max(count, 4)  # two threads of two tiles would hold all at once
         total_bytes = sum(total.nbytes for total in totals)
         count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
+    if laid:
+        order, is_across = lying(laid, axis)
+        given = (*given, order)
+        if is_across:  # of each column, tiles read some elements that lie together
+            count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
         wanted = threads or available_threads() if is_long else 1
@@ -230,6 +238,14 @@ def in_tiles(
     made = region(0, rows, memory, *totals, *given)
     spare_memory.append(memory)
     return made
+
+
+def lying(arrays: tuple[Any, ...], axis: int) -> tuple[str, bool]:
+    """In which order arrays lie, and whether along an axis so do the elements of their columns."""
+    strides = [[abs(step) for step in x.strides] for x in arrays if 0 not in x.strides]
+    is_turned = bool(strides) and all(steps == sorted(steps) for steps in strides)
+    is_across = bool(strides) and all(steps[axis] == min(steps) for steps in strides)
+    return "F" if is_turned else "C", is_across
 
 
 def one_by_one(
@@ -448,6 +464,7 @@ def softplus(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
 
 spare_memory = []
 TILE_BYTES = 4194304
+LONG_RUN = 4096
 THREAD_WORK = 524288
 c0_02 = np.array(0.02, np.float64)
 spare = {}
