@@ -16,7 +16,8 @@ from . import forms, passes, shapes
 from .binding import in_order, refusal, signature
 from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
-from .errors import ArgumentError, BindError
+from .errors import ArgumentError, BindError, IndexingError
+from .evaluate import evaluate
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .misfits import elsewhere, explained_methods
 from .objective import Objective
@@ -272,6 +273,19 @@ class Function:
                 raise refusal(self.name, error, (*args, *kwargs.values())) from None
             self._bound(args, kwargs)  # refuses a wrong number of arguments, and strange names
             raise
+        except IndexError as error:
+            raise self._told(error, args, kwargs) from None
+
+    def _told(self, error: IndexError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> IndexError:
+        """The same from the reference interpreter, which knows whose index it is, and the line."""
+        written = self._written
+        outputs = (written.graph if isinstance(written, PackedGraph) else written).outputs
+        given = zip(self._text.arguments, self._bound(args, kwargs), strict=True)
+        try:
+            evaluate(outputs, dict(given))
+        except IndexingError as told:
+            return told.with_traceback(None)
+        return error
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, some given by position and some by name."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from . import forms
 from .binding import Binding, no_input
-from .errors import ArgumentError, MissingInput
+from .errors import ArgumentError, IndexingError, MissingInput
 from .ir import Node, no_node, operands, topo
 from .plan.helpers import HELPERS
 from .wording import a_kind
@@ -78,6 +78,25 @@ def interpret(
                 raise MissingInput(
                     f"no value shows the size {unknown}: give an input's that does"
                 ) from None
+            except IndexError:
+                if v.op.family != "index":
+                    raise
+                raise _outside(v, values) from None
+
+
+def _outside(v: Node, values: Mapping[Node, Any]) -> IndexingError:
+    """The error of a node that was handed an index which is none: which, and by what name."""
+    given, axis = v.inputs[1], v.attrs["axis"]
+    size, array = np.shape(values[v.inputs[0]])[axis], values[given]
+    wrong = array[(array < -size) | (array >= size)]
+    while given.op.name in ("astype", "getitem", "reshape", "broadcast_to"):
+        given = given.inputs[0]
+    error = IndexingError(
+        f"{given.label} holds the index {wrong.flat[0]}, which is out of range for axis {axis} of "
+        f"size {size}"
+    )
+    error.locate(operands([v, *v.inputs[:2]]))
+    return error
 
 
 @functools.lru_cache(maxsize=4096)
