@@ -100,6 +100,9 @@ SIMPLIFIED = {
          gc.exp(u32) / gc.sum(gc.exp(u32)), gc.log(gc.sum(gc.exp(u32))) + z, gc.log(1 / u32)],
         {"z": [1.0, 1.0], "d": np.uint32([1, 3])}, None,
     ),
+    "a choice from a sum with a row": (
+        gc.take_along_axis(w + w[0], k[:, None]), {"w": np.eye(2, 3), "k": [1, 2]}, None,
+    ),
     "an exponential beside one that overflows": (
         [gc.tanh(t), gc.log2(gc.exp(-z)), gc.exp(-z) * 1e300], {"z": [720.0]}, None,
     ),

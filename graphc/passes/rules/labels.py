@@ -113,7 +113,8 @@ def choice_among_computed(n: Node, is_alone: Alone) -> Node | None:
         return None
     if any(d != e for i, (d, e) in enumerate(zip(v.shape, k.shape, strict=True)) if i != axis):
         return None
-    whole = [x for x in v.inputs if x.ndim == v.ndim and x.shape[axis] != 1]
+    behind = axis - v.ndim
+    whole = [x for x in v.inputs if x.ndim >= -behind and x.shape[behind] != 1]
     if len(whole) != 1 or whole[0].shape != v.shape:
         return None
     return v.op(*(n.op(x, k, **n.attrs) if x in whole else x for x in v.inputs), **v.attrs)
