@@ -26,6 +26,7 @@ ONE = {
     "acosh": (functions.fast_arccosh, np.arccosh, (3, 4)),
     "atanh": (functions.fast_arctanh, np.arctanh, (3, 4)),
 }
+MANY = 256  # from so many elements on, each of these goes its own way
 TWO = {
     "logaddexp": (functions.fast_logaddexp, np.logaddexp, (2, 4)),
     "hypot": (functions.fast_hypot, np.hypot, (2, 2)),
@@ -157,7 +158,7 @@ def test_exact_values_agree_with_mpmath(name):
                 continue
         if isinstance(wanted, mpmath.mpc) or abs(wanted) > np.finfo(np.float64).max:
             continue
-        (found,) = function(*(np.array([x]) for x in case))
+        found, *_ = function(*(np.full(MANY, x) for x in case))
         assert abs(mpmath.mpf(float(found)) - wanted) <= ulps[0] * np.spacing(abs(float(wanted)))
 
 
@@ -234,6 +235,18 @@ def test_functions_broadcast_and_take_any_layout(layout):
         for x in LAYOUTS[layout]:
             if isinstance(x, np.ndarray):
                 np.testing.assert_allclose(function(x), own(x), rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["softplus", "log1p"])
+def test_of_few_elements_numpy_own_is_called(name, dtype):
+    """Five calls of NumPy take as long as some hundred elements do in one."""
+    function, own, _ = ONE[name]
+    x = np.linspace(0, 3, MANY, dtype=dtype)
+    for few in (x[:1], x[: MANY - 1], x[: MANY - 1].reshape(5, -1)):
+        for out in (None, np.empty_like(few)):
+            assert np.array_equal(own(few), function(few, out=out))
+    assert not np.array_equal(own(x), function(x))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

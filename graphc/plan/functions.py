@@ -57,6 +57,8 @@ def fast_log1p(
     x: Any, has_minus_zero: bool = True, spare: Any = (None, None), out: Any = None
 ) -> Any:
     """np.log1p: the log of 1 + x as it is rounded, and what the rounding took away, beside it."""
+    if x.size < 256:  # the calls would take longer than the elements do
+        return np.log1p(x, out=out)
     above = np.add(x, 1, out=spare[0])
     rest = np.subtract(above, 1, out=unless_over(out, x, spare[1]))
     np.divide(np.subtract(x, rest, out=rest), above, out=rest)
@@ -78,8 +80,8 @@ def log1p_exp(x: Any, spare: Any) -> Any:
 def softplus(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
     """log(1 + exp(x)) without overflow: the larger of r and x + r, where r is that of -abs(x)."""
     x = np.asarray(x) * 1.0 if x.dtype.kind != "f" else x
-    if not x.ndim:
-        return np.logaddexp(0, x)
+    if x.size < 256:  # the calls would take longer than the elements do
+        return np.logaddexp(0, x, out=out)
     rest = np.abs(x, out=spare[0])
     rest = log1p_exp(np.negative(rest, out=rest), spare[1:])
     return np.maximum(rest, np.add(x, rest, out=spare[1]), out=rest if out is None else out)
