@@ -68,9 +68,17 @@ _INSTEAD = {
     "verbose": "progress= shows a bar",
     "callbacks": "gc.optim.Training runs step by step",
     "tol rtol atol": "the verdict comes of estimated errors",
-    "filename format fmt": "write .save(path), whose suffix decides",
+    "file filename format fmt": "write .save(path), whose suffix decides",
     "opt optimize optimization_level O": "simplify= says what may be rewritten",
     "debug": "f.debug(...) finds where NaN and inf begin",
+}
+
+# Parameters that hold several things, by the last that is given by position.
+_IN_ONE = {
+    "shape": " (sizes stand in one tuple, as in (3, 4))",
+    "axes": " (axes stand in one tuple, as in (1, 0))",
+    "names": ' (names stand in one string, as in "n d")',
+    "outputs": " (outputs stand in one list, and inputs= orders the arguments)",
 }
 
 # What takes nodes, where gc.grad_fn and its kin take functions.
@@ -135,7 +143,9 @@ def _wrong(
     if unknown and inspect.Parameter.VAR_KEYWORD not in kinds:
         return _no_parameter(name, unknown[0], [key for key in named if key not in kwargs])
     if len(args) > len(placed) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        return f"{name} takes {counted(len(placed), 'argument')} by position, not {len(args)}"
+        cure = _IN_ONE.get(placed[-1].name, "") if placed else ""
+        taken = counted(len(placed), "argument")
+        return f"{name} takes {taken} by position, not {len(args)}{cure}"
     given = {p.name for p in placed[: len(args)]}
     twice = [key for key in kwargs if key in given]
     if twice:

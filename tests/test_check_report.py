@@ -31,6 +31,7 @@ def test_the_report_of_a_wrong_gradient() -> None:
     report = gc.check(gc.sum(wave), X, AT)
     text = str(report)
     assert text == repr(report)  # a shell shows it unasked
+    assert not report and gc.check(gc.sum(gc.sin(X)), X, AT)  # `assert gc.check(...)` means it
     assert text.splitlines()[0] == "gradient of sum : f64[] at the given point"
     row = text.splitlines()[2].split()
     assert row[:9] == [

@@ -49,6 +49,9 @@ class OpReport:
         """Whether every law holds."""
         return all(row.holds for row in self.rows)
 
+    def __bool__(self) -> bool:
+        return self.ok
+
     @property
     def table(self) -> str:
         """A line for each law, and for each example that breaks it."""

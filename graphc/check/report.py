@@ -65,6 +65,9 @@ class Report:
         """Whether nothing is wrong, and nothing outside its domain."""
         return all(row.verdict not in ("wrong", "outside") for row in self.rows)
 
+    def __bool__(self) -> bool:
+        return self.ok
+
     @functools.cached_property
     def heat(self) -> dict[Node, float]:
         """For each node by how much its own rule is off, as `gc.draw(..., heat=...)` takes it.

@@ -353,5 +353,5 @@ def no_node(value: object) -> str:
     elif hasattr(value, "graph"):  # what is compiled is known to no room below it
         cure = ": its nodes are .graph.outputs"
     elif callable(value):
-        cure = ": gc.jit, gc.grad_fn and their kin take functions"
+        cure = ": gc.jit, gc.grad_fn and their kin take functions, gc.trace makes nodes of one"
     return with_kind(value) + cure

@@ -185,6 +185,11 @@ class _Run:
     def _whole(self, batch: Batch) -> dict[str, Any]:
         """A batch, which must hold what the loss depends on besides its parameters."""
         given = by_name(batch)
+        twice = [name for name in given if name in self.begun.params]
+        if twice:
+            raise ArgumentError(
+                f"{twice[0]} is a parameter, and a batch holds it too: params are what is learnt"
+            )
         missing = [name for name in self.data if name not in given]
         if missing:
             raise MissingInput(
