@@ -89,7 +89,7 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
     if not n.type.is_float or not is_open(n):
         return None
     nodes = near(n)
-    if not any(v.op in COMPARISONS or v.op is op.sign for v in nodes):
+    if not any(v.op in COMPARISONS or v.op is op.sign for v in nodes) or _is_short(n, nodes):
         return None
     goes = _goes(n, nodes, is_alone)
     inside = set(nodes)
@@ -103,6 +103,15 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
         best = _cheapest(n, nodes, border, goes, is_strict)
         _memo[key] = steps = None if best is None else steps_of(best, values)
     return None if steps is None else steps.on(values)
+
+
+def _is_short(n: Node, nodes: list[Node]) -> bool:
+    """Whether n is one choice by one test, of a value that the test does not compare."""
+    if n.op is not op.where or len(nodes) > 2:
+        return False
+    test, *chosen = n.inputs
+    values = [x for x in chosen if number(x) is None]
+    return bool(values) and test.op in COMPARISONS and set(values).isdisjoint(test.inputs)
 
 
 def _cheapest(
