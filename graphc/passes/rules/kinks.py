@@ -106,12 +106,11 @@ def _simpler(n: Node, is_alone: Alone, is_strict: bool) -> Node | None:
 
 
 def _is_short(n: Node, nodes: list[Node]) -> bool:
-    """Whether n is one choice by one test, of a value that the test does not compare."""
-    if n.op is not op.where or len(nodes) > 2:
+    """Whether n is one choice by one test, of a value that the test has nothing to do with."""
+    if n.op is not op.where or n.inputs[0].op not in COMPARISONS:
         return False
-    test, *chosen = n.inputs
-    values = [x for x in chosen if number(x) is None]
-    return bool(values) and test.op in COMPARISONS and set(values).isdisjoint(test.inputs)
+    values = {x for x in n.inputs[1:] if number(x) is None}
+    return bool(values) and values.isdisjoint(itertools.chain(nodes, *(v.inputs for v in nodes[1:])))
 
 
 def _cheapest(
