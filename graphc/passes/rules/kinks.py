@@ -110,7 +110,8 @@ def _is_short(n: Node, nodes: list[Node]) -> bool:
     if n.op is not op.where or n.inputs[0].op not in COMPARISONS:
         return False
     values = {x for x in n.inputs[1:] if number(x) is None}
-    return bool(values) and values.isdisjoint(itertools.chain(nodes, *(v.inputs for v in nodes[1:])))
+    compared = itertools.chain(nodes, *(v.inputs for v in nodes[1:]))
+    return bool(values) and values.isdisjoint(compared)
 
 
 def _cheapest(
