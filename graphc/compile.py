@@ -274,18 +274,18 @@ class Function:
             self._bound(args, kwargs)  # refuses a wrong number of arguments, and strange names
             raise
         except IndexError as error:
-            raise self._told(error, args, kwargs) from None
+            self._tell(error, args, kwargs)
+            raise
 
-    def _told(self, error: IndexError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> IndexError:
-        """The same from the reference interpreter, which knows whose index it is, and the line."""
+    def _tell(self, error: IndexError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise what the reference interpreter says: it knows whose index it is, and the line."""
         written = self._written
         outputs = (written.graph if isinstance(written, PackedGraph) else written).outputs
         given = zip(self._text.arguments, self._bound(args, kwargs), strict=True)
         try:
             evaluate(outputs, dict(given))
         except IndexingError as told:
-            return told.with_traceback(None)
-        return error
+            raise told.with_traceback(None) from error
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, some given by position and some by name."""
