@@ -74,8 +74,12 @@ class Recipe(NamedTuple):
     value_is_position: bool
 
     def build(self, arguments: Sequence[Node], dtype: np.dtype[Any]) -> Node:
-        """The nodes of the recipe on these arguments; its constants have the given dtype."""
-        values = list(arguments)
+        """The nodes of the recipe on these arguments; its constants have the given dtype.
+
+        So have integers among the arguments: squares and differences of their own wrap around.
+        """
+        cast = FUNCTIONS["astype"]
+        values = [cast(v, dtype) if v.type.dtype.kind in "iu" else v for v in arguments]
 
         def value(at: Any, is_position: bool) -> Any:
             if is_position:

@@ -180,6 +180,26 @@ def test_a_zero_that_had_the_wrong_sign_in_the_strict_mode_has_its_own(row: Any)
     np.testing.assert_array_equal(np.signbit(written), np.signbit(strict))
 
 
+wraps = -gc.astype(gc.constant([-128, 3]), "int8")  # -128 and -3
+SLOPES = {
+    "times": (p * wraps, [-128.0, -3.0]),
+    "over": (p / wraps, [-1 / 128, -1 / 3]),
+    "a power": (p ** gc.astype(gc.constant([-128, 3]), "int8"), [128.0, 3.0]),
+    "the base": (gc.astype(gc.constant([100, 3]), "int8") ** p, [np.log(100) / 100, np.log(3) / 3]),
+    "an angle": (gc.atan2(p, wraps), [-128 / (1 + 128**2), -3 / (1 + 3**2)]),
+}
+
+
+@pytest.mark.parametrize("row", SLOPES.values(), ids=SLOPES.keys())
+def test_a_slope_beside_integers_that_wrap_is_right(row: Any) -> None:
+    """A derivative computes with numbers, and with none that wrapped around on the way."""
+    value, expected = row
+    slope = gc.grad(gc.sum(value), p)
+    for mode in (False, "strict", True):
+        found = gc.compile(slope, simplify=mode, inputs=[p])([-1.0, -1.0])
+        np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
 def test_the_two_zeros_are_two_margins() -> None:
     """0.0 == -0.0, but a margin of one is not a margin of the other."""
     positive, negative = gc.pad(p, 1, 0.0), gc.pad(p, 1, -0.0)
