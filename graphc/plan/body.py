@@ -74,10 +74,11 @@ class Body:
         return self.laid[0] if shape and is_alike and by_element else None
 
     def models(self, result: Node) -> list[Node]:
-        """The arrays of its shape that a result is computed of, where it may lie as one."""
+        """The arrays that a result is computed of, where it may lie as one: those of its shape, up
+        to an axis along which it is joined, or summed."""
         computed = topo([result], beyond=self.region.operands)
         read = dict.fromkeys(x for v in computed for x in v.inputs)
-        return [x for x in read if x in self.laid and x.shape == result.shape]
+        return [x for x in read if x in self.laid and _is_like(x.shape, result.shape)]
 
     @functools.cached_property
     def last_reader(self) -> dict[Node, int]:
@@ -144,6 +145,10 @@ class Body:
             return False  # a total is written while operands are still read
         first, last = self._first_writer[result], self.last_reader[x]
         return last < first or last == first and self.nodes[first].op.family == "elementwise"
+
+
+def _is_like(shape: Shape, other: Shape) -> bool:
+    return len(shape) == len(other) and sum(d != e for d, e in zip(shape, other, strict=True)) < 2
 
 
 def _goes_by_element(v: Node, shape: Shape) -> bool:

@@ -10,6 +10,8 @@ import functools
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import forms, shapes
 from ..binding import Binding
 from ..ir import Graph, Node, is_number
@@ -19,24 +21,23 @@ from ..passes.cost import weight
 from . import runtime, scalars, texts
 from .bindings import bindings
 from .helpers import HELPERS
-from .memory import base, is_fresh, is_given
+from .memory import base, is_fresh, is_given, takes_memory
 from .names import Identifiers
 from .plan import Plan
 from .regions import Region
 from .schedule import Step
 from .straight import MANY, Straight, holds_memory
 from .texts import Texts
-from .tiles import Tiles
+from .tiles import ROOT, Tiles
 from .together import together
 from .workspace import Workspace
 
 # Up to this many elements tiles gain nothing; nor do they where the values of one region would
-# together take no more than so many bytes, which new memory is had for quickly. Up to four times
-# as many do not if all is arithmetic and half as many bytes: it is over before threads have begun.
+# together take no more than so many bytes, which new memory is had for quickly. So many times as
+# many, shared by the steps, do not if all is arithmetic: it is over before threads have begun.
 # Single operations have nothing to keep in the cache: only threads are of use, where it is long.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
-_OF_ONE = 64
-_ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
+_OF_ONE, _OF_ARITHMETIC = 64, 32
 
 
 class Program(NamedTuple):
@@ -165,16 +166,17 @@ class Writer:
         """Up to how many elements the program goes line by line."""
         if len(self.graph.nodes) >= MANY:  # as it goes line by line it lets values go
             return SMALL
-        steps = [s for s in self.plan.steps if not s.node.op.view] if self.plan else []
+        steps = self.plan.steps if self.plan else []
+        steps = [s for s in steps if s.region or takes_memory(s.node)]
         regions = [step.region for step in steps if step.region]
         most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
         small = min(SMALL, max(LEAST_SMALL, most))
         nodes = [v for region in regions for v in region.nodes]
-        is_light = 0 < len(steps) == len(regions) and all(weight(v) <= _ROOT for v in nodes)
-        if is_light and _are_single(nodes):
+        if not 0 < len(steps) == len(regions) or not all(map(_is_arithmetic, nodes)):
+            return small
+        if _are_single(nodes):
             return int(_OF_ONE * SMALL // max(1, sum(map(weight, nodes))))
-        is_light = is_light and len(regions) == 1
-        return max(small, min(4 * SMALL, most // 2)) if is_light else small
+        return max(small, _OF_ARITHMETIC * SMALL // sum(map(_passes, regions)))
 
     def _plain(self) -> Iterator[str]:
         straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
@@ -259,7 +261,9 @@ class Writer:
         if models:
             names = ", ".join(map(self.texts.name, models))
             one = f"{self.texts.use('first_unstretched')}({names})" if len(models) > 1 else names
-            return f"np.empty_like({one}, np.{v.dtype.name})"
+            is_like = all(x.shape == v.shape for x in models)
+            shape = "" if is_like else f", shape={self.texts.size(v.shape)}"
+            return f"np.empty_like({one}, np.{v.dtype.name}{shape})"
         return f"np.empty({self.texts.size(v.shape)}, np.{v.dtype.name})"
 
     def new_results(self, step: Step) -> Iterator[str]:
@@ -365,6 +369,18 @@ def _bytes_by_element(region: Region) -> int:
     sizes = {v: shapes.typical(v.type.size) for v in region.nodes if not v.op.view}
     most = max(sizes.values(), default=0)
     return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
+
+
+def _passes(region: Region) -> int:
+    """How often a region goes through as many elements as it ever does."""
+    steps = [(v, *v.inputs) for v in region.nodes if not v.op.view]
+    sizes = [max(shapes.typical(x.type.size) for x in step) for step in steps]
+    return sizes.count(max(sizes))
+
+
+def _is_arithmetic(v: Node) -> bool:
+    """Whether an operation takes little more than a sum: a choice takes as long as ten."""
+    return weight(v) <= ROOT and not any(x.dtype == np.bool_ for x in v.inputs)
 
 
 def _are_single(nodes: Sequence[Node]) -> bool:

@@ -395,8 +395,16 @@ def from_bytes(text: str, dtype: Any, shape: tuple[int, ...]) -> Any:
 
 
 def matrix_product(x: Any, y: Any, out: Any) -> Any:
-    """x @ y; np.matmul does not leave a column times a row to BLAS, and np.dot does."""
-    return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
+    """x @ y; np.matmul leaves to BLAS neither a column times a row nor what lies with gaps."""
+    if x.shape[-1] == 1:
+        return x.dot(y, out=out)
+    x, y = (v if has_runs(v) else np.ascontiguousarray(v) for v in (x, y))
+    return np.matmul(x, y, out=out)
+
+
+def has_runs(x: Any) -> bool:
+    """Whether elements of a row, or of a column, lie one after the other."""
+    return x.itemsize in x.strides[-2:]
 
 
 def inner_product(x: Any, y: Any) -> Any:
@@ -412,8 +420,14 @@ def inner_product(x: Any, y: Any) -> Any:
 def weighted_sum(x: Any, rows: Any, count: int, out: Any) -> Any:
     """x.dot(rows), where these are a tile of so many: in ways for which BLAS starts no threads."""
     here, length = rows.shape
-    if here == count or not length or rows.strides[1] != rows.itemsize:
+    if here == count or not length or not has_runs(rows):
         return np.dot(x, rows, out=out)
+    if rows.strides[1] != rows.itemsize:
+        columns, count, piece = rows.T, here // 8192, 8192
+        end = count * piece
+        whole = columns[:, :end].reshape(length, count, piece)
+        np.vecdot(columns[:, end:], x[end:], out=out)
+        return np.add(out, np.vecdot(whole, x[:end].reshape(count, piece)).sum(axis=1), out=out)
     is_far = count * rows.nbytes > here << 24  # they come from memory, for which np.einsum is best
     if length >= (48 if is_far else 256):
         return np.einsum("i,ij->j", x, rows, out=out)

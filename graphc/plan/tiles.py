@@ -308,6 +308,8 @@ _WIDTH = 96
 # In steps of a region, where they are as short as is worth a thread.
 _START_OF_A_THREAD = 12
 
+ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
+
 
 def _row_work(v: Node, rows: Dim) -> Dim:
     """The bytes of one row of a step, times what it costs beside a multiplication."""
@@ -317,7 +319,9 @@ def _row_work(v: Node, rows: Dim) -> Dim:
     if adds_rows(v) is not None:
         return 2 * shapes.size(widest)  # it takes BLAS a quarter of a multiplication
     itemsize = max(x.dtype.itemsize for x in (v, *v.inputs) if x.ndim)
-    return max(1, round(weight(v))) * shapes.size(widest) * itemsize
+    # Of single precision a function takes a quarter of the time, arithmetic half of it.
+    cost = weight(v) * (itemsize / 8 if itemsize < 8 and weight(v) > ROOT else 1)
+    return max(1, round(cost)) * shapes.size(widest) * itemsize
 
 
 def _release(ended: list[tuple[Kind, str]], free: dict[Kind, list[str]]) -> None:

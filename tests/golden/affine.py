@@ -352,8 +352,16 @@ def available_threads() -> int:
 
 
 def matrix_product(x: Any, y: Any, out: Any) -> Any:
-    """x @ y; np.matmul does not leave a column times a row to BLAS, and np.dot does."""
-    return x.dot(y, out=out) if x.shape[-1] == 1 else np.matmul(x, y, out=out)
+    """x @ y; np.matmul leaves to BLAS neither a column times a row nor what lies with gaps."""
+    if x.shape[-1] == 1:
+        return x.dot(y, out=out)
+    x, y = (v if has_runs(v) else np.ascontiguousarray(v) for v in (x, y))
+    return np.matmul(x, y, out=out)
+
+
+def has_runs(x: Any) -> bool:
+    """Whether elements of a row, or of a column, lie one after the other."""
+    return x.itemsize in x.strides[-2:]
 
 
 def stretched(x: Any, shape: tuple[int, ...]) -> Any:
