@@ -192,9 +192,12 @@ def _models(v: Node, known: dict[Node, frozenset[Node]]) -> frozenset[Node]:
 
 
 def is_by_ufunc(v: Node) -> bool:
-    """Whether a ufunc computes v into new memory, or into that which it is told."""
+    """Whether a ufunc computes v, into new memory or into that which it is told, in the same time.
+
+    Of powers Python's operator is the quick one: it takes roots, squares and reciprocals.
+    """
     is_array = v.ndim and v.op.family == "elementwise" and not v.op.view
-    return bool(is_array) and _of_ufunc(into_small(v, "out")) is not None
+    return bool(is_array) and v.op.name != "power" and bool(_of_ufunc(into_small(v, "out")))
 
 
 def holds_memory(v: Node) -> bool:
