@@ -69,11 +69,17 @@ above, far = gc.input("p", (n,), positive=True), {"dtype": "float32", "between":
 none = gc.input("none", (2, 0))
 s32, t32 = gc.input("s", **far), gc.input("t", **far)
 large, small = {"s": np.float32(1e30), "t": np.float32(1e30)}, np.float32([1e-30])
+third = gc.sum(gc.exp(p[None]) / (1 + gc.exp(p[None])))
+for _ in range(3):
+    third = gc.grad(gc.sum(third), p)
 FAR = np.array([40.0, 100.0, 178.0, 250.0, 345.0])
 SIMPLIFIED = {
     "the slope of a tanh by exponentials": (
         gc.grad(gc.sum((gc.exp(2 * z) - 1) / (gc.exp(2 * z) + 1)), z), {"z": FAR},
         4 * np.exp(-2 * FAR),
+    ),
+    "the third slope of one beside an axis of size 1": (
+        third, {"p": [1.8, -3.3]}, [0.0328211465667112086, 0.0272445194471001135],
     ),
     "the slope of a sigmoid by exponentials": (
         gc.grad(gc.sum(t / (1 + t)), z), {"z": 2 * FAR}, np.exp(-2 * FAR),

@@ -12,7 +12,7 @@ import numpy as np
 from ..ir import Node
 from .exponents import plus_one
 from .facts import interval
-from .layouts import carried, labels
+from .layouts import Labels, carried, labels, stripped
 from .rules.vocabulary import f, letters, like, number, op
 from .shifts import Powers, Scaled, Shifts, root_of
 
@@ -72,12 +72,9 @@ class Degrees:
                     return None
                 given.append((beside, k))
         left, cancels = _gathered(given)
-        powers: dict[Node, Fraction] = {}
-        for t, k in left.items():
-            beside = carried(t, axes, out)
-            if beside is None:
-                return None
-            powers[beside] = k
+        powers = _beside(left, axes, out)
+        if powers is None:
+            return None
         mixed = cancels or any(p.mixed for p in parts)
         value = v.op(*(p.value for p in parts), **v.attrs)
         return Scaled(value, powers, v in self.shifts.wholes, mixed)
@@ -169,7 +166,7 @@ def _gathered(given: Iterable[tuple[Node, Fraction]]) -> tuple[dict[Node, Fracti
     """The powers of a product of powers, and whether some were divided by one another."""
     powers: dict[Node, Fraction] = {}
     cancels = False
-    for t, k in given:
+    for t, k in ((stripped(t), k) for t, k in given):  # one t, in whatever layout it came
         cancels |= powers.get(t, 0) * k < 0
         powers[t] = powers.get(t, Fraction(0)) + k
     return {t: k for t, k in powers.items() if k}, cancels
@@ -182,8 +179,14 @@ def _carried(powers: Powers, v: Node, i: int) -> Powers | None:
     old, new = labels(v, i)
     if old is None:
         return powers if all(not t.ndim for t in powers) else None
-    found = {carried(t, old, new): k for t, k in powers.items()}
-    return None if None in found else {t: k for t, k in found.items() if t is not None}
+    return _beside(powers, old, new)
+
+
+def _beside(powers: Powers, old: Labels, new: Labels) -> Powers | None:
+    """Powers that stand beside one value, beside another."""
+    found = [(carried(t, old, new), k) for t, k in powers.items()]
+    known = [(t, k) for t, k in found if t is not None]
+    return _gathered(known)[0] if len(known) == len(found) else None
 
 
 def _falls(x: Node, depth: int = 4) -> bool:
