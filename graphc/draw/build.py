@@ -17,7 +17,7 @@ from .heat import Heat
 from .moments import moments
 from .picture import Box, Edge, Moment, Picture
 from .subject import Link, Piece, Subject
-from .surroundings import Surroundings
+from .surroundings import surroundings
 from .text import printable, short
 from .values import Seen, states
 
@@ -64,17 +64,15 @@ class Builder:
             )
         self._with_edges = {link.tail for link in self.links if link.kind != "reuse"}
         is_close = fold is False or state is not None or view in ("pruned", "jacobians")
-        told = subject.described()
-        self.around = Surroundings(
+        self.around = surroundings(
             subject, self.pieces, self.links, self.frames, self.expand, is_close
         )
+        subject.name_calls(self.around.calls)
+        subject.name_gradients(self.around.hidden)
         self.captions = Captions(
             subject, self.frames, self.around.calls,
             heat=heat, state=self.state, values=self.values,
         )  # fmt: skip
-        if subject.title == told:  # what is one box now has the name of the function
-            subject.title = subject.described()
-        subject.name_gradients(self.around.hidden)
         self.groups: dict[str, Group] = {}
         self._sizes: dict[Node, str] = {}
 

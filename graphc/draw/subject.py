@@ -119,6 +119,13 @@ class Subject:
             names = ChainMap({v: fitted(v, self.names, _BY)}, self.names)
         return gradient_term(z, v, names, self.has_one)
 
+    def name_calls(self, calls: Mapping[Node, Term]) -> None:
+        """What is drawn as one box has the name of the function, in the title too."""
+        was_described = self.title == self.described()
+        self.names = {**calls, **self.names}
+        if was_described:
+            self.title = self.described()
+
     def name_gradients(self, hidden: Set[Node]) -> None:
         """Gradients by values without a name are spoken of as their boxes are called: ∇(X @ W).
 
