@@ -26,7 +26,7 @@ ONE = {
     "acosh": (functions.fast_arccosh, np.arccosh, (3, 4)),
     "atanh": (functions.fast_arctanh, np.arctanh, (3, 4)),
 }
-MANY = 256  # from so many elements on, each of these goes its own way
+FEW, MANY = 255, 1024  # of few NumPy's own may be called; of many each goes its own way
 TWO = {
     "logaddexp": (functions.fast_logaddexp, np.logaddexp, (2, 4)),
     "hypot": (functions.fast_hypot, np.hypot, (2, 2)),
@@ -243,7 +243,7 @@ def test_of_few_elements_numpy_own_is_called(name, dtype):
     """Five calls of NumPy take as long as some hundred elements do in one."""
     function, own, _ = ONE[name]
     x = np.linspace(0, 3, MANY, dtype=dtype)
-    for few in (x[:1], x[: MANY - 1], x[: MANY - 1].reshape(5, -1)):
+    for few in (x[:1], x[:FEW], x[:FEW].reshape(5, -1)):
         for out in (None, np.empty_like(few)):
             assert np.array_equal(own(few), function(few, out=out))
     assert not np.array_equal(own(x), function(x))

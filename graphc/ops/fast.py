@@ -55,8 +55,8 @@ _NEVER_MINUS_ZERO = ("square", "abs", "exp")
 
 
 def log1p_text(node: Node) -> str:
-    """NumPy's own is slow for float32, of few elements too."""
-    is_fast = node.ndim and node.dtype == np.float32
+    """NumPy's own is slow, of few elements too."""
+    is_fast = node.ndim and node.dtype.char in "fd"
     return _unsigned(node, "fast_log1p(x0)") if is_fast else "np.log1p(x0)"
 
 

@@ -26,15 +26,15 @@ from .names import Identifiers
 from .plan import Plan
 from .regions import Region
 from .schedule import Step
-from .straight import MANY, Straight, holds_memory
+from .straight import MANY, Straight, holds_memory, written_over
 from .texts import Texts
 from .tiles import ROOT, Tiles
 from .together import together
 from .workspace import Workspace
 
-# Up to this many elements tiles gain nothing; nor do they where the values of one region would
-# together take no more than so many bytes, which new memory is had for quickly. So many times as
-# many, shared by the steps, do not if all is arithmetic: it is over before threads have begun.
+# Up to this many elements tiles gain nothing where the arrays of one region take together no more
+# than so many bytes, which stay in the cache; up to the lesser number they never do. So many times
+# as many, shared by the steps, do not if all is arithmetic: it is over before threads have begun.
 # Single operations have nothing to keep in the cache: only threads are of use, where it is long.
 SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
 _OF_ONE, _OF_ARITHMETIC = 64, 32
@@ -169,7 +169,8 @@ class Writer:
         steps = self.plan.steps if self.plan else []
         steps = [s for s in steps if s.region or takes_memory(s.node)]
         regions = [step.region for step in steps if step.region]
-        most = SMALL_BYTES // max(map(_bytes_by_element, regions), default=1)
+        over = written_over(self.graph, list(_computed(self.graph)))
+        most = SMALL_BYTES // max((_bytes_by_element(r, over) for r in regions), default=1)
         small = min(SMALL, max(LEAST_SMALL, most))
         nodes = [v for region in regions for v in region.nodes]
         if not 0 < len(steps) == len(regions) or not all(map(_is_arithmetic, nodes)):
@@ -364,11 +365,12 @@ def _computed(graph: Graph) -> Iterator[Node]:
     return (v for v in graph.nodes if not is_given(v))
 
 
-def _bytes_by_element(region: Region) -> int:
-    """How many bytes a region computes for each of its elements."""
+def _bytes_by_element(region: Region, over: Container[Node]) -> int:
+    """How many bytes a region takes for each of its elements where it goes line by line."""
     sizes = {v: shapes.typical(v.type.size) for v in region.nodes if not v.op.view}
     most = max(sizes.values(), default=0)
-    return sum(v.dtype.itemsize for v, size in sizes.items() if size == most) or 1
+    made = [v for v, size in sizes.items() if size == most and v not in over]
+    return sum(v.dtype.itemsize for v in made) or 1
 
 
 def _passes(region: Region) -> int:

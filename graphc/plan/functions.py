@@ -57,7 +57,7 @@ def fast_log1p(
     x: Any, has_minus_zero: bool = True, spare: Any = (None, None), out: Any = None
 ) -> Any:
     """np.log1p: the log of 1 + x as it is rounded, and what the rounding took away, beside it."""
-    if x.size < 256:  # the calls would take longer than the elements do
+    if x.size < (256 if x.itemsize == 4 else 1024):  # the calls would take longer
         return np.log1p(x, out=out)
     above = np.add(x, 1, out=spare[0])
     rest = np.subtract(above, 1, out=unless_over(out, x, spare[1]))
