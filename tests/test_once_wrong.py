@@ -173,13 +173,17 @@ s0 = gc.sum(gc.square(z))
 SIGNS = {
     "the root of nothing": (gc.where(gc.equal(s0, 0), -0.0, gc.sqrt(s0)), {"z": [0.0]}),
     "a choice of -0": (u * gc.relu(z) * gc.where(z > 0, 1.0, -0.0), {"u": [2.0], "z": [-1.0]}),
+    "floats beyond a small integer": (
+        gc.astype(gc.astype(u32, "float64"), "int8") * z,
+        {"d": np.uint32([2**32 - 1]), "z": [1.0]},
+    ),
     "negatives that wrap": (-u8 * z, {"b": np.uint8([5]), "z": [0.0]}),
 }
 
 
 @pytest.mark.parametrize("row", SIGNS.values(), ids=SIGNS.keys())
-def test_a_zero_that_had_the_wrong_sign_in_the_strict_mode_has_its_own(row: Any) -> None:
-    """The same zeros as written."""
+def test_what_was_not_as_written_in_the_strict_mode_is(row: Any) -> None:
+    """The same numbers, and the same zeros."""
     built, values = row
     written, strict = (gc.compile(built, simplify=mode)(**values) for mode in (False, "strict"))
     np.testing.assert_array_equal(written, strict)

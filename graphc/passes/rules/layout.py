@@ -205,6 +205,10 @@ def cast_of_cast(n: Node) -> Node | None:
     """astype(astype(x, wide), t) = astype(x, t)"""
     match n:
         case Node(op.astype, (Node(op.astype, (x,)) as wide,), {"dtype": dtype}):
+            # A float beyond an integer's range is anything, and an integer wraps around.
+            is_wild = wide.type.is_float and dtype.kind in "iu"
+            if is_wild and not np.can_cast(x.dtype, dtype, "safe"):
+                return None
             if _holds_all(wide.dtype, x.dtype):
                 return f.astype(x, dtype)
     return None
