@@ -36,8 +36,9 @@ from .workspace import Workspace
 # than so many bytes, which stay in the cache; up to the lesser number they never do. So many times
 # as many, shared by the steps, do not if all is arithmetic: it is over before threads have begun.
 # Single operations have nothing to keep in the cache: only threads are of use, where it is long.
-SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 14, 1 << 11, 1 << 20
-_OF_ONE, _OF_ARITHMETIC = 64, 32
+# Of single precision four times as many take as long.
+SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 15, 1 << 11, 1 << 20
+_OF_ONE, _OF_ARITHMETIC, _OF_SINGLES = 32, 16, 4
 
 
 class Program(NamedTuple):
@@ -171,8 +172,9 @@ class Writer:
         regions = [step.region for step in steps if step.region]
         over = written_over(self.graph, list(_computed(self.graph)))
         most = SMALL_BYTES // max((_bytes_by_element(r, over) for r in regions), default=1)
-        small = min(SMALL, max(LEAST_SMALL, most))
         nodes = [v for region in regions for v in region.nodes]
+        is_single = all(v.dtype.itemsize <= 4 for v in nodes)
+        small = min(SMALL * (_OF_SINGLES if is_single else 1), max(LEAST_SMALL, most))
         if not 0 < len(steps) == len(regions) or not all(map(_is_arithmetic, nodes)):
             return small
         if _are_single(nodes):
