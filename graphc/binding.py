@@ -6,11 +6,8 @@ A program does as text what the interpreter does with numbers: both do what is s
 from __future__ import annotations
 
 import difflib
-import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-
-import sympy as sp
 
 from . import shapes
 from .errors import BindError, MissingInput, ShapeError
@@ -18,6 +15,7 @@ from .ir import Node, declaration
 from .ops.slices import taken_for_granted
 from .plan import runtime
 from .shapes import Dim, Shape
+from .sizes import Size
 from .wording import a_kind, counted
 
 
@@ -74,7 +72,7 @@ def in_order(
 class Reading(NamedTuple):
     """Where a program learns a symbol: size of an axis = factor * symbol + rest."""
 
-    symbol: Dim
+    symbol: Size
     input: int
     axis: int
     factor: int
@@ -90,10 +88,10 @@ def _readings(inputs: Sequence[Shape]) -> list[Reading]:
 
     A symbol is read where it stands bare, else where it is the only unknown of a linear expression.
     """
-    found: dict[Dim, Reading] = {}
+    found: dict[Size, Reading] = {}
     places = [(i, k, d) for i, shape in enumerate(inputs) for k, d in enumerate(shape)]
     for i, k, d in places:
-        if not isinstance(d, int) and d.is_Symbol:
+        if shapes.is_symbol(d):
             found.setdefault(d, Reading(d, i, k, 1, 0))
     waiting = [place for place in places if set(shapes.symbols([place[2]])) - set(found)]
     progress = True
@@ -101,12 +99,10 @@ def _readings(inputs: Sequence[Shape]) -> list[Reading]:
         progress = False
         for i, k, d in waiting:
             unknown = [s for s in shapes.symbols([d]) if s not in found]
-            if len(unknown) == 1 and d.is_polynomial(unknown[0]):
-                factor, rest = d.coeff(unknown[0], 1), d.coeff(unknown[0], 0)
-                is_linear = sp.expand(factor * unknown[0] + rest - d) == 0
-                if is_linear and factor.is_Integer:
-                    found[unknown[0]] = Reading(unknown[0], i, k, int(factor), rest)
-                    progress = True
+            known = shapes.linear(d, unknown[0]) if len(unknown) == 1 else None
+            if known is not None:
+                found[unknown[0]] = Reading(unknown[0], i, k, *known)
+                progress = True
         waiting = [place for place in waiting if set(shapes.symbols([place[2]])) - set(found)]
     missing = [s for s in shapes.symbols(d for _, _, d in places) if s not in found]
     if missing:
@@ -168,7 +164,7 @@ class Binding:
     def _needs(self, nodes: Iterable[Node]) -> Iterator[Need]:
         wanted: dict[tuple[Dim, int], None] = {}
         for v in nodes:
-            wanted.update(dict.fromkeys((d, 0) for d in v.shape if _may_be_negative(d)))
+            wanted.update(dict.fromkeys((d, 0) for d in v.shape if shapes.may_be_negative(d)))
             wanted.update(dict.fromkeys(taken_for_granted(v)))
         for size, least in wanted:
             if self._sources.keys() >= set(shapes.symbols([size])):
@@ -188,15 +184,15 @@ class Binding:
         except runtime.BindError as error:  # that of programs, which stand alone
             raise refusal("a program", error, given) from None
 
-    def sizes(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
+    def sizes(self, given: Sequence[tuple[int, ...]]) -> dict[Size, int]:
         """What the symbols are for inputs of some shapes, which are checked."""
         try:
             return self._solved(given)
         except runtime.BindError as error:
             raise BindError(str(error)) from None
 
-    def _solved(self, given: Sequence[tuple[int, ...]]) -> dict[Dim, int]:
-        known: dict[Dim, int] = {}
+    def _solved(self, given: Sequence[tuple[int, ...]]) -> dict[Size, int]:
+        known: dict[Size, int] = {}
         for symbol, i, axis, factor, rest in self.readings:
             v = self.inputs[i]
             known[symbol] = runtime.solve_size(
@@ -213,12 +209,3 @@ class Binding:
             if found < least:
                 raise runtime.no_size(shapes.show(size), found, reason, least)
         return known
-
-
-@functools.lru_cache(maxsize=4096)
-def _may_be_negative(value: Dim) -> bool:
-    """Whether a size comes out below 0 where a symbol is 0 or small, such as n - 1."""
-    if isinstance(value, int):
-        return False
-    loose = {s: sp.Symbol(s.name, integer=True, nonnegative=True) for s in value.free_symbols}
-    return value.subs(loose).is_nonnegative is not True

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import forms
+from . import forms, shapes
 from .binding import Binding, no_input
 from .errors import ArgumentError, IndexingError, MissingInput
 from .ir import Node, no_node, operands, topo
@@ -123,7 +123,7 @@ def bind(
     binding = Binding(inputs, order)
     arrays = binding.arrays(values[v] if v in values else values[v.name] for v in inputs)
     sizes = binding.sizes(list(map(np.shape, arrays)))
-    by_symbol = {f"dim_{symbol.name}": size for symbol, size in sizes.items()}
+    by_symbol = {shapes.source(symbol): size for symbol, size in sizes.items()}
     return dict(zip(inputs, arrays, strict=True)), by_symbol
 
 

@@ -196,21 +196,3 @@ def _stores(code: CodeType) -> dict[int, str]:
                 # A frame that made a call stands at the last of the instruction's cache entries.
                 stores.update(dict.fromkeys(range(step.offset, following.offset, 2), name))
     return stores
-
-
-def takes_literal(frame: FrameType) -> bool:
-    """Whether what a frame of the user's does just now has a literal on its right: `n == 3`."""
-    code = frame.f_code
-    return is_users_own(code.co_filename) and frame.f_lasti in _with_literals(code)
-
-
-@functools.lru_cache(maxsize=1024)
-def _with_literals(code: CodeType) -> frozenset[int]:
-    """The offsets of the instructions that follow a literal."""
-    steps = [step for step in dis.get_instructions(code) if step.opname != "CACHE"]
-    return frozenset(
-        offset
-        for step, following in itertools.pairwise(steps)
-        if step.opname in ("LOAD_CONST", "LOAD_SMALL_INT")
-        for offset in range(step.offset + 2, following.offset + 2, 2)
-    )

@@ -1,7 +1,7 @@
 """Sizes and types: symbolic dims, tensor types, broadcasting, promotion.
 
-A dim is a plain int or a sympy integer expression in named symbols, always expanded, so that two
-dims are equal exactly when they are the same expression.
+A dim is a plain int or a `Size`: an integer formula in named symbols, of which there is one object,
+so that two dims are equal exactly when they are the same.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import keyword
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import sympy as sp
 from numpy.typing import DTypeLike
 
 from .errors import DTypeError, IndexingError, ShapeError
-from .sizes import Formula, Size
+from .sizes import Size, formula
 from .wording import counted, with_kind
 
-Dim: TypeAlias = Any  # int | sympy.Expr: sympy carries no types of its own
+Dim: TypeAlias = int | Size
 Shape: TypeAlias = tuple[Dim, ...]
 
 
-def dim(name: str) -> Dim:
+def dim(name: str) -> Size:
     """A symbolic size: a positive integer that is known when the program runs.
 
     >>> import graphc as gc
@@ -40,7 +40,7 @@ def dim(name: str) -> Dim:
     return _symbol(known)
 
 
-def dims(names: str) -> tuple[Dim, ...]:
+def dims(names: str) -> tuple[Size, ...]:
     """Several symbolic sizes at once: `n, d = dims("n d")`.
 
     >>> import graphc as gc
@@ -52,26 +52,28 @@ def dims(names: str) -> tuple[Dim, ...]:
     return tuple(dim(name) for name in names.replace(",", " ").split())
 
 
-def own_dim(name: str) -> Dim:
+def own_dim(name: str) -> Size:
     """A size that programs have of their own: its name is none that a user's can have."""
     return _symbol(f"0_{name}")
 
 
 @functools.cache
-def _symbol(name: str) -> Dim:
-    return Size(name, integer=True, positive=True)
+def _symbol(name: str) -> Size:
+    return Size(sp.Symbol(name, integer=True, positive=True))
 
 
 def as_dim(value: object) -> Dim:
     """The canonical form of a size given as an int, a name, or an expression in dims."""
     if type(value) is int:
         return _not_negative(value)
+    if type(value) is Size:
+        return _as_length(value)
     if isinstance(value, str):
         return dim(value)
     if isinstance(value, np.integer) or (isinstance(value, int) and not isinstance(value, bool)):
         return _not_negative(int(value))
-    if is_expression(value):
-        return _canonical(sp.sympify(value))
+    if isinstance(value, sp.Expr):
+        return _canonical(value)
     raise ShapeError(
         f"a size must be an int, a dim or a dim's name, and {with_kind(value)}{_no_size(value)}"
     )
@@ -95,20 +97,27 @@ def _not_negative(value: int) -> int:
 
 @functools.lru_cache(maxsize=65536)
 def _canonical(expr: Any) -> Dim:
-    foreign = {s: _symbol(s.name) for s in expr.free_symbols if s != _symbol(s.name)}
-    expanded = sp.expand(expr.subs(foreign) if foreign else expr)
-    if expanded.is_Integer:
-        return _not_negative(int(expanded))
-    if expanded.is_integer is not True:
-        raise ShapeError(f"a size must be an integer, and {expr} need not be")
-    if expanded.is_negative:
-        raise ShapeError(f"a size must not be negative, and {expr} always is")
-    return expanded
+    ours = {s: _symbol(s.name).plain for s in expr.free_symbols}
+    return as_dim(formula(expr.xreplace(ours)))
+
+
+@functools.lru_cache(maxsize=65536)
+def _as_length(value: Size) -> Size:
+    if value.plain.is_integer is not True:
+        raise ShapeError(f"a size must be an integer, and {value} need not be")
+    if value.plain.is_negative:
+        raise ShapeError(f"a size must not be negative, and {value} always is")
+    return value
 
 
 def is_expression(value: object) -> bool:
-    """Whether this is an expression in dims (a dim is either that or an int)."""
-    return isinstance(value, sp.Expr | Formula)
+    """Whether this is a formula in dims (a dim is either that or an int), also one of sympy's."""
+    return isinstance(value, Size | sp.Expr)
+
+
+def plain(value: object) -> Any:
+    """A number, or a formula in dims, as sympy has it."""
+    return sp.sympify(value)
 
 
 def not_an_expression(value: object) -> Any:
@@ -137,10 +146,8 @@ def ratio(whole: Dim, part: Dim) -> Dim | None:
     """whole / part where that is an integer expression whatever the symbols are, else None."""
     if part == 0:
         return None
-    quotient = sp.expand(sp.cancel(sp.Integer(1) * whole / part))
-    if quotient.is_integer is not True:
-        return None
-    return as_dim(quotient)
+    quotient = sp.expand(sp.cancel(plain(whole) / plain(part)))
+    return as_dim(quotient) if quotient.is_integer else None
 
 
 @functools.lru_cache(maxsize=4096)
@@ -151,7 +158,7 @@ def is_outside(index: Dim, size: Dim) -> bool:
 
 def _is_proved(value: Dim) -> bool:
     """Whether value >= 0 is certain."""
-    return value >= 0 if isinstance(value, int) else bool(value.is_nonnegative)
+    return bool(plain(value).is_nonnegative)
 
 
 def unknown_size(shape: Sequence[object], total: Dim) -> Shape:
@@ -193,7 +200,7 @@ def broadcast(*shapes: Shape) -> Shape:
 
 def _of_a_slice(*sizes: Dim) -> str:
     """What to write instead of a slice whose axis may end before it does."""
-    if not any(is_expression(d) and d.has(sp.Min) for d in sizes):
+    if not any(plain(d).has(sp.Min) for d in sizes):
         return ""
     return ": a slice ends where its axis ends; gc.take(x, np.arange(k), axis) is k long or fails"
 
@@ -205,14 +212,14 @@ def span_length(size: Dim, start: Dim | None, stop: Dim | None, step: int) -> Di
     high = size + low
     # Each bound is kept from leaving the axis at its own end; beyond the other nothing is left.
     first, last = (start, stop) if step > 0 else (stop, start)
-    left = low if first is None else sp.Max(low, _from_zero(first, size))
-    right = high if last is None else sp.Min(high, _from_zero(last, size))
-    distance = sp.sympify(right - left)
-    return as_dim(sp.Max(0, sp.floor((distance + abs(step) - 1) / abs(step))))
+    left = plain(low) if first is None else sp.Max(low, from_zero(first, size))
+    right = plain(high) if last is None else sp.Min(high, from_zero(last, size))
+    return as_dim(sp.Max(0, sp.floor((right - left + abs(step) - 1) / abs(step))))
 
 
-def _from_zero(bound: Dim, size: Dim) -> Dim:
-    is_negative = bound.is_negative if is_expression(bound) else bound < 0
+def from_zero(bound: Dim, size: Dim) -> Dim:
+    """A bound of an axis, counted from its beginning. Negative ones are counted from its end."""
+    is_negative = bound < 0 if isinstance(bound, int) else bound.plain.is_negative
     return bound + size if is_negative else bound
 
 
@@ -223,10 +230,10 @@ def as_bound(value: Dim) -> Dim:
     """
     if not is_expression(value):
         return int(value)
-    value = sp.sympify(value)
-    if value.is_negative:
+    sign = plain(value)
+    if sign.is_negative:
         return -as_dim(-value)
-    if not value.is_nonnegative:
+    if not sign.is_nonnegative:
         raise IndexingError(
             f"the bound {value} may come out negative, where Python counts from the end: "
             f"say sympy.Max(0, {value})"
@@ -268,67 +275,102 @@ def source(value: Dim | Shape) -> str:
     if isinstance(value, tuple):
         inner = ", ".join(source(d) for d in value)
         return f"({inner},)" if len(value) == 1 else f"({inner})"
-    return _dim_source(value)
+    return str(value) if isinstance(value, int) else _source(value.plain)
 
 
 @functools.lru_cache(maxsize=16384)
-def _dim_source(value: Dim) -> str:
-    if isinstance(value, int) or value.is_Integer:
-        return str(int(value))
-    if value.is_Symbol:
-        return f"dim_{value.name}"
-    parts = value.args
-    if value.is_Add:
-        return " + ".join(map(_dim_source, value.as_ordered_terms())).replace("+ -", "- ")
-    if value.is_Mul:
-        coefficient, rest = value.as_coeff_Mul()
+def _source(e: Any) -> str:
+    if e.is_Integer:
+        return str(e)
+    if e.is_Symbol:
+        return f"dim_{e.name}"
+    parts = e.args
+    if e.is_Add:
+        return " + ".join(map(_source, e.as_ordered_terms())).replace("+ -", "- ")
+    if e.is_Mul:
+        coefficient, rest = e.as_coeff_Mul()
         if coefficient == -1:
             return f"-{_factor(rest)}"
-        return " * ".join(map(_factor, value.as_ordered_factors()))
-    if value.is_Pow and parts[1].is_Integer and parts[1] > 0:
+        return " * ".join(map(_factor, e.as_ordered_factors()))
+    if e.is_Pow and parts[1].is_Integer and parts[1] > 0:
         return f"{_operand(parts[0])} ** {parts[1]}"
-    if isinstance(value, sp.floor):
+    if isinstance(e, sp.floor):
         numerator, denominator = sp.fraction(sp.together(parts[0]))
         return f"({_operand(numerator)} // {_operand(denominator)})"
-    if isinstance(value, sp.ceiling):
-        return f"(-{_dim_source(sp.floor(-parts[0]))})"
-    if isinstance(value, sp.Max | sp.Min):
-        inner = ", ".join(_dim_source(p) for p in sorted(parts, key=sp.default_sort_key))
-        return f"{'max' if isinstance(value, sp.Max) else 'min'}({inner})"
-    if isinstance(value, sp.Mod):
+    if isinstance(e, sp.ceiling):
+        return f"(-{_source(sp.floor(-parts[0]))})"
+    if isinstance(e, sp.Max | sp.Min):
+        inner = ", ".join(_source(p) for p in sorted(parts, key=sp.default_sort_key))
+        return f"{'max' if isinstance(e, sp.Max) else 'min'}({inner})"
+    if isinstance(e, sp.Mod):
         return f"({_operand(parts[0])} % {_operand(parts[1])})"
-    raise ShapeError(f"the size {value} cannot be computed by a program")
+    raise ShapeError(f"the size {e} cannot be computed by a program")
 
 
-def _factor(value: Dim) -> str:
-    text = _dim_source(value)
-    return f"({text})" if value.is_Add or text.startswith("-") else text
+def _factor(e: Any) -> str:
+    text = _source(e)
+    return f"({text})" if e.is_Add or text.startswith("-") else text
 
 
-def _operand(value: Dim) -> str:
+def _operand(e: Any) -> str:
     """A text that binds tighter than any operator."""
-    text = _dim_source(value)
-    return f"({text})" if value.is_Add or value.is_Mul or value.is_Pow or text[0] == "-" else text
+    text = _source(e)
+    return f"({text})" if e.is_Add or e.is_Mul or e.is_Pow or text[0] == "-" else text
 
 
-def symbols(values: Iterable[Dim]) -> list[Dim]:
+# -- what is known of sizes -------------------------------------------------------------------
+
+def symbols(values: Iterable[Dim]) -> list[Size]:
     """The symbols in some dims, each once, in order of appearance."""
-    found: dict[Dim, None] = {}
+    found: dict[Size, None] = {}
     for value in values:
         if not isinstance(value, int):
-            found.update(dict.fromkeys(sorted(value.free_symbols, key=str)))
+            found.update(dict.fromkeys(_symbols(value)))
     return list(found)
+
+
+@functools.lru_cache(maxsize=16384)
+def _symbols(value: Size) -> tuple[Size, ...]:
+    return tuple(map(Size, sorted(value.plain.free_symbols, key=str)))
+
+
+def is_symbol(value: Dim) -> TypeGuard[Size]:
+    """Whether a dim is a symbol alone."""
+    return isinstance(value, Size) and bool(value.plain.is_Symbol)
 
 
 def is_polynomial(value: Dim) -> bool:
     """Whether a dim is made of sums and products alone: no rounding, no choice of the larger."""
-    return isinstance(value, int) or not value.has(sp.Max, sp.Min, sp.floor, sp.ceiling, sp.Mod)
+    return not plain(value).has(sp.Max, sp.Min, sp.floor, sp.ceiling, sp.Mod)
+
+
+def linear(value: Dim, symbol: Size) -> tuple[int, Dim] | None:
+    """factor, rest where a dim is factor * symbol + rest for a whole number, else None."""
+    e, s = plain(value), symbol.plain
+    if not e.is_polynomial(s):
+        return None
+    factor, rest = e.coeff(s, 1), e.coeff(s, 0)
+    is_linear = factor.is_Integer and sp.expand(factor * s + rest - e) == 0
+    return (int(factor), formula(rest)) if is_linear else None
+
+
+@functools.lru_cache(maxsize=4096)
+def terms(value: Dim) -> Mapping[Dim, int]:
+    """A dim as whole numbers times products of sizes: quick to add up."""
+    if isinstance(value, int):
+        return {1: value}
+    return {formula(m): int(c) for m, c in value.plain.as_coefficients_dict().items()}
+
+
+def of_terms(found: Mapping[Dim, int]) -> Dim:
+    """The dim of such terms."""
+    return as_dim(sp.Add(*[count * plain(m) for m, count in found.items()]))
 
 
 @functools.lru_cache(maxsize=4096)
 def is_at_least(a: Dim, b: Dim) -> bool:
     """Whether a >= b is certain, whatever positive integers the symbols are."""
-    difference = sp.sympify(a - b)
+    difference = plain(a - b)
     # In terms of how much each symbol exceeds 1, a sum without negative terms is not negative.
     if not is_polynomial(difference):
         return bool(difference.is_nonnegative)
@@ -340,18 +382,32 @@ def is_at_least(a: Dim, b: Dim) -> bool:
 @functools.lru_cache(maxsize=4096)
 def covers(a: Dim, b: Dim) -> bool:
     """Whether a >= b is certain even where sizes are 0, as they may be when a program runs."""
-    difference = sp.expand(sp.sympify(a - b))
+    difference = plain(a - b)
     return is_polynomial(difference) and all(
         term.as_coeff_Mul()[0] >= 0 for term in sp.Add.make_args(difference)
     )
 
 
-def number(value: Dim, sizes: Mapping[Dim, int]) -> int:
+@functools.lru_cache(maxsize=4096)
+def may_be_negative(value: Dim) -> bool:
+    """Whether a dim comes out below 0 where a symbol is 0 or small, such as n - 1."""
+    if isinstance(value, int):
+        return False
+    e = value.plain
+    loose = {s: sp.Symbol(s.name, integer=True, nonnegative=True) for s in e.free_symbols}
+    return e.subs(loose).is_nonnegative is not True
+
+
+def number(value: Dim, sizes: Mapping[Size, int]) -> int:
     """The number that a dim is, given its symbols."""
-    return value if isinstance(value, int) else int(value.subs(sizes))
+    if isinstance(value, int):
+        return value
+    if value in sizes:
+        return sizes[value]
+    return int(value.plain.xreplace({s.plain: sp.Integer(sizes[s]) for s in _symbols(value)}))
 
 
-def numbers(shape: Shape, sizes: Mapping[Dim, int]) -> tuple[int, ...]:
+def numbers(shape: Shape, sizes: Mapping[Size, int]) -> tuple[int, ...]:
     """The numbers that the dims of a shape are."""
     return tuple(number(d, sizes) for d in shape)
 

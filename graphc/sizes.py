@@ -1,19 +1,21 @@
-"""Sizes that are known only when the program runs, formulas in them, and what both say for now."""
+"""Sizes that are known only when the program runs: formulas, and what they say for now."""
 
 from __future__ import annotations
 
+import functools
 import operator
-import sys
+import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
+from weakref import WeakValueDictionary
 
 import numpy as np
 import sympy as sp
 
 from .errors import NotConcrete, ShapeError
-from .lines import is_internal, not_the_users, takes_literal
+from .lines import not_the_users
 
-# In `n * x` Python asks the size first, in `np.sum(x)` NumPy: they stand between us and the user.
+# In `n * x` sympy may stand between us and the user, in `np.sum(x)` NumPy does.
 not_the_users(sp.__file__)
 not_the_users(np.__file__)
 
@@ -30,32 +32,150 @@ OF_FORMULAS = (
     "size n " + "; ".join([_FORMULA, _ARRAY, _CHOICE, _NUMBER]).format("n", "n", "> 3")
 )
 
+
+def formula(plain: Any) -> Any:
+    """What sympy has made of sizes: an int, a float, or the one Size that stands for it."""
+    expanded = sp.expand(plain)
+    if expanded.is_Integer:
+        return int(expanded)
+    if not expanded.is_number:
+        return Size(expanded if expanded.is_integer else plain)
+    if expanded is sp.zoo:
+        raise ZeroDivisionError("a size is divided by 0")
+    return float(expanded)
+
+
+def _operator(made: Callable[[Any, Any], Any], reflected: bool = False) -> Callable[..., Any]:
+    """A method that computes with a size and another operand."""
+
+    @functools.lru_cache(maxsize=16384, typed=True)  # typed, for 2 and 2.0 are one key else
+    def result(size: Size, other: Any) -> Any:
+        a, b = size.plain, other.plain if type(other) is Size else other
+        found = made(b, a) if reflected else made(a, b)
+        return tuple(map(formula, found)) if isinstance(found, tuple | sp.Tuple) else formula(found)
+
+    def method(self: Size, other: Any) -> Any:
+        operand = _operand(other)
+        return NotImplemented if operand is None else result(self, operand)
+
+    return method
+
+
+def _comparison(asked: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, Any], bool]:
+    """A method that answers where the answer is the same whatever the sizes are."""
+
+    @functools.lru_cache(maxsize=16384, typed=True)
+    def answer(size: Size, other: Any) -> bool | None:
+        found = asked(size.plain, other.plain if type(other) is Size else other)
+        return None if isinstance(found, sp.core.relational.Relational) else bool(found)
+
+    def method(self: Size, other: Any) -> Any:
+        operand = _operand(other)
+        if operand is None:
+            return NotImplemented
+        found = answer(self, operand)
+        return self._undecided(f"{sign} {other}") if found is None else found
+
+    return method
+
+
+def _operand(value: Any) -> Any:
+    """What sizes are computed with: a size, a number, sympy's expression; None for all else."""
+    if type(value) is int or type(value) is Size or type(value) is float:
+        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        known = sp.sympify(int(value) if isinstance(value, bool) else value, strict=True)
+    except sp.SympifyError:
+        return None
+    return known if isinstance(known, sp.Expr) else None
+
+
 # What stays a formula in sizes beside numbers: everything else that NumPy computes is a tensor.
 _FORMULAS: dict[str, Callable[..., Any]] = {
     "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
     "divide": operator.truediv, "power": operator.pow, "negative": operator.neg,
     "floor_divide": operator.floordiv, "remainder": operator.mod,
 }  # fmt: skip
-_NUMBERS = (int, float, np.integer, np.floating)
 
 
-class Open:
-    """What a size and a formula in sizes say where Python wants the number that they will be."""
+class Size:
+    """A positive integer that Python cannot have yet, or a formula in such; `plain` is sympy's.
 
-    __slots__ = ()
+    There is one object for each formula: sizes are equal where they are the same, and none is
+    equal to a number. Asked for the number that it will be, it says so at the user's line. Half a
+    size is a formula too, though no axis is that long.
 
-    plain: Any  # the same to sympy
+    >>> import graphc as gc
+    >>> n = gc.dim("n")
+    >>> n + n, type(2 * n).__name__, (n + 1) - 1 is n, n == 3, np.sqrt(n)
+    (2*n, 'Size', True, False, <sqrt: f64[] = sqrt(size)>)
+    >>> n > 0, (2 * n - 1).subs({n: 3})
+    (True, 5)
+    >>> n > 3
+    Traceback (most recent call last):
+        ...
+    graphc.errors.NotConcrete: the size n is known only when the program runs, so n > 3 is not ...
+    """
+
+    __slots__ = ("__weakref__", "plain")
+
+    plain: Any
     # What a ufunc makes of sizes and arrays, told by the rooms above that know tensors.
     of_ufunc: Callable[..., Any]
 
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        made = _FORMULAS.get(ufunc.__name__)
-        if made and method == "__call__" and not any(type(x) is np.ndarray for x in inputs):
-            return shown(made(*(x.item() if isinstance(x, np.generic) else x for x in inputs)))
-        return Open.of_ufunc(ufunc, method, inputs, options)
+    def __new__(cls, plain: Any) -> Size:
+        found = _known.get(plain)
+        if found is None:
+            made = object.__new__(cls)
+            made.plain = plain
+            with _making:
+                found = _known.setdefault(plain, made)
+        return found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Size, (self.plain,)
+
+    # Equality is that of objects: it is asked at every node, and takes no time.
+    __add__, __radd__ = _operator(operator.add), _operator(operator.add, reflected=True)
+    __sub__, __rsub__ = _operator(operator.sub), _operator(operator.sub, reflected=True)
+    __mul__, __rmul__ = _operator(operator.mul), _operator(operator.mul, reflected=True)
+    __pow__, __rpow__ = _operator(operator.pow), _operator(operator.pow, reflected=True)
+    __mod__, __rmod__ = _operator(operator.mod), _operator(operator.mod, reflected=True)
+    __truediv__, __floordiv__ = _operator(operator.truediv), _operator(operator.floordiv)
+    __rtruediv__ = _operator(operator.truediv, reflected=True)
+    __rfloordiv__ = _operator(operator.floordiv, reflected=True)
+    __divmod__, __rdivmod__ = _operator(divmod), _operator(divmod, reflected=True)
+    __lt__, __le__ = _comparison(operator.lt, "<"), _comparison(operator.le, "<=")
+    __gt__, __ge__ = _comparison(operator.gt, ">"), _comparison(operator.ge, ">=")
+
+    def __neg__(self) -> Any:
+        return -1 * self
+
+    def __pos__(self) -> Size:
+        return self
+
+    def __abs__(self) -> Any:
+        return formula(abs(self.plain))
+
+    def __floor__(self) -> Any:
+        return formula(sp.floor(self.plain))
+
+    def __ceil__(self) -> Any:
+        return formula(sp.ceiling(self.plain))
+
+    def __round__(self, digits: int | None = None) -> Size:
+        return self if self.plain.is_integer else self._no("number")
+
+    def subs(self, *known: Any) -> Any:
+        """The formula with numbers for its symbols, as in sympy: `(2 * n).subs({n: 3})` is 6."""
+        return formula(self.plain.subs(*known))
+
+    # What has no answer yet
 
     def _open(self, so: str, *cures: str, test: str = "") -> str:
-        factor = f"({self})" if isinstance(self, Formula) else self
+        factor = self if self.plain.is_Symbol else f"({self})"
         instead = "; ".join(cures).format(self, factor, test)
         return f"the size {self} is known only when the program runs, so {so}: {instead}"
 
@@ -66,6 +186,11 @@ class Open:
     def _no(self, kind: str) -> NoReturn:
         cure = _FORMULA if self.plain.is_integer else _WHOLE
         raise NotConcrete(self._open(f"it is no {kind} yet", cure))
+
+    def __bool__(self) -> bool:
+        if self.plain.is_nonzero is None:
+            self._undecided("!= 0")
+        return True
 
     def __index__(self) -> int:
         # No TypeError: of one NumPy makes an error of its own, which knows less.
@@ -80,67 +205,16 @@ class Open:
     def __complex__(self) -> complex:
         self._no("complex number")
 
-    def __floor__(self) -> Any:
-        return shown(sp.floor(self.plain))
+    # How it shows, to people and to libraries
 
-    def __ceil__(self) -> Any:
-        return shown(sp.ceiling(self.plain))
-
-    def __round__(self, digits: int | None = None) -> Any:
-        return self if self.plain.is_integer else self._no("number")
+    def __repr__(self) -> str:
+        return str(self.plain)
 
     def __format__(self, specification: str) -> str:
         if specification:
             so = f"it has no digits to show as {specification!r}"
             raise NotConcrete(self._open(so, _TEXT))
         return str(self)
-
-    def __eq__(self, other: object) -> Any:
-        return self is other or _equal(self, other)
-
-    def __ne__(self, other: object) -> Any:
-        found = self is other or _equal(self, other)
-        return found if found is NotImplemented else not found
-
-    def __hash__(self) -> int:
-        return hash(self.plain)
-
-
-class Size(Open, sp.Symbol):  # type: ignore[misc]
-    """A positive integer that Python cannot have yet: asked for it, it says so at the user's line.
-
-    >>> import graphc as gc
-    >>> n = gc.dim("n")
-    >>> type(n).__name__, n + n, np.sqrt(n)
-    ('Size', 2*n, <sqrt: f64[] = sqrt(size)>)
-    >>> n > 3
-    Traceback (most recent call last):
-        ...
-    graphc.errors.NotConcrete: the size n is known only when the program runs, so n > 3 is not ...
-    """
-
-    __slots__ = ()
-    __hash__ = sp.Symbol.__hash__
-
-    @property
-    def plain(self) -> Size:
-        """Itself: sympy may have it as it is."""
-        return self
-
-
-class Formula(Open):
-    """What the user's arithmetic makes of sizes. To sympy, and within graphc, it is an expression.
-
-    >>> import graphc as gc
-    >>> n = gc.dim("n")
-    >>> type(n - 1).__name__, np.sqrt(n - 1)
-    ('Formula', <sqrt: f64[] = sqrt(size)>)
-    """
-
-    __slots__ = ("plain",)
-
-    def __init__(self, plain: Any) -> None:
-        self.plain = plain
 
     def _sympy_(self) -> Any:
         return self.plain
@@ -151,73 +225,13 @@ class Formula(Open):
 
     _pretty = _latex
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # sympy would take it for an expression by these
-            raise AttributeError(name)
-        return getattr(self.plain, name)
-
-    def __bool__(self) -> bool:
-        if self.plain.is_nonzero is None:
-            self._undecided("!= 0")
-        return True
-
-    def __repr__(self) -> str:
-        return str(self.plain)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Formula, (self.plain,)
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        made = _FORMULAS.get(ufunc.__name__)
+        if made and method == "__call__" and not any(type(x) is np.ndarray for x in inputs):
+            return made(*(x.item() if isinstance(x, np.generic) else x for x in inputs))
+        return Size.of_ufunc(ufunc, method, inputs, options)
 
 
-def shown(found: Any) -> Any:
-    """A result of arithmetic, or a shape, as the user gets it."""
-    if isinstance(found, tuple | sp.Tuple):
-        return tuple(map(shown, found))
-    is_open = isinstance(found, sp.Expr) and not found.is_Symbol and found.free_symbols
-    return Formula(found) if is_open else found
-
-
-def _equal(asked: Open, other: Any) -> Any:
-    """Whether it is the same expression, which no number is; of a number that stands beside it in
-    the user's program that is not what is asked. A size is never taken for 1."""
-    if not isinstance(other, _NUMBERS):
-        other = other.plain if type(other) is Formula else other
-        is_known = isinstance(other, sp.Basic)
-        return sp.Basic.__eq__(asked.plain, other) if is_known else NotImplemented
-    if other != 1 and takes_literal(sys._getframe(2)):
-        if sp.core.relational.is_eq(asked.plain, sp.sympify(other)) is None:
-            asked._undecided(f"== {other}")
-    return False
-
-
-def _comparison(name: str, sign: str) -> Callable[[Open, Any], Any]:
-    """One that sympy may leave open for itself. To the user an open one says nothing."""
-    compared: Callable[[Any, Any], Any] = getattr(sp.Expr, name)
-
-    def method(self: Open, other: Any) -> Any:
-        found = compared(self.plain, other)
-        if isinstance(found, sp.core.relational.Relational):
-            if not is_internal[sys._getframe(1).f_code.co_filename]:
-                self._undecided(f"{sign} {other}")
-        return found
-
-    return method
-
-
-def _arithmetic(name: str) -> Callable[..., Any]:
-    """An operator that gives the user a formula which explains itself, and us an expression."""
-    made: Callable[..., Any] = getattr(sp.Expr, name)
-
-    def method(self: Open, *other: Any) -> Any:
-        found = made(self.plain, *other)
-        return found if is_internal[sys._getframe(1).f_code.co_filename] else shown(found)
-
-    return method
-
-
-for _name, _sign in {"__lt__": "<", "__le__": "<=", "__gt__": ">", "__ge__": ">="}.items():
-    setattr(Open, _name, _comparison(_name, _sign))
-for _name in ("add", "sub", "mul", "truediv", "pow", "floordiv", "mod", "divmod"):
-    for _side in ("", "r"):
-        setattr(Open, f"__{_side}{_name}__", _arithmetic(f"__{_side}{_name}__"))
-for _name in ("neg", "pos", "abs"):
-    setattr(Open, f"__{_name}__", _arithmetic(f"__{_name}__"))
+# The sizes that somebody has, by their formulas.
+_known: WeakValueDictionary[Any, Size] = WeakValueDictionary()
+_making = threading.RLock()  # what compares formulas may let go of some, and so make others

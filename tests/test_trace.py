@@ -652,7 +652,6 @@ NUMBERS_OF_SIZES = {
     "range of a formula": lambda x: sum(x[i] for i in range(x.shape[0] - 1)),
     "range of a part": lambda x: sum(x[i] for i in range(x[1:].shape[0])),
     "if": lambda x: x if x.shape[0] > 2 else -x,
-    "if equal": lambda x: x if x.shape[0] == 3 else -x,
     "if even": lambda x: x if x.shape[0] % 2 else -x,
     "max": lambda x: x * max(x.shape[0], 2),
 }

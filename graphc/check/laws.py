@@ -25,6 +25,7 @@ from ..ops.elementwise import astype
 from ..ops.leaves import input as new_input
 from ..ops.reduce import sum as total
 from ..plan.helpers import HELPERS
+from ..sizes import Size
 from .compare import check
 from .numeric import complex_step, continued
 
@@ -87,7 +88,7 @@ class Case(NamedTuple):
     inputs: list[Node]
     weights: Node
     values: dict[Node, Any]
-    sizes: dict[Any, int]
+    sizes: dict[Size, int]
     rng: np.random.Generator
 
     @property
@@ -165,7 +166,7 @@ def has_examples(op: Op) -> None:
 def flops_are_counted(op: Op, k: int) -> None:
     case = case_of(op, k)
     count = op.flops(case.node)
-    is_formula = isinstance(count, int) or set(count.free_symbols) <= set(case.sizes)
+    is_formula = set(shapes.symbols([count])) <= set(case.sizes)
     _require(is_formula, f"the flops are {count}, which is no formula in the sizes")
     _require(shapes.number(count, case.sizes) >= 0, f"the flops are {count}, which is negative")
 
@@ -206,7 +207,7 @@ def a_view_shares_memory(op: Op) -> None:
 def _run_text(op: Op, case: Case) -> Any:
     """What NumPy itself returns, with nothing copied."""
     names = {f"x{i}": case.values[x] for i, x in enumerate(case.inputs)}
-    sizes = {f"dim_{symbol.name}": size for symbol, size in case.sizes.items()}
+    sizes = {shapes.source(symbol): size for symbol, size in case.sizes.items()}
     return eval(op.text(case.node), NAMESPACE, {**names, **sizes})
 
 

@@ -15,6 +15,7 @@ from ..errors import ArgumentError, BindError, ShapeError
 from ..evaluate import bind, interpret
 from ..ir import Node, declaration, topo
 from ..passes.facts import declared
+from ..sizes import Size
 from ..wording import a_kind, in_words
 
 # Where numbers are drawn from until all values are finite: anywhere, positive, between -1 and 1,
@@ -108,13 +109,13 @@ def _drawn(
 
 def _assignments(
     order: Sequence[Node], known: Mapping[Node, Any]
-) -> Iterator[tuple[dict[Any, int], dict[Any, int]]]:
+) -> Iterator[tuple[dict[Size, int], dict[Size, int]]]:
     """Numbers for all symbols, and those of them that no given value shows."""
     symbols = shapes.symbols(d for v in order for d in v.shape)
-    shown: dict[Any, int] = {}
+    shown: dict[Size, int] = {}
     for v, value in known.items():
         for d, size in zip(v.shape, np.shape(value), strict=False):
-            if not isinstance(d, int) and d.is_Symbol:
+            if shapes.is_symbol(d):
                 shown[d] = size
     rest = [s for s in symbols if s not in shown]
     for sizes in _SIZES:

@@ -64,7 +64,7 @@ def cost(nodes: Iterable[Node], sizes: Mapping[str, int]) -> Heat:
         key = v.op, v.type, tuple(x.type for x in v.inputs)
         if key not in known:
             formula = v.op.flops(v)
-            at = {s: sizes.get(s.name, 100) for s in shapes.symbols([formula])}
+            at = {s: sizes.get(str(s), 100) for s in shapes.symbols([formula])}
             known[key] = float(shapes.number(formula, at))
         return known[key]
 

@@ -64,8 +64,9 @@ def _instead(value: Any) -> str:
 
 def _weak(value: Any, peers: list[np.dtype[Any]], taker: str) -> Node:
     if shapes.is_expression(value):
-        kind: bool | int | float = 1 if value.is_integer else 1.0
-        return _of_sizes(value, np.result_type(*peers, kind) if peers else np.dtype(type(kind)))
+        formula = shapes.plain(value)
+        kind: bool | int | float = 1 if formula.is_integer else 1.0
+        return _of_sizes(formula, np.result_type(*peers, kind) if peers else np.dtype(type(kind)))
     # Integers beyond int64 have no dtype of their own: 1 stands for them.
     dtype = np.result_type(*peers, 1 if type(value) is int else value) if peers else None
     try:

@@ -14,7 +14,6 @@ from ..errors import ArgumentError, NameClash, NotConcrete, Operand
 from ..lines import OnTheWay, Where, caller, is_internal
 from ..parts import WHOLE, Part, at_work
 from ..shapes import Dim, Shape, TensorType
-from ..sizes import Size, shown
 from ..wording import with_kind
 from .building import building, tracing
 from .functions import FUNCTIONS
@@ -151,12 +150,7 @@ class Node(Operators):
     @property
     def shape(self) -> Shape:
         """Its sizes: ints, symbols, or formulas in symbols."""
-        shape = self.type.shape
-        for d in shape:
-            if type(d) is not int and type(d) is not Size:
-                is_ours = is_internal[sys._getframe(1).f_code.co_filename]
-                return shape if is_ours else shown(shape)
-        return shape
+        return self.type.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -171,7 +165,7 @@ class Node(Operators):
     @property
     def size(self) -> Dim:
         """How many elements it has: a number, or a formula in the sizes."""
-        return shown(self.type.size)
+        return self.type.size
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -262,7 +256,7 @@ class Node(Operators):
         self._no_value("array")
 
     def _sympy_(self) -> NoReturn:
-        """`n * x` of a dim and a node: sympy must leave it to Node.__rmul__."""
+        """`n * x` of a formula and a node: sympy must leave it to Node.__rmul__."""
         raise shapes.not_an_expression(self)
 
     def __len__(self) -> int:

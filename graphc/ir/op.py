@@ -34,14 +34,14 @@ _SPARE = re.compile(r", spare=(\d+)")
 class Example:
     """Inputs on which the laws try an op: shapes, attributes, and where the numbers lie."""
 
-    shapes: tuple[tuple[Dim, ...], ...]
+    shapes: tuple[tuple[Dim | str, ...], ...]
     attrs: Attrs
     between: tuple[float, float]
     dtypes: tuple[str, ...]
 
 
 def example(
-    *shapes: Sequence[Dim],
+    *shapes: Sequence[Dim | str],
     between: tuple[float, float] = (-2.0, 2.0),
     dtypes: tuple[str, ...] = (),
     **attrs: Any,

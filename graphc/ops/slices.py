@@ -32,6 +32,11 @@ class Span(NamedTuple):
     def is_whole(self) -> bool:
         return self == (None, None, 1)
 
+    @property
+    def begin(self) -> Dim:
+        """Its start, which may be left out."""
+        return 0 if self.start is None else self.start
+
     def length(self, size: Dim) -> Dim:
         """How many elements of an axis it takes."""
         return size if self.is_whole else shapes.span_length(size, *self)
@@ -62,7 +67,8 @@ def _index_source(index: Index) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def _indexed_shape(shape: Shape, index: Index) -> Shape:
-    taken, axis = [], 0
+    taken: list[Dim] = []
+    axis = 0
     for entry in index:
         if entry is None:
             taken.append(1)

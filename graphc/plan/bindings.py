@@ -41,7 +41,7 @@ def _sizes(binding: Binding, texts: Texts) -> Iterator[str]:
                 f"{texts.use('solve_size')}({v.name!r}, {r.axis}, {size}, "
                 f"{r.factor}, {rest}, {text!r})"
             )
-        yield f"{texts.dim_names[r.symbol.name]} = {size}"
+        yield f"{texts.dim_names[str(r.symbol)]} = {size}"
 
 
 def _checks(binding: Binding, texts: Texts) -> Iterator[str]:

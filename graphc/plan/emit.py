@@ -91,9 +91,9 @@ class Writer:
         self.function = self.identifiers.take(name)
         given = {v: self.identifiers.take(str(v.name)) for v in graph.parameters}
         self.binding = Binding(graph.parameters, graph.nodes)
-        dims = {r.symbol: self.identifiers.take(r.symbol.name) for r in self.binding.readings}
+        dims = {r.symbol: self.identifiers.take(str(r.symbol)) for r in self.binding.readings}
         self.texts = Texts(self.identifiers, given, self._called(), keeps_numbers=plan is not None)
-        self.texts.dim_names = {symbol.name: given for symbol, given in dims.items()}
+        self.texts.dim_names = {str(symbol): given for symbol, given in dims.items()}
         self.place = ""
         self.places: dict[tuple[Where, bool], str] = {}
         self.pieces: list[str] = []

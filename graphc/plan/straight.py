@@ -83,8 +83,8 @@ class Straight:
             yield from ((x, f"{stack}[{k}]") for k, x in enumerate(join.inputs))
         else:
             for k, x in enumerate(join.inputs):
-                first, last = map(self.texts.size, bounds(join, k)[:2])
-                yield x, f"{whole}[{':, ' * axis}{first}:{last}]"
+                taken = self.texts.filled(bounds(join, k).source(), ())
+                yield x, f"{whole}[{':, ' * axis}{taken}]"
 
     def _ends(self) -> dict[Node, list[Node]]:
         """For each node the values in new memory that it is the last to read."""

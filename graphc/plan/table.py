@@ -6,7 +6,6 @@ tile, which do not grow with the sizes.
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..ir import Node
 from ..notation import fitted, names_of, text
 from ..passes.cost import flops_of, weight
-from ..shapes import Dim, Shape, as_dim, typical
+from ..shapes import Dim, Shape, as_dim, of_terms, terms, typical
 from ..wording import printable
 from .memory import takes_memory
 from .schedule import Step
@@ -170,19 +169,7 @@ def _places(plan: Plan, step: Step) -> str:
     return short(list(dict.fromkeys(found)), 3)
 
 
-Terms = Counter[Any]
-
-
-@functools.lru_cache(maxsize=4096)
-def _terms(value: Dim) -> Mapping[Any, int]:
-    """A formula as whole numbers times products of sizes: quick to add up."""
-    if isinstance(value, int):
-        return {1: value}
-    return {m: int(c) for m, c in value.as_coefficients_dict().items()}
-
-
-def _sum(terms: Terms) -> Dim:
-    return as_dim(sum((c * m for m, c in terms.items()), start=0))
+Terms = Counter[Dim]
 
 
 def _live(steps: Sequence[Step], shown: set[int]) -> tuple[dict[int, str], list[tuple[int, Dim]]]:
@@ -192,17 +179,17 @@ def _live(steps: Sequence[Step], shown: set[int]) -> tuple[dict[int, str], list[
     peaks: list[tuple[int, Terms]] = []
     for k, step in enumerate(steps):
         for v in filter(takes_memory, step.nodes):
-            live.update(_terms(v.type.nbytes))
+            live.update(terms(v.type.nbytes))
         if k in shown:
-            told[k] = formula(_sum(live))
+            told[k] = formula(of_terms(live))
         ended = list(filter(takes_memory, step.ends))
         # Memory grows until something ends: only there it may be at its largest.
         if (ended or k == len(steps) - 1) and not any(_covers(most, live) for _, most in peaks):
             peaks = [(j, most) for j, most in peaks if not _covers(live, most)]
             peaks.append((k, live.copy()))
         for v in ended:
-            live.subtract(_terms(v.type.nbytes))
-    return told, [(k, _sum(most)) for k, most in peaks]
+            live.subtract(terms(v.type.nbytes))
+    return told, [(k, of_terms(most)) for k, most in peaks]
 
 
 def _covers(a: Terms, b: Terms) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import shapes
 from ..ir import OPS, Node
 from ..passes.cost import weight
-from ..shapes import Dim, Shape
+from ..shapes import Dim, Shape, as_dim
 from .body import Body, Kind, takes_buffer
 from .memory import is_given
 from .regions import Region
@@ -188,7 +188,8 @@ class _Function:
     def _row_bytes(self, sort: Kind) -> Dim:
         """The bytes of a row, or of an element where there may be no rows."""
         _, row, dtype = sort
-        return dtype.itemsize if self.model is not None else shapes.size(row) * dtype.itemsize
+        elements = 1 if self.model is not None else shapes.size(row)
+        return as_dim(elements * dtype.itemsize)
 
     def _shape(self, shape: Shape) -> str:
         """The shape of a buffer."""
@@ -295,11 +296,11 @@ class _Function:
         for symbol, given in names.items():
             if f"dim_{symbol}" in text and given not in self.sizes:
                 self.sizes.append(given)
-        names[_rows().name] = self.rows
+        names[str(_rows())] = self.rows
         try:
             return self.writer.texts.filled(text, operands)
         finally:
-            del names[_rows().name]
+            del names[str(_rows())]
 
 
 # Of a line of the program, whose functions are indented.

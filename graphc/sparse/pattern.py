@@ -17,9 +17,10 @@ from ..evaluate import interpret
 from ..ir import Node, topo
 from ..ops.leaves import Value
 from ..shapes import Dim
+from ..sizes import Size
 
 Pattern = Any  # scipy.sparse.csr_array of ones
-Sizes = dict[Dim, int]
+Sizes = dict[Size, int]
 
 
 class Sparsity:
@@ -52,7 +53,7 @@ class Sparsity:
 
     def matrix(self, sizes: Mapping[Any, int] | None = None, **named: int) -> Any:
         """The pattern for given sizes: a scipy.sparse array of v.size rows and wrt.size columns."""
-        known = {shapes.as_dim(k): int(d) for k, d in {**(sizes or {}), **named}.items()}
+        known = {shapes.dim(str(k)): int(d) for k, d in {**(sizes or {}), **named}.items()}
         missing = [s for s in shapes.symbols([*self.v.shape, *self.wrt.shape]) if s not in known]
         if missing:
             raise MissingInput(f"the pattern depends on {missing[0]}, which has no size")
@@ -169,7 +170,7 @@ def _moved(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
     inputs = [placeholder(y.type.with_dtype(np.int64)) for y in u.inputs]
     moved = u.op(*inputs, **attrs)
     values = {y: (_numbered(y, sizes) + 1) * (k == i) for k, y in enumerate(inputs)}
-    interpret([moved], values, {f"dim_{s.name}": d for s, d in sizes.items()})
+    interpret([moved], values, {shapes.source(s): d for s, d in sizes.items()})
     return _gathered(values[moved] - 1)
 
 

@@ -60,7 +60,7 @@ def _cut(v: Node, term: Term) -> Term:
                 term = _restricted(term, p, e, size)
             p += 1
         else:
-            start = e if shapes.is_expression(e) or e >= 0 else as_dim(term.own[p].size + e)
+            start = as_dim(shapes.from_zero(e, term.own[p].size))
             term = _restricted(term, p, Span(start, as_dim(start + 1), 1), 1).with_own(p)
     return term
 
@@ -126,9 +126,7 @@ def _overlap(term: Term, p: int, span: Span, size: Dim) -> Term | None:
 
 def _bounds(span: Span, size: Dim) -> tuple[Dim, Dim]:
     """Where a span of step 1 begins and ends, counted from 0."""
-    start: Dim = span.start or 0
-    is_negative = start.is_negative if shapes.is_expression(start) else start < 0
-    start = size + start if is_negative else start
+    start = shapes.from_zero(span.begin, size)
     return start, start + span.length(size)
 
 
@@ -174,7 +172,7 @@ def _put(v: Node, term: Term) -> Term:
             own.append(term.own[p])
             p += 1
         else:
-            start = e if shapes.is_expression(e) or e >= 0 else as_dim(size + e)
+            start = as_dim(shapes.from_zero(e, size))
             within = None if size == 1 else (Span(start, as_dim(start + 1), 1), size)
             own.append(Leg(Axis(1), within))
     return term._replace(own=tuple(own))
@@ -189,7 +187,7 @@ def _within(term: Term, p: int, span: Span, size: Dim) -> Term:
         return whole if axis.size == 1 else whole._replace(dense=zero, axes=())
     span = _explicit(span, size)
     if within is not None and _is_plain(span, size) and _is_plain(*within):
-        start, stop = (span.start + end for end in _bounds(*within))
+        start, stop = (span.begin + end for end in _bounds(*within))
         return term.with_own(p, Leg(axis, (_between(start, stop), size)))
     if within is not None:
         term = loosened(term, p)

@@ -12,7 +12,7 @@ from ...errors import ArgumentError
 from ...ir import Node, lift, spelling
 from ...misfits import misfit
 from ...shapes import as_dtype
-from ...sizes import Open
+from ...sizes import Size
 from .. import contract, layout, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat
@@ -70,7 +70,7 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
 
 
 # NumPy asks a size too, as in `np.sqrt(n)`: it is a number of the graph.
-Open.of_ufunc = array_ufunc
+Size.of_ufunc = array_ufunc
 
 _REDUCTIONS: dict[tuple[str, str], Function] = {
     ("add", "reduce"): reduce.sum,

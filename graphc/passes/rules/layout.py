@@ -127,7 +127,7 @@ def slice_of_concat(n: Node) -> Node | None:
                 stop = shapes.as_dim(start + x.shape[axis])
                 if span == slices.Span(start, stop, 1) or (
                     span is not None and span.step == 1
-                    and (span.start or 0) == start
+                    and span.begin == start
                     and (stop if span.stop is not None else n.inputs[0].shape[axis])
                     == (span.stop if span.stop is not None else stop)
                 ):
@@ -185,7 +185,7 @@ def places_that_tile(n: Node) -> Node | None:
         spans = [_only_span(t.attrs["index"], axis) for t in terms]
         if any(s is None or s.step != 1 for s in spans):
             continue
-        by_start = {s.start or 0: (s, t) for s, t in zip(spans, terms, strict=True) if s}
+        by_start = {s.begin: (s, t) for s, t in zip(spans, terms, strict=True) if s}
         parts, at = [], shapes.as_dim(0)
         while at in by_start:
             span, t = by_start.pop(at)
