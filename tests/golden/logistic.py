@@ -27,7 +27,7 @@ def logistic(X, y, w):
         raise wrong_shape('y', y.shape, (n,), ('n',), (' (n is axis 0 of X)',))
     if w.shape != (d,):
         raise wrong_shape('w', w.shape, (d,), ('d',), (' (d is axis 1 of X)',))
-    if n <= 18724 and d <= 18724:
+    if n <= 26214 and d <= 26214:
         # golden_programs.py:25   margin = y * (X @ w)
         t1 = X.dot(w)
         margin = y * t1
