@@ -16,7 +16,7 @@ from .ir import Node, no_node, operands, topo
 from .plan.helpers import HELPERS
 from .wording import a_kind
 
-NAMESPACE = {
+_NAMESPACE = {
     "np": np,
     **{name: f for name, f in HELPERS.items() if inspect.isfunction(f)},
 }
@@ -70,9 +70,8 @@ def interpret(
         if v.op.name == "constant" and v not in values:
             values[v] = v.attrs["value"].array[()]
         elif v not in values:
-            names: dict[str, Any] = {f"x{i}": values[x] for i, x in enumerate(v.inputs)}
             try:
-                values[v] = eval(code(text(v)), NAMESPACE, {**names, **sizes})
+                values[v] = computed_by(text(v), [values[x] for x in v.inputs], sizes)
             except NameError as error:
                 unknown = str(error.name).removeprefix("dim_")
                 raise MissingInput(
@@ -97,6 +96,16 @@ def _outside(v: Node, values: Mapping[Node, Any]) -> IndexingError:
     )
     error.locate(operands([v, *v.inputs[:2]]))
     return error
+
+
+def computed_by(text: str, operands: Iterable[Any], sizes: Mapping[str, int]) -> Any:
+    """What a NumPy text computes of operands x0, x1, ... where sizes are known.
+
+    >>> computed_by("x0 + np.ones(dim_n)", [2.0], {"dim_n": 3})
+    array([3., 3., 3.])
+    """
+    names = {f"x{i}": x for i, x in enumerate(operands)}
+    return eval(code(text), _NAMESPACE, {**names, **sizes})
 
 
 @functools.lru_cache(maxsize=4096)

@@ -89,7 +89,9 @@ def outcome(run, *args, **kwargs):
     """What comes of a call: arrays, or the kind of an error and what it says."""
     try:
         return [np.asarray(r) for r in run(*args, **kwargs)]
-    except (ValueError, IndexError) as error:
+    except IndexError:  # the plain face stands alone: it has NumPy's words for that
+        return "an index out of range", ""
+    except ValueError as error:
         return type(error).__name__, str(error).splitlines()[0]
 
 

@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 import sympy as sp
 
-from ..evaluate import NAMESPACE, code
+from ..evaluate import computed_by
 from ..ir import Node, Op, topo
 from .numeric import Array, Moving
 
@@ -181,8 +181,7 @@ def _text(
     text = v.op.text(v)
     if as_objects:
         text = text.replace("np.float64", "object").replace("np.float32", "object")
-    names = {f"x{i}": a for i, a in enumerate(operands)}
-    return eval(code(text), NAMESPACE, {**names, **sizes})
+    return computed_by(text, operands, sizes)
 
 
 class ExactSlopes:

@@ -7,12 +7,12 @@ direction give one number from bprop and one from differences.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from ..autodiff.backprop import carries, contribution
-from ..evaluate import NAMESPACE, code, interpret
+from ..evaluate import computed_by, interpret
 from ..ir import OPS, Node, topo
 from .numeric import (
     EPS,
@@ -86,7 +86,7 @@ class Local:
         self.rng = np.random.default_rng(seed)
         self.values = {v: as_double(self.all[v]) for v in {*node.inputs, node}}
         self.operands = [self.values[x] for x in node.inputs]
-        self.text, self.onward = code(widened(node)), code(continued(node))
+        self.text, self.onward = widened(node), continued(node)
         # In double precision the result is another, and rules may use it.
         self.values[node] = self.run(self.operands)
         self.result = np.float64(self.values[node])
@@ -114,9 +114,8 @@ class Local:
                 fresh.add(v)
         return [v for v in order if v not in self.values]
 
-    def run(self, operands: Sequence[Array], text: Any = None) -> Array:
-        names = {f"x{i}": a for i, a in enumerate(operands)}
-        return eval(text or self.text, NAMESPACE, {**names, **self.sizes})
+    def run(self, operands: Sequence[Array], text: str = "") -> Array:
+        return computed_by(text or self.text, operands, self.sizes)
 
     def cotangents(self) -> Array:
         """Random numbers for the elements of the result, none small."""

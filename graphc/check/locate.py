@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import GraphcError
-from ..evaluate import NAMESPACE, code, interpret
+from ..evaluate import computed_by, interpret
 from ..ir import OPS, Node
 from .exact import NotExact, exact_values
 from .local import Judged, Local, as_double
@@ -313,11 +313,8 @@ def strays(node: Node, here: Point) -> Finding | None:
     operands = [given[x] for x in node.inputs]
 
     def text(scale: float) -> Array:
-        names = {
-            f"x{i}": a * (1 + scale) if np.asarray(a).dtype.kind == "f" else a
-            for i, a in enumerate(operands)
-        }
-        value: Array = np.float64(eval(code(widened(node)), NAMESPACE, {**names, **here.sizes}))
+        scaled = [a * (1 + scale) if np.asarray(a).dtype.kind == "f" else a for a in operands]
+        value: Array = np.float64(computed_by(widened(node), scaled, here.sizes))
         return value
 
     line = np.stack([text(8 * k * EPS) for k in range(-3, 4)])

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..autodiff.backprop import carries
 from ..errors import NotDifferentiable
-from ..evaluate import NAMESPACE, bind, code, interpret
+from ..evaluate import bind, computed_by, interpret
 from ..ir import Node, cuts_path, operands, topo
 
 Array = Any
@@ -299,17 +299,12 @@ class Moving:
         """v as a function of the value of x."""
         if self.x is self.v:
             return lambda value: value
-        calls = [
-            (u, code(text(u)), [(f"x{i}", w) for i, w in enumerate(u.inputs)])
-            for u in self.nodes
-            if u is not self.x
-        ]
+        texts = [(u, text(u)) for u in self.nodes if u is not self.x]
 
         def run(value: Array) -> Array:
             values = {**self.resting, self.x: value}
-            for u, instructions, inputs in calls:
-                names = {name: values[w] for name, w in inputs}
-                values[u] = eval(instructions, NAMESPACE, {**names, **self.sizes})
+            for u, written in texts:
+                values[u] = computed_by(written, [values[w] for w in u.inputs], self.sizes)
             return values[self.v]
 
         return run if self.v in self.nodes else lambda value: self.values[self.v]

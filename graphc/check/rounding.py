@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..evaluate import NAMESPACE, code
+from ..evaluate import computed_by
 from ..ir import Node
 from .numeric import Array, Text, plain
 
@@ -52,19 +52,18 @@ def rounding(
     True
     """
     rng = np.random.default_rng(0)
-    calls = [(v, code(text(v)), *_moved(v, values)) for v in order]
+    calls = [(v, text(v), *_moved(v, values)) for v in order]
     worst: list[Array] = [np.zeros(np.shape(values[v])) for v in outputs]
     for _ in range(_RUNS):
         moved = dict(values)
         for v in constants:
             moved[v] = _stirred(v.attrs["value"].array, _eps(v), rng)[()]
-        for v, instructions, inner, rounded in calls:
+        for v, written, inner, rounded in calls:
             operands = [moved[x] for x in v.inputs]
             precision = eps or _eps(v)
             if inner:
                 operands = [_stirred(a, precision, rng) for a in operands]
-            names = {f"x{i}": a for i, a in enumerate(operands)}
-            value = eval(instructions, NAMESPACE, {**names, **sizes})
+            value = computed_by(written, operands, sizes)
             moved[v] = _stirred(value, precision, rng) if rounded else value
         for k, v in enumerate(outputs):
             change = np.abs(np.float64(moved[v]) - np.float64(values[v]))
