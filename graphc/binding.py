@@ -13,7 +13,7 @@ from . import shapes
 from .errors import BindError, MissingInput, ShapeError
 from .ir import Node, declaration
 from .ops.slices import taken_for_granted
-from .plan import runtime
+from .plan.carried import arguments
 from .shapes import Dim, Shape
 from .sizes import Size
 from .wording import a_kind, counted
@@ -180,22 +180,22 @@ class Binding:
         given = list(values)
         named = zip(self.inputs, given, strict=True)
         try:
-            return [runtime.as_input(str(v.name), a, v.dtype, v.ndim) for v, a in named]
-        except runtime.BindError as error:  # that of programs, which stand alone
+            return [arguments.as_input(str(v.name), a, v.dtype, v.ndim) for v, a in named]
+        except arguments.BindError as error:  # that of programs, which stand alone
             raise refusal("a program", error, given) from None
 
     def sizes(self, given: Sequence[tuple[int, ...]]) -> dict[Size, int]:
         """What the symbols are for inputs of some shapes, which are checked."""
         try:
             return self._solved(given)
-        except runtime.BindError as error:
+        except arguments.BindError as error:
             raise BindError(str(error)) from None
 
     def _solved(self, given: Sequence[tuple[int, ...]]) -> dict[Size, int]:
         known: dict[Size, int] = {}
         for symbol, i, axis, factor, rest in self.readings:
             v = self.inputs[i]
-            known[symbol] = runtime.solve_size(
+            known[symbol] = arguments.solve_size(
                 str(v.name), axis, given[i][axis], factor, shapes.number(rest, known),
                 shapes.show(v.shape[axis]),
             )  # fmt: skip
@@ -203,9 +203,9 @@ class Binding:
             v = self.inputs[i]
             wanted = shapes.numbers(v.shape, known)
             if given[i] != wanted:
-                raise runtime.wrong_shape(str(v.name), given[i], wanted, texts, reasons)
+                raise arguments.wrong_shape(str(v.name), given[i], wanted, texts, reasons)
         for size, least, reason in self.needs:
             found = shapes.number(size, known)
             if found < least:
-                raise runtime.no_size(shapes.show(size), found, reason, least)
+                raise arguments.no_size(shapes.show(size), found, reason, least)
         return known

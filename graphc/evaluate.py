@@ -13,7 +13,7 @@ from . import forms, shapes
 from .binding import Binding, no_input
 from .errors import ArgumentError, IndexingError, MissingInput
 from .ir import Node, no_node, operands, topo
-from .plan.helpers import HELPERS
+from .plan.carried import HELPERS
 from .wording import a_kind
 
 _NAMESPACE = {

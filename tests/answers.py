@@ -6,14 +6,15 @@ import threading
 import numpy as np
 
 import graphc as gc
-from graphc.plan import emit, runtime
+from graphc.plan import emit
+from graphc.plan.carried import tiling
 
 
-def all_is_large(monkeypatch, tile_bytes=runtime.TILE_BYTES):
+def all_is_large(monkeypatch, tile_bytes=tiling.TILE_BYTES):
     """Small arrays go the ways of large ones: through tiles, threads and kept memory."""
     monkeypatch.setattr(emit, "SMALL", -1)
-    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
-    monkeypatch.setattr(runtime, "TILE_BYTES", tile_bytes)
+    monkeypatch.setattr(tiling, "THREAD_WORK", 0)
+    monkeypatch.setattr(tiling, "TILE_BYTES", tile_bytes)
 
 
 def compiled(form, **options):

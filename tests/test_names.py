@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan.helpers import HELPERS
+from graphc.plan.carried import HELPERS
 
 CONFUSABLE = ("ﬁ", "fi")  # NFKC, which Python applies to identifiers, makes one of the two
 

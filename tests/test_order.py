@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import emit, runtime
+from graphc.plan import emit
+from graphc.plan.carried import arrays, tiling
 from graphc.plan.order import as_they_lie
 
 n, d, h = gc.dims("n d h")
@@ -114,8 +115,8 @@ def arguments(f, rows):
 def in_tiles(monkeypatch):
     monkeypatch.setattr(emit, "SMALL", -1)
     monkeypatch.setattr(emit, "LEAST_SMALL", -1)
-    monkeypatch.setattr(runtime, "TILE_BYTES", 400)
-    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
+    monkeypatch.setattr(tiling, "TILE_BYTES", 400)
+    monkeypatch.setattr(tiling, "THREAD_WORK", 0)
 
 
 @every
@@ -291,7 +292,7 @@ def test_each_result_lies_as_what_it_is_computed_of(monkeypatch):
 def pieces(*arrays):
     """What a region is given piece by piece, in tiles of 64 bytes at most."""
     seen = []
-    runtime.over_elements(
+    tiling.over_elements(
         lambda memory, *given: seen.append([x for x in given if x.ndim]),
         *arrays, element_bytes=8 * len(arrays), step_work=0, threads=1,
     )  # fmt: skip
@@ -300,7 +301,7 @@ def pieces(*arrays):
 
 def test_pieces_lie_as_memory_does(monkeypatch):
     """One after the other, without rows where there are no gaps."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", 4096)
+    monkeypatch.setattr(tiling, "TILE_BYTES", 4096)
     x = np.arange(48_000.0).reshape(80, 600)
     assert all(p.shape[1:] == (600,) for p, _ in pieces(x, x))
     for turned in (x.T, x.reshape(80, 20, 30).transpose(2, 0, 1)):
@@ -313,7 +314,7 @@ def test_pieces_lie_as_memory_does(monkeypatch):
 
 def test_vectors_are_turned_with_a_region(monkeypatch):
     """Pieces of an array given by columns are columns, each beside what belongs to it."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", 4096)
+    monkeypatch.setattr(tiling, "TILE_BYTES", 4096)
     x, row, column = np.zeros((80, 600)), np.arange(600.0), np.arange(80.0)[:, None]
     for k, (p, q, found) in enumerate(pieces(row, column, np.asfortranarray(x))):
         assert found.flags.c_contiguous and found.shape == (len(p), 80)
@@ -323,12 +324,12 @@ def test_vectors_are_turned_with_a_region(monkeypatch):
 
 def test_columns_are_read_whole(monkeypatch):
     """Or in long runs: short ones take NumPy, and memory, several times as long."""
-    monkeypatch.setattr(runtime, "TILE_BYTES", 1 << 14)
-    monkeypatch.setattr(runtime, "LONG_RUN", 100)
+    monkeypatch.setattr(tiling, "TILE_BYTES", 1 << 14)
+    monkeypatch.setattr(tiling, "LONG_RUN", 100)
 
     def lengths(x, axis=0):
         seen = []
-        runtime.in_tiles(
+        tiling.in_tiles(
             lambda first, last, memory, x, order: seen.append((last - first, order)),
             x.shape[axis], x, laid=(x,), axis=axis, row_bytes=8 * x.size // x.shape[axis],
             step_work=0, threads=1,
@@ -360,7 +361,7 @@ def test_rows_of_columns_are_added_up_column_by_column(rows):
     """Of a tile of columns; np.dot takes five to fifteen times as long."""
     x, given = np.linspace(-1, 1, rows), np.random.default_rng(0).normal(size=(5, rows + 9)).T
     out = np.empty(5)
-    assert runtime.weighted_sum(x, given[:rows], rows + 9, out=out) is out
+    assert arrays.weighted_sum(x, given[:rows], rows + 9, out=out) is out
     np.testing.assert_allclose(out, x @ given[:rows], rtol=1e-10, atol=1e-12)
 
 
@@ -370,5 +371,5 @@ def test_a_product_of_what_lies_with_gaps_is_left_to_blas():
     B *= np.arange(8)
     for x in (A[::2, ::2], A[::2, ::2].T, A[:30, ::2]):
         np.testing.assert_array_equal(
-            runtime.matrix_product(x, B, out=out), np.ascontiguousarray(x) @ B
+            arrays.matrix_product(x, B, out=out), np.ascontiguousarray(x) @ B
         )

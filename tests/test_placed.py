@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import emit, runtime
+from graphc.plan import emit
+from graphc.plan.carried import tiling
 from graphc.plan.placed import placed
 
 n, m = gc.dims("n m")
@@ -75,7 +76,7 @@ def test_one_step_for_a_sum_of_places(formula):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_numbers_stay_what_they_are(formula, rows, threads, monkeypatch):
     """Terms are added in their order, in the lines for small arrays and in the plan."""
-    monkeypatch.setattr(runtime, "THREAD_WORK", 0)
+    monkeypatch.setattr(tiling, "THREAD_WORK", 0)
     monkeypatch.setattr(emit, "SMALL", 30)
     monkeypatch.setattr(emit, "LEAST_SMALL", 30)
     graph = gc.Graph([formula()])

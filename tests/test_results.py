@@ -7,7 +7,7 @@ import pytest
 from answers import all_is_large
 
 import graphc as gc
-from graphc.plan import runtime
+from graphc.plan.carried import arrays
 
 n, d = gc.dims("n d")
 X, Y = gc.input("X_over", (n, d)), gc.input("Y_over", (n, d))
@@ -120,4 +120,4 @@ def test_what_is_placed_has_zeros_around_it(index):
     x = np.arange(1.0, 1 + wanted[index].size).reshape(wanted[index].shape)
     wanted[index] = x
     for out in (None, np.full((6, 3), np.nan)):
-        np.testing.assert_array_equal(runtime.place(x, (6, 3), index, out), wanted)
+        np.testing.assert_array_equal(arrays.place(x, (6, 3), index, out), wanted)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import functions, runtime
+from graphc.plan.carried import arrays, functions
 
 LONG = np.longdouble
 
@@ -284,7 +284,7 @@ def test_a_sum_by_a_product_is_the_sum(name, keepdims):
         exact = x.astype(np.float64).sum(axis=axis, keepdims=keepdims)
         given = np.empty(exact.shape, x.dtype)
         for out in (None, given):
-            found = runtime.summed(x, axis, keepdims, out)
+            found = arrays.summed(x, axis, keepdims, out)
             assert found.shape == exact.shape and found.dtype == x.dtype
             np.testing.assert_allclose(found, exact, rtol=1e-12 if x.dtype == "f8" else 1e-5)
         np.testing.assert_array_equal(given, found)
@@ -304,7 +304,7 @@ def test_an_extreme_of_rows_is_that_of_numpy(name, keepdims, fold):
             want = fold.reduce(given, axis=-1, keepdims=keepdims, initial=initial)
             out = np.empty(want.shape, dtype)
             for into in (None, out):
-                found = runtime.extreme(fold, given, keepdims, initial, into)
+                found = arrays.extreme(fold, given, keepdims, initial, into)
                 np.testing.assert_array_equal(found, want)
                 assert found.dtype == want.dtype
             np.testing.assert_array_equal(out, want)
@@ -317,7 +317,7 @@ def test_an_inner_product_in_pieces_is_the_product(name, dtype):
     """Pieces have 8192 elements, in any layout."""
     x = ARRAYS[name].astype(dtype)
     wanted = np.sum(x.astype(np.float64) * x[::-1])
-    found = runtime.inner_product(x, x[::-1])
+    found = arrays.inner_product(x, x[::-1])
     assert found.dtype == dtype
     np.testing.assert_allclose(found, wanted, rtol=1e3 * np.finfo(dtype).eps, atol=1e-3)
 
@@ -326,7 +326,7 @@ def test_an_inner_product_in_pieces_is_the_product(name, dtype):
 def test_an_inner_product_leaves_no_element_out(size):
     """Whole numbers, whose sum is exact in any order."""
     x = np.arange(size) % 7.0
-    assert runtime.inner_product(x, x + 1) == np.sum(x * (x + 1))
+    assert arrays.inner_product(x, x + 1) == np.sum(x * (x + 1))
 
 
 @pytest.mark.parametrize("length", [0, 1, 3, 47, 48, 255, 256, 9000])
@@ -339,7 +339,7 @@ def test_a_sum_of_rows_leaves_no_row_out(length):
         for given in (rows, np.asfortranarray(rows), rows[::-1], strided):
             for count in (here, 2 * here, 1 << 22):
                 out = np.full(length, np.nan)
-                assert runtime.weighted_sum(x, given, count, out) is out
+                assert arrays.weighted_sum(x, given, count, out) is out
                 np.testing.assert_array_equal(out, np.sum(x[:, None] * given, axis=0))
 
 

@@ -24,7 +24,7 @@ from ..ir import OPS, Example, Node, Op, cuts_path
 from ..ops.elementwise import astype
 from ..ops.leaves import input as new_input
 from ..ops.reduce import sum as total
-from ..plan.helpers import HELPERS
+from ..plan.carried import HELPERS
 from ..sizes import Size
 from .compare import check
 from .numeric import complex_step, continued

@@ -18,8 +18,7 @@ from ..compile import Function, compile
 from ..errors import ArgumentError, BindError, MissingInput
 from ..evaluate import by_name
 from ..ir import Graph, Node, no_node
-from ..plan import runtime
-from ..plan.runtime import as_input
+from ..plan.carried import arguments
 from ..wording import with_kind
 from .batches import Batch, Source, count_of, description, epoch_of
 from .optimizers import Optimizer, adam
@@ -221,8 +220,8 @@ def _inputs_called(params: Mapping[str, Any], known: Mapping[str, Node]) -> dict
 def _first_value(v: Node, value: Any) -> Any:
     """A copy of its own: nobody changes it while the training goes on."""
     try:
-        return as_input(str(v.name), value, v.dtype, v.ndim).copy()
-    except runtime.BindError as error:
+        return arguments.as_input(str(v.name), value, v.dtype, v.ndim).copy()
+    except arguments.BindError as error:
         raise BindError(str(error)) from None
 
 

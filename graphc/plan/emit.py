@@ -18,9 +18,9 @@ from ..ir import Graph, Node, is_number
 from ..lines import Where
 from ..ops.slices import index_of_first
 from ..passes.cost import weight
-from . import runtime, scalars, texts
+from . import scalars, texts
 from .bindings import bindings
-from .helpers import HELPERS
+from .carried import HELPERS, tiling
 from .memory import base, is_fresh, is_given, takes_memory
 from .names import Identifiers
 from .plan import Plan
@@ -348,7 +348,7 @@ class Writer:
             tail += ["", "", piece]
         constants = self.texts.constants
         if "in_tiles" in texts.closure(self.texts.helpers):
-            limits = (f"{name} = {getattr(runtime, name)}" for name in _LIMITS)
+            limits = (f"{name} = {getattr(tiling, name)}" for name in _LIMITS)
             constants = ["spare_memory = []", *limits, *constants]
         return [*tail, "", "", *constants] if constants else tail
 

@@ -15,7 +15,7 @@ from ..errors import ShapeError
 from ..ir import Node, is_number, number_of
 from ..ops.leaves import literal
 from ..shapes import Dim, Shape
-from .helpers import HELPERS
+from .carried import HELPERS
 from .names import Identifiers
 
 _WORD = re.compile(r"[^\W\d]\w*")
@@ -25,7 +25,7 @@ Piece = tuple[str, int | None, str | None]
 
 
 class Texts:
-    """Names and writes nodes, and notes what the text needs: helpers of the runtime, constants."""
+    """Names and writes nodes, and notes what the text needs: helpers, constants."""
 
     def __init__(
         self,

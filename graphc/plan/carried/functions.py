@@ -2,7 +2,7 @@
 
 NumPy's own ask each element which way to go, and on data without a pattern the processor guesses
 wrong. These take every element the same way. They broadcast, may write over an operand, and keep
-NumPy's NaN, infinities and signs of zero. As the runtime, they know nothing of graphc.
+NumPy's NaN, infinities and signs of zero.
 """
 
 from __future__ import annotations

@@ -1,0 +1,18 @@
+"""What a compiled program may carry with it: NumPy functions, copied whole by their source.
+
+None of them knows of graphc: a function uses NumPy, and others of its file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import arguments, arrays, functions, tiling
+
+# In the order in which they stand in a program.
+HELPERS: dict[str, Any] = {
+    name: value
+    for room in (arguments, tiling, arrays, functions)
+    for name, value in vars(room).items()
+    if getattr(value, "__module__", None) == room.__name__
+}

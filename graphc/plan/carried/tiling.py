@@ -1,0 +1,285 @@
+"""How a program runs its regions: in tiles, on threads, in memory that is kept between calls."""
+
+from __future__ import annotations
+
+import _thread
+import os
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+def in_tiles(
+    region: Callable[..., Any],
+    rows: int,
+    *given: Any,
+    row_bytes: int,
+    buffer_bytes: int = 0,
+    step_work: int,
+    laid: tuple[Any, ...] = (),
+    axis: int = 0,
+    totals: tuple[Any, ...] = (),
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
+) -> Any:
+    """Run a region over all rows, in tiles that stay in the cache, shared among threads.
+
+    The tiles and the order in which their totals are joined depend on the sizes alone, and on how
+    the arrays are `laid` whose rows are along an axis. The totals that are arrays come to lie in
+    those that are given.
+    """
+    is_long = step_work > THREAD_WORK
+    # In halves it takes half the memory.
+    count = 1 + (not totals and rows * buffer_bytes > TILE_BYTES // 8)
+    if rows * row_bytes > 2 * TILE_BYTES or is_long:
+        # An even number, and not small: threads wait for each other where their steps are short.
+        count = 2 * -(-rows * row_bytes // (2 * TILE_BYTES))
+        if totals and rows * buffer_bytes > TILE_BYTES:
+            count = max(count, 4)  # two threads of two tiles would hold all at once
+        total_bytes = sum(total.nbytes for total in totals)
+        count = min(count, rows * row_bytes // max(TILE_BYTES // 16, 4 * total_bytes))
+    if laid:
+        order, is_across = lying(laid, axis)
+        given = (*given, order)
+        if is_across:  # of each column, tiles read some elements that lie together
+            count = min(count, rows // LONG_RUN)
+    tile = -(-rows // max(1, count))
+    if rows > tile:
+        wanted = threads or available_threads() if is_long else 1
+        task = region, rows, tile, tile * buffer_bytes, totals, folds, given
+        return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
+    memory = tile_memory(rows * buffer_bytes)
+    made = region(0, rows, memory, *totals, *given)
+    spare_memory.append(memory)
+    return made
+
+
+def over_elements(
+    region: Callable[..., Any],
+    *given: Any,
+    element_bytes: int,
+    buffer_bytes: int = 0,
+    step_work: int,
+    folds: tuple[Any, ...] = (),
+    threads: int | None = None,
+) -> Any:
+    """Run a region that goes element by element over numbers and arrays that broadcast to the shape
+    of the last one: as that lies in memory, along the first long axis."""
+    ndim = given[-1].ndim
+    given = tuple([x[(None,) * (ndim - x.ndim)] if x.ndim else x for x in given])
+    if not given[-1].flags.c_contiguous:
+        given = in_memory_order(given)
+    shape, size = given[-1].shape, given[-1].size
+    axis = next((k for k, length in enumerate(shape) if length >= 64), 0)
+    before = (slice(None),) * axis
+    rows = shape[axis]
+    row = size // rows if rows else 0
+
+    def on_tile(first: int, last: int, memory: Any, *given: Any) -> Any:
+        tile = (*before, slice(first, last))
+        return region(memory, *[x[tile] if x.ndim and x.shape[axis] > 1 else x for x in given])
+
+    return in_tiles(
+        on_tile, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
+        step_work=step_work, folds=folds, threads=threads,
+    )  # fmt: skip
+
+
+def lying(arrays: tuple[Any, ...], axis: int) -> tuple[str, bool]:
+    """In which order arrays lie, and whether along an axis so do the elements of their columns."""
+    strides = [[abs(step) for step in x.strides] for x in arrays if 0 not in x.strides]
+    is_turned = bool(strides) and all(steps == sorted(steps) for steps in strides)
+    is_across = bool(strides) and all(steps[axis] == min(steps) for steps in strides)
+    return "F" if is_turned else "C", is_across
+
+
+def first_unstretched(*given: Any) -> Any:
+    """The first array that lies in some order: one that is stretched would tell of none."""
+    return next((x for x in given if x.ndim and 0 not in x.strides), given[0])
+
+
+def in_memory_order(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers, and arrays turned as the last of them lies: in one axis where all of them are of one
+    shape and lie so without gaps."""
+    shape = given[-1].shape
+    full = [x for x in given if x.shape == shape]
+    model = first_unstretched(*full[::-1])
+    order = sorted(range(model.ndim), key=lambda k: -abs(model.strides[k]))
+    turned = tuple([x.transpose(order) if x.ndim else x for x in given])
+    is_whole = all(x.shape in ((), turned[-1].shape) and x.flags.c_contiguous for x in turned)
+    return tuple([x.reshape(-1) if x.ndim else x for x in turned]) if is_whole else turned
+
+
+def one_by_one(
+    region: Callable[..., Any],
+    rows: int,
+    tile: int,
+    bytes_needed: int,
+    totals: tuple[Any, ...],
+    folds: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+) -> Any:
+    """Run a region on one tile after the other, on this thread alone."""
+    piece = rounded_up(bytes_needed)
+    memory = tile_memory(piece + sum(rounded_up(total.nbytes) for total in totals))
+    parts = arrays_like(totals, memory[piece:])
+    result = region(0, tile, memory, *totals, *arrays)
+    for first in range(tile, rows, tile):
+        made = region(first, min(first + tile, rows), memory, *parts, *arrays)
+        result = joined_totals(folds, result, made)
+    spare_memory.append(memory)
+    return result
+
+
+def tile_by_tile(
+    threads: int,
+    region: Callable[..., Any],
+    rows: int,
+    tile: int,
+    bytes_needed: int,
+    totals: tuple[Any, ...],
+    folds: tuple[Any, ...],
+    arrays: tuple[Any, ...],
+) -> Any:
+    """Run a region on one tile after the other; each thread begins the first that is left."""
+    parts: dict[int, Any] = {}  # what waits for a part before it, to be joined with the totals
+    result: Any = None
+    joined = 0
+    lock = _thread.allocate_lock()
+    waiting = iter(range(0, rows, tile))
+    threads = min(threads, -(-rows // tile))
+    # In one piece, so that a later call finds what it needs whichever thread comes first. Of arrays
+    # that are joined each thread fills one, and as many may wait for those before them.
+    piece = rounded_up(bytes_needed)
+    part = sum(rounded_up(total.nbytes) for total in totals)
+    memory = tile_memory(threads * piece + (2 * threads - 1) * part)
+    pieces = [memory[k * piece : (k + 1) * piece] for k in range(threads)]
+    free = [
+        arrays_like(totals, memory[threads * piece + k * part :])
+        for k in range(2 * threads - 1 if totals else 0)
+    ]
+
+    def work() -> None:
+        nonlocal result, joined
+        mine = pieces.pop()
+        for first in waiting:
+            try:
+                into = free.pop() if totals and first else totals
+            except IndexError:
+                into = [np.empty_like(total) for total in totals]
+            made = region(first, min(first + tile, rows), mine, *into, *arrays)
+            with lock:
+                parts[first] = made, into
+                while joined in parts:
+                    made, into = parts.pop(joined)
+                    result = joined_totals(folds, result, made)
+                    if joined:
+                        free.append(into)
+                    joined += tile
+
+    on_threads(work, threads, waiting)
+    spare_memory.append(memory)
+    return result
+
+
+def on_threads(work: Callable[[], None], threads: int, waiting: Any) -> None:
+    """Do some work on several threads, this one among them, until nothing waits any more."""
+    errors: list[BaseException] = []
+    helpers: list[Any] = []  # a lock for each, which it holds as long as it works
+
+    def assist() -> None:
+        busy = _thread.allocate_lock()
+        with busy, np.errstate(all="ignore"):  # each thread has settings of its own
+            helpers.append(busy)
+            try:
+                work()
+            except BaseException as error:
+                errors.append(error)
+                list(waiting)
+
+    try:
+        for _ in range(threads - 1):
+            try:
+                _thread.start_new_thread(assist, ())
+            except RuntimeError:
+                break  # the system has no more threads to give
+        work()
+    finally:
+        list(waiting)  # nobody begins another one: who has not yet begun at all has nothing to do
+        for busy in helpers:
+            busy.acquire()
+    if errors:
+        raise errors[0]
+
+
+def joined_totals(folds: tuple[Any, ...], totals: Any, part: Any) -> Any:
+    """The totals of some rows and of those that follow them, in the memory of the former."""
+    if totals is None:
+        return part
+    pairs = zip(folds, totals, part, strict=True)
+    return [fold(a, b, out=a if np.ndim(a) else None) for fold, a, b in pairs]
+
+
+def rounded_up(size: int) -> int:
+    """A number of bytes after which any number may begin, and a line of the cache."""
+    return -(-size // 64) * 64
+
+
+def arrays_like(arrays: tuple[Any, ...], memory: Any) -> list[Any]:
+    """Arrays of the same shapes and dtypes, one after the other in some memory."""
+    made, start = [], 0
+    for array in arrays:
+        made.append(np.ndarray(array.shape, array.dtype, memory, start))
+        start += rounded_up(array.nbytes)
+    return made
+
+
+def tile_memory(bytes_needed: int) -> Any:
+    """Memory for the buffers of tiles: what an earlier call left, if it is large enough."""
+    try:
+        memory = spare_memory.pop()
+    except IndexError:
+        memory = None
+    if memory is None or len(memory) < bytes_needed:
+        memory = None  # first it is let go
+        memory = np.empty(bytes_needed, np.uint8)
+    return memory
+
+
+spare_memory: list[Any] = []
+# Smaller ones stay closer to the processor, but threads that call NumPy for a few microseconds each
+# time spend as long waiting for the interpreter, which one of them has at a time.
+TILE_BYTES = 1 << 22
+# So many elements of a column are read as quickly as those of all columns one after the other.
+LONG_RUN = 1 << 12
+# What a step takes, in bytes that are multiplied, where threads gain more than they wait.
+THREAD_WORK = 1 << 19
+
+
+def available_threads() -> int:
+    """How many threads can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
+    """A workspace for some sizes: one that an earlier call gave back, or a new one."""
+    try:
+        return spare[sizes].pop()
+    except (KeyError, IndexError):
+        return make(*sizes)
+
+
+def give_back(spare: dict[Any, Any], work: Any, *sizes: int) -> None:
+    """Keep a workspace for the next call of these sizes; of other sizes few are kept."""
+    if sizes not in spare and len(spare) >= 4:
+        spare.clear()
+    spare.setdefault(sizes, []).append(work)
+
+
+def one_after_another(*sizes: int) -> list[int]:
+    """Where pieces of some sizes begin in one memory, and where the last one ends."""
+    starts = [0]
+    for size in sizes:
+        starts.append(starts[-1] + rounded_up(size))
+    return starts
