@@ -6,13 +6,13 @@ import threading
 import numpy as np
 
 import graphc as gc
-from graphc.plan import emit
+from graphc.plan import small_sizes
 from graphc.plan.carried import tiling
 
 
 def all_is_large(monkeypatch, tile_bytes=tiling.TILE_BYTES):
     """Small arrays go the ways of large ones: through tiles, threads and kept memory."""
-    monkeypatch.setattr(emit, "SMALL", -1)
+    monkeypatch.setattr(small_sizes, "SMALL", -1)
     monkeypatch.setattr(tiling, "THREAD_WORK", 0)
     monkeypatch.setattr(tiling, "TILE_BYTES", tile_bytes)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import emit
+from graphc.plan import small_sizes
 
 n, m = gc.dims("n m")
 x, A, B = gc.input("x", (n,)), gc.input("A", (n, m)), gc.input("B", (m, n))
@@ -107,8 +107,8 @@ def test_what_is_empty_or_single_is_computed_alike(graph, simplify, monkeypatch)
     """Values, shapes, dtypes and errors; tiles of no rows too, and by default finite numbers."""
     outputs = GRAPHS[graph]()
     f = gc.compile(outputs, simplify=simplify)
-    monkeypatch.setattr(emit, "SMALL", -1)
-    monkeypatch.setattr(emit, "LEAST_SMALL", -1)
+    monkeypatch.setattr(small_sizes, "SMALL", -1)
+    monkeypatch.setattr(small_sizes, "LEAST_SMALL", -1)
     tiled = gc.compile(outputs, simplify=simplify)
     runs = f, tiled, plain(f)
     for sizes in SIZES:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import emit
+from graphc.plan import small_sizes
 from graphc.plan.carried import arrays, tiling
 from graphc.plan.order import as_they_lie
 
@@ -113,8 +113,8 @@ def arguments(f, rows):
 
 
 def in_tiles(monkeypatch):
-    monkeypatch.setattr(emit, "SMALL", -1)
-    monkeypatch.setattr(emit, "LEAST_SMALL", -1)
+    monkeypatch.setattr(small_sizes, "SMALL", -1)
+    monkeypatch.setattr(small_sizes, "LEAST_SMALL", -1)
     monkeypatch.setattr(tiling, "TILE_BYTES", 400)
     monkeypatch.setattr(tiling, "THREAD_WORK", 0)
 
@@ -179,14 +179,14 @@ def test_results_lie_as_their_operands(monkeypatch):
 def test_arithmetic_in_one_step_stays_light():
     """The view that is given back is no step: x.T + 1 goes line by line as long as x + 1 does, and
     a single operation longest."""
-    assert f"<= {32 * emit.SMALL}:" in gc.compile(X.T + 1).source
-    assert f"<= {8 * emit.SMALL}:" in gc.compile(gc.sqrt(X.T)).source
-    assert f"<= {32 * emit.SMALL}:" in gc.compile(X.T + Z).source
-    assert f"<= {32 * emit.SMALL}:" not in gc.compile(gc.sum(X, axis=1)).source
-    assert f"<= {16 * emit.SMALL}:" in gc.compile([X * 2, Y * 3]).source
-    assert f"<= {16 * emit.SMALL}:" in gc.compile([X * 2, X * Y]).source
+    assert f"<= {32 * small_sizes.SMALL}:" in gc.compile(X.T + 1).source
+    assert f"<= {8 * small_sizes.SMALL}:" in gc.compile(gc.sqrt(X.T)).source
+    assert f"<= {32 * small_sizes.SMALL}:" in gc.compile(X.T + Z).source
+    assert f"<= {32 * small_sizes.SMALL}:" not in gc.compile(gc.sum(X, axis=1)).source
+    assert f"<= {16 * small_sizes.SMALL}:" in gc.compile([X * 2, Y * 3]).source
+    assert f"<= {16 * small_sizes.SMALL}:" in gc.compile([X * 2, X * Y]).source
     limits = [re.findall(r"<= (\d+):", gc.compile(v * 2).source) for v in (X + Y, X.T + Y.T)]
-    assert limits[0] == limits[1] and int(limits[0][0]) > emit.SMALL
+    assert limits[0] == limits[1] and int(limits[0][0]) > small_sizes.SMALL
 
 
 def test_as_written_every_axis_stays():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import emit
+from graphc.plan import small_sizes
 from graphc.plan.carried import tiling
 from graphc.plan.placed import placed
 
@@ -77,8 +77,8 @@ def test_one_step_for_a_sum_of_places(formula):
 def test_numbers_stay_what_they_are(formula, rows, threads, monkeypatch):
     """Terms are added in their order, in the lines for small arrays and in the plan."""
     monkeypatch.setattr(tiling, "THREAD_WORK", 0)
-    monkeypatch.setattr(emit, "SMALL", 30)
-    monkeypatch.setattr(emit, "LEAST_SMALL", 30)
+    monkeypatch.setattr(small_sizes, "SMALL", 30)
+    monkeypatch.setattr(small_sizes, "LEAST_SMALL", 30)
     graph = gc.Graph([formula()])
     given = {k: v for k, v in values(rows).items() if k in {p.name for p in graph.parameters}}
     (want,) = (gc.evaluate(v, given) for v in graph.outputs)

@@ -8,7 +8,7 @@ import pytest
 
 import graphc as gc
 from graphc.errors import BindError
-from graphc.plan import emit
+from graphc.plan import small_sizes
 from graphc.plan.together import together
 from graphc.profile import _cost_of_a_mark
 
@@ -158,7 +158,7 @@ def short(monkeypatch):
 @pytest.mark.parametrize("rows", (3, 5_000))
 def test_every_step_of_the_face_that_runs_is_timed_once(name, rows, monkeypatch):
     """Line by line for small arrays, by the plan for large ones."""
-    monkeypatch.setattr(emit, "SMALL", 1_000)
+    monkeypatch.setattr(small_sizes, "SMALL", 1_000)
     f = compiled(name)
     profile = f.profile(**given(f, rows))
     nodes = [timing.step.nodes for timing in profile.steps]

@@ -10,35 +10,24 @@ import functools
 from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .. import forms, shapes
 from ..binding import Binding
 from ..ir import Graph, Node, is_number
 from ..lines import Where
 from ..ops.slices import index_of_first
-from ..passes.cost import weight
 from . import scalars, texts
 from .bindings import bindings
 from .carried import HELPERS, tiling
-from .memory import base, is_fresh, is_given, takes_memory
+from .memory import base, is_fresh, is_given
 from .names import Identifiers
 from .plan import Plan
-from .regions import Region
 from .schedule import Step
-from .straight import MANY, Straight, holds_memory, written_over
+from .small_sizes import small_size
+from .straight import Straight, holds_memory
 from .texts import Texts
-from .tiles import ROOT, Tiles
+from .tiles import Tiles
 from .together import together
 from .workspace import Workspace
-
-# Up to this many elements tiles gain nothing where the arrays of one region take together no more
-# than so many bytes, which stay in the cache; up to the lesser number they never do. So many times
-# as many, shared by the steps, do not if all is arithmetic: it is over before threads have begun.
-# Single operations have nothing to keep in the cache: only threads are of use, where it is long.
-# Of single precision four times as many take as long.
-SMALL, LEAST_SMALL, SMALL_BYTES = 1 << 15, 1 << 11, 1 << 20
-_OF_ONE, _OF_ARITHMETIC, _OF_SINGLES = 32, 16, 4
 
 
 class Program(NamedTuple):
@@ -165,21 +154,7 @@ class Writer:
     @functools.cached_property
     def small_size(self) -> int:
         """Up to how many elements the program goes line by line."""
-        if len(self.graph.nodes) >= MANY:  # as it goes line by line it lets values go
-            return SMALL
-        steps = self.plan.steps if self.plan else []
-        steps = [s for s in steps if s.region or takes_memory(s.node)]
-        regions = [step.region for step in steps if step.region]
-        over = written_over(self.graph, list(_computed(self.graph)))
-        most = SMALL_BYTES // max((_bytes_by_element(r, over) for r in regions), default=1)
-        nodes = [v for region in regions for v in region.nodes]
-        is_single = all(v.dtype.itemsize <= 4 for v in nodes)
-        small = min(SMALL * (_OF_SINGLES if is_single else 1), max(LEAST_SMALL, most))
-        if not 0 < len(steps) == len(regions) or not all(map(_is_arithmetic, nodes)):
-            return small
-        if _are_single(nodes):
-            return int(_OF_ONE * SMALL // max(1, sum(map(weight, nodes))))
-        return max(small, _OF_ARITHMETIC * SMALL // sum(map(_passes, regions)))
+        return small_size(self.graph, self.plan)
 
     def _plain(self) -> Iterator[str]:
         straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
@@ -365,32 +340,6 @@ def _indented(lines: Iterable[str]) -> list[str]:
 
 def _computed(graph: Graph) -> Iterator[Node]:
     return (v for v in graph.nodes if not is_given(v))
-
-
-def _bytes_by_element(region: Region, over: Container[Node]) -> int:
-    """How many bytes a region takes for each of its elements where it goes line by line."""
-    sizes = {v: shapes.typical(v.type.size) for v in region.nodes if not v.op.view}
-    most = max(sizes.values(), default=0)
-    made = [v for v, size in sizes.items() if size == most and v not in over]
-    return sum(v.dtype.itemsize for v in made) or 1
-
-
-def _passes(region: Region) -> int:
-    """How often a region goes through as many elements as it ever does."""
-    steps = [(v, *v.inputs) for v in region.nodes if not v.op.view]
-    sizes = [max(shapes.typical(x.type.size) for x in step) for step in steps]
-    return sizes.count(max(sizes))
-
-
-def _is_arithmetic(v: Node) -> bool:
-    """Whether an operation takes little more than a sum: a choice takes as long as ten."""
-    return weight(v) <= ROOT and not any(x.dtype == np.bool_ for x in v.inputs)
-
-
-def _are_single(nodes: Sequence[Node]) -> bool:
-    """Whether all is computed element by element, and nothing of another."""
-    read = {x for v in nodes for x in v.inputs}
-    return all(v.op.family == "elementwise" and v not in read for v in nodes)
 
 
 def _harmless(text: str) -> str:
