@@ -19,6 +19,7 @@ Many public functions are compositions of these and have no record: `mean`, `var
 `logsumexp`, `softmax`, `log_softmax`, `matmul`, `dot`, `outer`, `tensordot`, `stack`,
 `one_hot` and more. `help(gc.softmax)` tells about each."""
 
+
 def main() -> None:
     print(HEAD)
     for heading in dict.fromkeys(FAMILIES.values()):

@@ -163,8 +163,6 @@ class Jit:
         return f"<compiled on call: {name_of(self.function)}>"
 
 
-
-
 def _is_static(value: Any) -> bool:
     """Whether an argument is part of the program."""
     return isinstance(value, _STATIC) or callable(value)

@@ -81,7 +81,7 @@ def test_the_dtype_is_what_numpy_returns_or_is_refused(op: Op) -> None:
 
 @cases(lambda op: True)
 def test_the_text_parses_and_uses_only_allowed_names(op: Op, k: int) -> None:
-    """A program stands on NumPy alone: operands, sizes (min and max), the runtime's functions."""
+    """A program stands on NumPy alone: operands, sizes (min and max), what programs carry."""
     laws.text_parses(op, k)
 
 

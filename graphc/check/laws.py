@@ -248,7 +248,7 @@ def every_dtype(op: Op) -> None:
         _require(node.dtype == found, f"of {names} it promises {node.dtype}, and NumPy has {found}")
 
 
-@law("its text parses, and uses operands, sizes, NumPy and the runtime's functions")
+@law("its text parses, and uses operands, sizes, NumPy and what programs carry")
 def text_parses(op: Op, k: int) -> None:
     case = case_of(op, k)
     allowed = {name for name, f in HELPERS.items() if inspect.isfunction(f)}

@@ -93,7 +93,7 @@ def check_op(op: Op) -> OpReport:
     holds   only a view shares memory with its operands
     holds   its shape and its dtype are what NumPy returns
     holds   every dtype is NumPy's, or refused
-    holds   its text parses, and uses operands, sizes, NumPy and the runtime's functions
+    holds   its text parses, and uses operands, sizes, NumPy and what programs carry
     holds   its gradient, of orders 1 and 2, is that of differences
     holds   forward and reverse mode are one Jacobian from two sides
     holds   its NumPy text is its expression to 4 ulp, extremes included

@@ -288,6 +288,7 @@ class Node(Operators):
     def __delitem__(self, index: object) -> NoReturn:
         raise ArgumentError(f"nothing can be deleted from {self.label}: gc.concat joins its slices")
 
+
 class _Draft(Node):
     """A node while it is made: what it consists of can be set, as fast as that of any object."""
 

@@ -21,16 +21,18 @@ def _is_large(node: Node) -> bool:
     return bool(node.ndim) and not (isinstance(size, int) and size < _FEW)
 
 
-def fast(ufunc: np.ufunc, dtypes: str, spare: int = 0) -> Callable[[Node], str]:
+def fast(
+    ufunc: np.ufunc, dtypes: str, spare: int = 0, option: Callable[[Node], str] = lambda node: ""
+) -> Callable[[Node], str]:
     """Into large arrays of some dtypes: the function that a program carries in place of NumPy's,
-    which can use some spare arrays."""
+    which can use some spare arrays, and may be told more by an option."""
     name, given = ufunc.__name__, ", ".join(f"x{i}" for i in range(ufunc.nin))
     also = f", spare={spare}" if spare else ""
 
     def into(node: Node) -> str:
         has_one = node.dtype.char in dtypes and all(x.dtype == node.dtype for x in node.inputs)
         if has_one and (_is_large(node) or node.op.text(node).startswith("fast_")):
-            return f"fast_{name}({given}{also}, out=out)"
+            return f"fast_{name}({given}{option(node)}{also}, out=out)"
         return f"np.{name}({given}, out=out)"
 
     return into
@@ -54,30 +56,27 @@ def power_into(node: Node) -> str:
 _NEVER_MINUS_ZERO = ("square", "abs", "exp")
 
 
+def _unsigned(node: Node) -> str:
+    """Where no sign of zero has to be kept, the fast log1p takes two steps less."""
+    return ", has_minus_zero=False" * (node.inputs[0].op.name in _NEVER_MINUS_ZERO)
+
+
 def log1p_text(node: Node) -> str:
     """NumPy's own is slow, of few elements too."""
     is_fast = node.ndim and node.dtype.char in "fd"
-    return _unsigned(node, "fast_log1p(x0)") if is_fast else "np.log1p(x0)"
+    return f"fast_log1p(x0{_unsigned(node)})" if is_fast else "np.log1p(x0)"
 
 
-def log1p_into(node: Node) -> str:
-    return _unsigned(node, fast(np.log1p, "fd", spare=2)(node))
+log1p_into = fast(np.log1p, "fd", spare=2, option=_unsigned)
 
 
-def _unsigned(node: Node, text: str) -> str:
-    """Where no sign of zero has to be kept, the fast log1p takes two steps less."""
-    if node.inputs[0].op.name not in _NEVER_MINUS_ZERO:
-        return text
-    return text.replace("fast_log1p(x0", "fast_log1p(x0, has_minus_zero=False")
-
-
-def clip_text(node: Node) -> str:
+def clip_text(node: Node, out: str = "") -> str:
     """By the method, where it is an array's: np.clip takes a microsecond to find it."""
-    return "x0.clip(x1, x2)" if node.inputs[0].ndim else "np.clip(x0, x1, x2)"
+    return f"x0.clip(x1, x2{out})" if node.inputs[0].ndim else f"np.clip(x0, x1, x2{out})"
 
 
 def clip_into(node: Node) -> str:
-    return clip_text(node).replace(")", ", out=out)")
+    return clip_text(node, ", out=out")
 
 
 def where_into(node: Node) -> str | None:

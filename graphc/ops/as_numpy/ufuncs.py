@@ -18,6 +18,7 @@ _SAME = (
     "floor_divide remainder"
 )
 
+
 def _is_negative(x: Any) -> Node:
     """Whether there is a minus before it: of zeros too, as the angle with the negative axis has."""
     (v,) = lift([x], "signbit")
