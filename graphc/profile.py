@@ -179,7 +179,7 @@ class Sizes:
     """What formulas in sizes amount to in one run."""
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
-        self._known = {shapes.dim(name.removeprefix("dim_")): n for name, n in sizes.items()}
+        self._known = shapes.from_sources(sizes)
         self._numbers: dict[Dim, int] = {}
 
     def number(self, value: Dim) -> int:

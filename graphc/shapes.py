@@ -278,6 +278,11 @@ def source(value: Dim | Shape) -> str:
     return str(value) if isinstance(value, int) else _source(value.plain)
 
 
+def from_sources(numbers: Mapping[str, int]) -> dict[Size, int]:
+    """Numbers by their symbols, of numbers by what texts call these."""
+    return {dim(name.removeprefix("dim_")): number for name, number in numbers.items()}
+
+
 @functools.lru_cache(maxsize=16384)
 def _source(e: Any) -> str:
     if e.is_Integer:

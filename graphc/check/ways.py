@@ -185,7 +185,7 @@ class Ways:
 
     def cost(self, nodes: Iterable[Node]) -> int:
         """How many numbers are computed for some nodes."""
-        known = {shapes.dim(name.removeprefix("dim_")): n for name, n in self.sizes.items()}
+        known = shapes.from_sources(self.sizes)
         return sum(
             max(shapes.number(u.op.flops(u), known), int(np.size(self.values[u]))) for u in nodes
         )

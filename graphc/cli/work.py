@@ -16,6 +16,7 @@ from ..check import check
 from ..check.point import point
 from ..compile import Function, compile
 from ..draw import draw, tree
+from ..draw.subject import VIEWS
 from ..errors import ArgumentError
 from ..explain import explain
 from ..forms import leaves
@@ -163,9 +164,8 @@ def draw_options(command: argparse.ArgumentParser) -> None:
         "-o", "--output", metavar="PATH", help="its suffix decides: .svg .html .png .pdf .dot"
     )
     command.add_argument(
-        "--view", choices=("forward", "gradient", "both", "pruned", "jacobians", "plan"),
-        help="what to show (default: all that there is)",
-    )  # fmt: skip
+        "--view", choices=VIEWS, help="what to show (default: all that there is)"
+    )
     command.add_argument("--fold", action="store_true", help="fold every scope and repetition")
     command.add_argument("--tree", action="store_true", help="print an outline instead")
 

@@ -185,7 +185,7 @@ class _Draw:
             has_gradients = any(map(subject.is_gradient, subject.order)) or subject.table
             view = "both" if has_gradients else "forward"
         if view not in VIEWS:
-            raise ArgumentError(f"view= is one of {', '.join((*VIEWS, 'plan'))}, not {view!r}")
+            raise ArgumentError(f"view= is one of {', '.join(VIEWS)}, not {view!r}")
         found = seen_at(subject.order, at) if at is not None else {}
         if values is not None:
             found |= seen_in(values, subject.order)

@@ -25,7 +25,7 @@ from .text import printable
 # A gradient is called by a formula of so many characters, where its forward value has no name.
 _BY, _TITLE = 20, 60
 _MOST_NAMED = 4000
-VIEWS = ("forward", "gradient", "both", "pruned", "jacobians")
+VIEWS = ("forward", "gradient", "both", "pruned", "jacobians", "plan")
 
 
 class Piece(NamedTuple):

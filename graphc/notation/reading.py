@@ -140,11 +140,15 @@ def _is_transposition(v: Node) -> bool:
 
 
 def _options(v: Node) -> Iterable[Term]:
+    axis = _axis(v)
+    is_all = isinstance(v.attrs.get("axis"), tuple) and len(v.attrs["axis"]) == v.inputs[0].ndim
+    return () if axis is None or is_all else (Term("name", f"axis={axis}"),)
+
+
+def _axis(v: Node) -> Any:
+    """The axis that an operation goes along, or several in a tuple; None where there is none."""
     axis = v.attrs.get("axis")
-    if axis is None or (isinstance(axis, tuple) and len(axis) == v.inputs[0].ndim):
-        return ()
-    where = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    return (Term("name", f"axis={where}"),)
+    return axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
 
 
 def axes_of(name: str, nodes: Iterable[Node]) -> list[Term]:
@@ -158,9 +162,7 @@ def axes_of(name: str, nodes: Iterable[Node]) -> list[Term]:
         return []
     ((options, v),) = told.items()
     usual = inspect.signature(FUNCTIONS[name]).parameters.get("axis")
-    axis = v.attrs["axis"]
-    at = axis[0] if isinstance(axis, tuple) and len(axis) == 1 else axis
-    is_usual = usual is not None and usual.default == -1 and at == v.inputs[0].ndim - 1
+    is_usual = usual is not None and usual.default == -1 and _axis(v) == v.inputs[0].ndim - 1
     return [] if is_usual else [*options]
 
 
