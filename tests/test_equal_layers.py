@@ -58,18 +58,18 @@ def tanh_of_affine(net, h, k):
 
 # And how many calls a node of a further layer may take.
 KINDS = {
-    "tanh": (tanh_of_affine, 28),
-    "relu": (lambda net, h, k: gc.relu(net.affine(h, k)), 30),
+    "tanh": (tanh_of_affine, 15),
+    "relu": (lambda net, h, k: gc.relu(net.affine(h, k)), 18),
     "elementwise": (
         lambda net, h, k: gc.tanh(net.weight(f"a{k}", 8) * h + net.weight(f"b{k}", 8)),
-        43,
+        27,
     ),
-    "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 28),
-    "weight decay": (tanh_of_affine, 70),
-    "gates": (gated, 43),
-    "dropout": (masked, 100),
-    "layer norm": (normed, 160),
-    "attention": (attention, 77),
+    "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 17),
+    "weight decay": (tanh_of_affine, 54),
+    "gates": (gated, 30),
+    "dropout": (masked, 81),
+    "layer norm": (normed, 130),
+    "attention": (attention, 63),
 }
 
 
