@@ -37,7 +37,7 @@ class Builder:
         view: str,
         *,
         fold: bool | int | None = None,
-        expand: Iterable[str] = (),
+        expand: str | Iterable[str] = (),
         heat: Heat | None = None,
         state: Mapping[Node, str] | None = None,
         notes: Sequence[str] = (),
@@ -48,7 +48,7 @@ class Builder:
         self.values = values or {}
         self.state = {**states(self.values), **(state or {})}
         self.frames = Frames(subject.order, {v for v, s in self.state.items() if s == "added"})
-        self.expand = self.frames.called([*expand])
+        self.expand = self.frames.called([expand] if isinstance(expand, str) else [*expand])
         self.fold_all = fold is True
         self.most = MOST if fold is False else PAGE
         if not isinstance(fold, bool | int | None):

@@ -146,7 +146,7 @@ class _Draw:
         view: str | None = None,
         wrt: Any = None,
         fold: bool | int | None = None,
-        expand: Iterable[str] = (),
+        expand: str | Iterable[str] = (),
         heat: Any = None,
         sizes: Mapping[str, int] | None = None,
         at: Mapping[Any, Any] | None = None,
@@ -192,7 +192,7 @@ class _Draw:
         numbers = heat_of(heat, subject.order, sizes or {})
         return Drawing(
             Builder(
-                subject, view, fold=fold, expand=_names(expand), heat=numbers, values=found
+                subject, view, fold=fold, expand=expand, heat=numbers, values=found
             )
         )
 
@@ -235,10 +235,6 @@ def _plan(what: Sequence[Any], title: str | None) -> PlanDrawing:
     if title is None:
         title = f"The plan of {getattr(subject, 'name', 'a program')}"
     return PlanDrawing([Bar(*row) for row in lanes()], str(title))
-
-
-def _names(expand: Iterable[str]) -> Iterable[str]:
-    return [expand] if isinstance(expand, str) else expand
 
 
 draw = _Draw()

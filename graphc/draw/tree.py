@@ -100,6 +100,4 @@ def tree(
                 ├── A   f64[n, d]
                 └── v   f64[d]
     """
-    subject = Subject(what)
-    names = [expand] if isinstance(expand, str) else expand
-    return Outline(Builder(subject, "both", fold=fold, expand=names).whole())
+    return Outline(Builder(Subject(what), "both", fold=fold, expand=expand).whole())
