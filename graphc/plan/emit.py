@@ -15,6 +15,7 @@ from ..binding import Binding
 from ..ir import Graph, Node, is_number
 from ..lines import Where
 from ..ops.slices import index_of_first
+from ..wording import printable
 from . import scalars, texts
 from .bindings import bindings
 from .carried import HELPERS, tiling
@@ -344,5 +345,4 @@ def _computed(graph: Graph) -> Iterator[Node]:
 
 def _harmless(text: str) -> str:
     """Foreign text as it may stand inside a docstring."""
-    printable = "".join(c if c.isprintable() else "?" for c in text)
-    return printable.replace("\\", "\\\\").replace('"', "'")
+    return printable(text).replace("\\", "\\\\").replace('"', "'")

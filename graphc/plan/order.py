@@ -17,6 +17,7 @@ from ..ops.slices import WHOLE, at_index
 from ..passes.rewrite import adopt
 from ..shapes import Shape, typical
 from .rows import adds_rows, is_by_element
+from .sets import Sets
 
 Axes = tuple[int, ...]
 """How a value v lies in memory: it is `permute_dims(as_it_lies, axes)`."""
@@ -123,24 +124,16 @@ def _is_as_quick(c: Node, i: int, axes: Axes) -> bool:
 
 def _groups(graph: Graph) -> Iterator[tuple[list[Node], list[Node]]]:
     """What is computed of one another, with as many axes, and what is read for it."""
-    parent = {v: v for v in graph.nodes if v.ndim > 1 and _is_beside(graph, v)}
-
-    def root(v: Node) -> Node:
-        while parent[v] is not v:
-            parent[v] = v = parent[parent[v]]
-        return v
-
-    for v in parent:
+    beside = [v for v in graph.nodes if v.ndim > 1 and _is_beside(graph, v)]
+    sets = Sets(beside)
+    for v in beside:
         for x in v.inputs:
-            if x in parent and x.ndim == v.ndim:
-                parent[root(x)] = root(v)
-    groups: dict[Node, list[Node]] = {}
-    for v in parent:
-        groups.setdefault(root(v), []).append(v)
-    for group in groups.values():
+            if x in sets and x.ndim == v.ndim:
+                sets.join(x, v)
+    for group in sets.all():
         read = dict.fromkeys(x for v in group for x in v.inputs if x.ndim == v.ndim)
         # What is stretched may lie in any order.
-        yield group, [x for x in read if x not in parent and x.op.name != "broadcast_to"]
+        yield group, [x for x in read if x not in sets and x.op.name != "broadcast_to"]
 
 
 class _InOrder:

@@ -15,6 +15,7 @@ from ..ir import Graph, Node, is_number
 from ..shapes import Dim, typical
 from .memory import base, takes_memory
 from .rows import Cut, adds_rows, axis_of, cut, first_cut, first_long
+from .sets import Sets
 
 # What a tile takes from the ends of rows costs NumPy as much as this share of it in memory.
 _OF_ROWS = 1 / 16
@@ -191,26 +192,17 @@ class _Stages:
 
     def parts(self) -> list[list[Node]]:
         """The nodes of each stage and number of rows, in parts that pass or share rows."""
-        parent: dict[Node, Node] = {}
-
-        def root(v: Node) -> Node:
-            while parent[v] is not v:
-                parent[v] = v = parent[parent[v]]
-            return v
-
+        sets = Sets()
         readers: dict[tuple[Node, int, Dim], Node] = {}
         for v in self.graph.nodes:
             mine = self.cuts.get(v)
             if mine is None:
                 continue
-            parent[v] = v
+            sets.add(v)
             for k, x in enumerate(v.inputs):
                 if self._may_join(v, k) and self.stage[x] == self.stage[v]:
-                    parent[root(x)] = root(v)
+                    sets.join(x, v)
                 elif mine.by_row[k]:
                     reader = readers.setdefault((x, self.stage[v], mine.rows), v)
-                    parent[root(reader)] = root(v)
-        found: dict[Node, list[Node]] = {}
-        for v in parent:
-            found.setdefault(root(v), []).append(v)
-        return list(found.values())
+                    sets.join(reader, v)
+        return sets.all()
