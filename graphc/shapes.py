@@ -426,14 +426,15 @@ def typical(value: Dim) -> int:
 # -- element types ----------------------------------------------------------------------------
 
 _SHORT = {
-    "bool": "bool", "float32": "f32", "float64": "f64",
-    "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
-    "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
+    np.dtype(name): short
+    for name, short in {
+        "bool": "bool", "float32": "f32", "float64": "f64",
+        "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
+        "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
+    }.items()
 }  # fmt: skip
-
-
-DTYPE_NAMES = frozenset(_SHORT)
-_DTYPES = {np.dtype(name): np.dtype(name) for name in _SHORT}
+DTYPE_NAMES = frozenset(dtype.name for dtype in _SHORT)
+_DTYPES = {dtype: dtype for dtype in _SHORT}
 
 
 def as_dtype(value: DTypeLike) -> np.dtype[Any]:
@@ -447,7 +448,7 @@ def as_dtype(value: DTypeLike) -> np.dtype[Any]:
         cure = ": the sizes of a shape belong in one tuple, as in (3, 4)" if is_size else ""
         said = f"a dtype must be one that NumPy knows, and {value!r} is not{cure}"
         raise DTypeError(said) from None
-    if dtype.name not in _SHORT:
+    if dtype.name not in DTYPE_NAMES:
         raise DTypeError(f"graphs hold bool, integers, float32 and float64, not {dtype.name}")
     return dtype.newbyteorder("=")
 
@@ -498,7 +499,7 @@ class TensorType:
         return TensorType(self.shape, as_dtype(dtype))
 
     def __repr__(self) -> str:
-        return f"{_SHORT[self.dtype.name]}[{', '.join(map(str, self.shape))}]"
+        return f"{_SHORT[self.dtype]}[{', '.join(map(str, self.shape))}]"
 
 
 def tensor(shape: object, dtype: DTypeLike = np.float64) -> TensorType:
