@@ -219,8 +219,11 @@ class Function:
     @functools.cached_property
     def _made(self) -> _Made:
         """Made again where the function comes from a pickle, and only if it is asked for."""
+        return self._wish.granted(self._as_written())
+
+    def _as_written(self) -> Graph:
         written = self._written
-        return self._wish.granted(written.graph if isinstance(written, PackedGraph) else written)
+        return written.graph if isinstance(written, PackedGraph) else written
 
     @property
     def graph(self) -> Graph:
@@ -279,11 +282,9 @@ class Function:
 
     def _tell(self, error: IndexError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Raise what the reference interpreter says: it knows whose index it is, and the line."""
-        written = self._written
-        outputs = (written.graph if isinstance(written, PackedGraph) else written).outputs
         given = zip(self._text.arguments, self._bound(args, kwargs), strict=True)
         try:
-            evaluate(outputs, dict(given))
+            evaluate(self._as_written().outputs, dict(given))
         except IndexingError as told:
             raise told.with_traceback(None) from error
 
