@@ -47,6 +47,9 @@ _WEIGHTS = {
 }  # fmt: skip
 
 
+DEAREST_ARITHMETIC = 4  # the weight of a square root
+
+
 def weight(v: Node) -> float:
     """What one element of an elementwise node costs; a multiplication is 1, leaves are free."""
     return 0.0 if v.op.family == "leaf" else _WEIGHTS.get(v.op.name, 1.0)

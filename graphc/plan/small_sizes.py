@@ -8,12 +8,11 @@ import numpy as np
 
 from .. import shapes
 from ..ir import Graph, Node
-from ..passes.cost import weight
+from ..passes.cost import DEAREST_ARITHMETIC, weight
 from .memory import is_given, takes_memory
 from .plan import Plan
 from .regions import Region
 from .straight import MANY, written_over
-from .tiles import ROOT
 
 # Up to this many elements, where the arrays of one region take together no more than so many bytes:
 # these stay in the cache.
@@ -66,7 +65,7 @@ def _passes(region: Region) -> int:
 
 def _is_arithmetic(v: Node) -> bool:
     """Whether an operation takes little more than a sum: a choice takes as long as ten."""
-    return weight(v) <= ROOT and not any(x.dtype == np.bool_ for x in v.inputs)
+    return weight(v) <= DEAREST_ARITHMETIC and not any(x.dtype == np.bool_ for x in v.inputs)
 
 
 def _are_single(nodes: Sequence[Node]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import shapes
 from ..ir import OPS, Node
-from ..passes.cost import weight
+from ..passes.cost import DEAREST_ARITHMETIC, weight
 from ..shapes import Dim, Shape, as_dim
 from .body import Body, Kind, takes_buffer
 from .memory import is_given
@@ -309,8 +309,6 @@ _WIDTH = 96
 # In steps of a region, where they are as short as is worth a thread.
 _START_OF_A_THREAD = 12
 
-ROOT = 4  # the weight of a square root, which is the dearest of arithmetic
-
 
 def _row_work(v: Node, rows: Dim) -> Dim:
     """The bytes of one row of a step, times what it costs beside a multiplication."""
@@ -321,7 +319,8 @@ def _row_work(v: Node, rows: Dim) -> Dim:
         return 2 * shapes.size(widest)  # it takes BLAS a quarter of a multiplication
     itemsize = max(x.dtype.itemsize for x in (v, *v.inputs) if x.ndim)
     # Of single precision a function takes a quarter of the time, arithmetic half of it.
-    cost = weight(v) * (itemsize / 8 if itemsize < 8 and weight(v) > ROOT else 1)
+    is_function = weight(v) > DEAREST_ARITHMETIC
+    cost = weight(v) * (itemsize / 8 if itemsize < 8 and is_function else 1)
     return max(1, round(cost)) * shapes.size(widest) * itemsize
 
 
