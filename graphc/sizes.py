@@ -42,7 +42,7 @@ def formula(plain: Any) -> Any:
         return Size(expanded if expanded.is_integer else plain)
     if expanded is sp.zoo:
         raise ZeroDivisionError("a size is divided by 0")
-    return float(expanded)
+    return complex(expanded) if expanded.is_extended_real is False else float(expanded)
 
 
 def _operator(made: Callable[[Any, Any], Any], reflected: bool = False) -> Callable[..., Any]:
@@ -66,6 +66,8 @@ def _comparison(asked: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, A
 
     @functools.lru_cache(maxsize=16384, typed=True)
     def answer(size: Size, other: Any) -> bool | None:
+        if type(other) is float and other != other:
+            return False
         found = asked(size.plain, other.plain if type(other) is Size else other)
         return None if isinstance(found, sp.core.relational.Relational) else bool(found)
 
@@ -83,8 +85,10 @@ def _operand(value: Any) -> Any:
     """What sizes are computed with: a size, a number, sympy's expression; None for all else."""
     if type(value) is int or type(value) is Size or type(value) is float:
         return value
+    if isinstance(value, np.ndarray | complex):
+        return None
     if isinstance(value, np.generic):
-        value = value.item()
+        return _operand(value.item())
     try:
         known = sp.sympify(int(value) if isinstance(value, bool) else value, strict=True)
     except sp.SympifyError:
@@ -92,11 +96,22 @@ def _operand(value: Any) -> Any:
     return known if isinstance(known, sp.Expr) else None
 
 
+def _is_number(value: Any) -> bool:
+    """Whether this is a number of NumPy's: before it asks for more it makes an array of it."""
+    return isinstance(value, np.ndarray | np.generic) and value.ndim == 0 and value.dtype != object
+
+
 # What stays a formula in sizes beside numbers: everything else that NumPy computes is a tensor.
 _FORMULAS: dict[str, Callable[..., Any]] = {
     "add": operator.add, "subtract": operator.sub, "multiply": operator.mul,
     "divide": operator.truediv, "power": operator.pow, "negative": operator.neg,
     "floor_divide": operator.floordiv, "remainder": operator.mod,
+}  # fmt: skip
+
+# What is asked of sizes and NumPy's numbers: `np.int64(3) == n` is what `3 == n` is.
+_QUESTIONS: dict[str, Callable[[Any, Any], bool]] = {
+    "equal": operator.eq, "not_equal": operator.ne, "less": operator.lt,
+    "less_equal": operator.le, "greater": operator.gt, "greater_equal": operator.ge,
 }  # fmt: skip
 
 
@@ -227,6 +242,9 @@ class Size:
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         made = _FORMULAS.get(ufunc.__name__)
+        asked = _QUESTIONS.get(ufunc.__name__)
+        if asked and method == "__call__" and all(x is self or _is_number(x) for x in inputs):
+            return asked(*(x if x is self else x.item() for x in inputs))
         if made and method == "__call__" and not any(type(x) is np.ndarray for x in inputs):
             return made(*(x.item() if isinstance(x, np.generic) else x for x in inputs))
         return Size.of_ufunc(ufunc, method, inputs, options)

@@ -506,6 +506,7 @@ def test_there_is_one_size_for_each_formula():
     made += [pickle.loads(pickle.dumps(made[0]))]
     assert {id(size) for size in made} == {id(made[0])} and type(made[0]) is type(n)
     assert [0, 1, 0.5] == [n - n, n // n, n / (2 * n)]
+    assert n * np.inf == np.inf and ((-n) ** 0.5).subs({n: 4}) == 2j
     assert [int, int, float] == [type(found) for found in (n - n, n // n, n / (2 * n))]
     with ThreadPoolExecutor(8) as pool:
         meet = threading.Barrier(8)
@@ -530,3 +531,8 @@ def test_two_sizes_are_asked_for_identity_and_a_size_is_never_a_number():
         assert n != size and not size == n and (n - 1) not in [size]
     assert n != d and n != 1 and n - 1 != 1 and n != -1 and n != 0 and n != "n" and n != None  # noqa: E711
     assert (n, 2) == (n, 2) and (n, 1) != (1, 1)
+    # NumPy's numbers ask for themselves: as arrays they would be tensors of the graph.
+    three, none = np.int64(3), np.float64("nan")
+    assert [False, False, True] == [three == n, three in (n, d), n != three]
+    assert (np.int64(0) < n) is True and [False] * 3 == [none < n, n < none, n >= float("nan")]
+    assert isinstance(np.less(n, 3), gc.Node) and isinstance(n == np.ones(2), gc.Node)
