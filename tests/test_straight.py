@@ -218,7 +218,20 @@ def layouts():
     return [total, gc.sum(gc.sin(gc.cos(q)), axis=0), gc.tanh(gc.cos(p + 1).T)[1:]]
 
 
-@pytest.mark.parametrize("form", (*FORMS, layouts), ids=lambda form: form.__name__)
+def rows_beside_columns():
+    """Of stretched values and of vectors rows are made, beside columns they become columns."""
+    p, q = gc.input("p_laid", (n, 40)), gc.input("q_laid", (n, 40))
+    rows = gc.broadcast_to(y[:, None], (n, 40))
+    a, b = gc.exp(rows) - p, gc.sin(rows - p)
+    c = gc.sin(b * gc.sum(gc.tanh(a), axis=0))
+    d, e = gc.exp(y[:, None] * gc.input("r_laid", (40,))) - q, gc.sin(y[:, None] - q)
+    sums = [gc.sum(gc.cos(v), axis=0) for v in (c, gc.sin(e * gc.sum(gc.tanh(d), axis=0)))]
+    return [*sums, gc.sin(c * sums[0]), gc.sin(e * sums[1])]
+
+
+@pytest.mark.parametrize(
+    "form", (*FORMS, layouts, rows_beside_columns), ids=lambda form: form.__name__
+)
 def test_what_nobody_reads_any_more_is_written_over(form, monkeypatch):
     """By few values, which lie as they would in new memory: not a bit is another."""
     monkeypatch.setattr(straight, "MANY", 1 << 40)

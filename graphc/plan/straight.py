@@ -31,6 +31,9 @@ from .workspace import Workspace
 MANY = 100
 _IN_PLACE = {"elementwise", "reduce"}
 
+Models = frozenset[Node | frozenset[Node]]
+"""What decides how a value lies in memory."""
+
 
 class Straight:
     """Writes the lines for a graph of small values."""
@@ -159,8 +162,8 @@ def written_over(graph: Graph, computed: Sequence[Node]) -> dict[Node, Node]:
     """
     last = {base(x): v for v in computed for x in (*v.inputs, v)}
     kept = {base(v) for v in graph.outputs}
-    free: dict[tuple[TensorType, frozenset[Node]], list[Node]] = {}
-    models: dict[Node, frozenset[Node]] = {}
+    free: dict[tuple[TensorType, Models], list[Node]] = {}
+    models: dict[Node, Models] = {}
     found = {}
     for v in computed:
         key = v.type, _models(v, models)
@@ -178,17 +181,33 @@ def written_over(graph: Graph, computed: Sequence[Node]) -> dict[Node, Node]:
     return found
 
 
-def _models(v: Node, known: dict[Node, frozenset[Node]]) -> frozenset[Node]:
-    """The values of which it depends how v lies in memory; nothing does where it is a vector."""
+def _models(v: Node, known: dict[Node, Models]) -> Models:
+    """What decides how v lies in memory; nothing does where it is a vector.
+
+    A set stands for values that one operation reads: where they tell of no order, as vectors and
+    stretched values do, or of several, its result lies row by row, and whatever is computed of it.
+    A value by itself decides beside others alone.
+    """
     if v in known:
         return known[v]
-    if sum(d != 1 for d in v.shape) < 2:
-        found = frozenset[Node]()
-    elif is_by_ufunc(v):
-        found = frozenset[Node]().union(*(_models(x, known) for x in v.inputs))
-    else:
-        found = frozenset({v})
+    found: Models = frozenset()
+    if _has_order(v):
+        read = [x for x in v.inputs if _has_order(x)]
+        if not is_by_ufunc(v) or any(x.shape != v.shape for x in read):
+            found = frozenset({frozenset({v})})
+        else:
+            made = frozenset[Node | frozenset[Node]]().union(
+                *(_models(x, known) for x in read if is_by_ufunc(x))
+            )
+            given = frozenset(x for x in read if not is_by_ufunc(x))
+            decided = frozenset[Node]().union(*(x for x in made if isinstance(x, frozenset)))
+            found = made | (given - decided) if made else frozenset({given})
     return known.setdefault(v, found)
+
+
+def _has_order(v: Node) -> bool:
+    """Whether a value may lie in several ways."""
+    return sum(d != 1 for d in v.shape) > 1
 
 
 def is_by_ufunc(v: Node) -> bool:
