@@ -39,6 +39,7 @@ ROWS = {
     "the sigmoid of an unsigned integer": (
         lambda: gc.sigmoid(gc.astype(k, "uint32")), 1 / (1 + np.exp([-1.0, -2.0])),
     ),
+    "the log of a quotient of truth values": (lambda: gc.log((p > 0) / (p > 0)), [0.0, 0.0]),
 }  # fmt: skip
 
 

@@ -233,7 +233,8 @@ def log_of_chosen_share(n: Node) -> Node | None:
 def log_of_two_shares(n: Node) -> Node | None:
     """log(softmax(x) / softmax(y)) = log_softmax(x) - log_softmax(y)"""
     (v,) = n.inputs
-    logs = [log_of_softmax(f.log(x)) for x in v.inputs] if v.op is op.divide else [None]
+    is_share = v.op is op.divide and all(x.type.is_float for x in v.inputs)
+    logs = [log_of_softmax(f.log(x)) for x in v.inputs] if is_share else [None]
     made: Node | None = None if None in logs else f.subtract(*logs)
     return made
 
