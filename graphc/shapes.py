@@ -52,9 +52,12 @@ def dims(names: str) -> tuple[Size, ...]:
     return tuple(dim(name) for name in names.replace(",", " ").split())
 
 
+_OWN = "0_"
+
+
 def own_dim(name: str) -> Size:
     """A size that programs have of their own: its name is none that a user's can have."""
-    return _symbol(f"0_{name}")
+    return _symbol(_OWN + name)
 
 
 @functools.cache
@@ -97,8 +100,13 @@ def _not_negative(value: int) -> int:
 
 @functools.lru_cache(maxsize=65536)
 def _canonical(expr: Any) -> Dim:
-    ours = {s: _symbol(s.name).plain for s in expr.free_symbols}
-    return as_dim(formula(expr.xreplace(ours)))
+    return as_dim(_with_our_symbols(expr))
+
+
+def _with_our_symbols(expr: Any) -> Any:
+    """A formula of sympy's, whose symbols may be anything, in sizes of these names."""
+    own = {s for s in expr.free_symbols if s.name.startswith(_OWN)}
+    return formula(expr.xreplace({s: dim(s.name).plain for s in expr.free_symbols - own}))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -107,6 +115,12 @@ def _as_length(value: Size) -> Size:
         raise ShapeError(f"a size must be an integer, and {value} need not be")
     if value.plain.is_negative:
         raise ShapeError(f"a size must not be negative, and {value} always is")
+    try:
+        _source(value.plain)
+    except ShapeError:
+        made = "+ - * // % ** abs, sympy.Max and sympy.Min"
+        said = f"no program can compute the size {value}: sizes are made of whole ones by {made}"
+        raise ShapeError(said) from None
     return value
 
 
@@ -230,9 +244,16 @@ def as_bound(value: Dim) -> Dim:
     """
     if not is_expression(value):
         return int(value)
+    if isinstance(value, sp.Expr):
+        value = _with_our_symbols(value)
     sign = plain(value)
     if sign.is_negative:
         return -as_dim(-value)
+    if sign.is_nonpositive:
+        raise IndexingError(
+            f"the bound {value} may come out 0, where Python counts from the beginning: "
+            f"of an axis of size k say k - ({-value})"
+        )
     if not sign.is_nonnegative:
         raise IndexingError(
             f"the bound {value} may come out negative, where Python counts from the end: "
@@ -297,8 +318,10 @@ def _source(e: Any) -> str:
         if coefficient == -1:
             return f"-{_factor(rest)}"
         return " * ".join(map(_factor, e.as_ordered_factors()))
-    if e.is_Pow and parts[1].is_Integer and parts[1] > 0:
-        return f"{_operand(parts[0])} ** {parts[1]}"
+    if e.is_Pow and e.is_integer:
+        return f"{_operand(parts[0])} ** {_operand(parts[1])}"
+    if isinstance(e, sp.Abs):
+        return f"abs({_source(parts[0])})"
     if isinstance(e, sp.floor):
         numerator, denominator = sp.fraction(sp.together(parts[0]))
         return f"({_operand(numerator)} // {_operand(denominator)})"
@@ -409,7 +432,11 @@ def number(value: Dim, sizes: Mapping[Size, int]) -> int:
         return value
     if value in sizes:
         return sizes[value]
-    return int(value.plain.xreplace({s.plain: sp.Integer(sizes[s]) for s in _symbols(value)}))
+    known = {s.plain: sp.Integer(sizes[s]) for s in _symbols(value)}
+    found = formula(value.plain.xreplace(known))
+    if not isinstance(found, int):
+        raise ZeroDivisionError(f"the size {value} is {found} where sizes are 0")
+    return found
 
 
 def numbers(shape: Shape, sizes: Mapping[Size, int]) -> tuple[int, ...]:

@@ -514,6 +514,64 @@ def test_there_is_one_size_for_each_formula():
     assert len(set(map(id, found))) == 1
 
 
+OF_SIZES = [
+    "2**n - 1", "(-1)**n + 2", "n**m", "abs(n - m)", "n*(n + 1)//2", "-(-n//4)", "n//2%3 + 1",
+    "n//(m + 1)", "n%(m + 1)", "(n - m)**2", "n//2*2", "(2*n + 1)//3*(m%2)", "(n%3)**(m%2)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", OF_SIZES)
+def test_a_formula_in_sizes_is_what_python_makes_of_its_numbers(text):
+    """As a length, as a number and beside tensors, in programs and where a graph is evaluated."""
+    v, w = gc.input("v", ("n",)), gc.input("w", ("m",))
+    size = eval(text, {"n": v.shape[0], "m": w.shape[0]})
+    made = {"x": gc.ones(size), "size": gc.size(size), "times": v * size}
+    f = gc.compile(made, inputs=[v, w])
+    for n, m in ((1, 1), (2, 5), (7, 3), (9, 4)):
+        number = eval(text, {"n": n, "m": m})
+        given = {v: np.ones(n), w: np.ones(m)}
+        for found in (f(given[v], given[w]), gc.evaluate(made, given)):
+            assert (number,) == found["x"].shape and number == found["size"]
+            np.testing.assert_array_equal(found["times"], np.full(n, number))
+
+
+NO_SIZES = {
+    "sp.factorial(n)": "no program can compute the size factorial(n)",
+    "sp.floor(n**0.5)": "no program can compute the size floor(n**0.5)",
+    "sp.Symbol('n + 1')": "a dim's name must be a Python identifier, and 'n + 1' is not",
+    "sp.I": "a size must be an int, a dim or a dim's name, and 1j is a complex",
+}
+
+
+@pytest.mark.parametrize("text", NO_SIZES)
+def test_what_no_program_can_compute_is_refused_where_it_is_written(text):
+    """It was refused when the graph was compiled, which shows no line; or gave a broken text."""
+    with pytest.raises(gc.ShapeError) as caught:
+        gc.input("x", (eval(text, {"n": gc.dim("n"), "sp": sp}),))
+    assert caught.value.sentence.startswith(NO_SIZES[text])
+
+
+def test_a_size_that_divides_by_a_size_of_0_says_so():
+    """In both faces: evaluate had sympy's "Cannot convert nan to int"."""
+    n, m = gc.dims("n m")
+    v, w = gc.input("v", (n,)), gc.input("w", (m,))
+    made = gc.ones(n // m) * gc.sum(v) * gc.sum(w)
+    for call in (gc.compile(made), lambda a, b: gc.evaluate(made, {v: a, w: b})):
+        with pytest.raises(ZeroDivisionError):
+            call(np.ones(0), np.ones(0))
+
+
+@pytest.mark.parametrize("shift", ["n//2", "-n", "2*n + 1", "1 - n//3"])
+def test_a_roll_by_a_formula_is_numpys(shift):
+    """It asked the formula for its truth."""
+    n = gc.dim("n")
+    v = gc.input("v", (n,))
+    f = gc.compile(np.roll(v, eval(shift)))
+    for n in (0, 1, 2, 7):
+        a = np.arange(1.0 * n)
+        np.testing.assert_array_equal(f(a), np.roll(a, eval(shift)))
+
+
 def test_a_formula_that_nobody_has_is_forgotten():
     """A process that meets ever new formulas does not keep them all."""
     size = Size(sp.Symbol("nobody", integer=True, positive=True) ** 3)

@@ -225,11 +225,17 @@ def test_a_margin_that_does_not_fit_is_refused() -> None:
         gc.pad(k, 1, 0.5)
 
 
-@pytest.mark.parametrize("bound", [n - 5, 1 - n])
+@pytest.mark.parametrize("bound", [n - 5, 5 - n])
 def test_a_bound_of_unknown_sign_is_refused(bound: Any) -> None:
     """Python counts a negative bound from the end: the declared shape would not be the real one."""
     with pytest.raises(gc.IndexingError, match="may come out negative"):
         x[:bound]
+
+
+def test_a_bound_that_may_come_out_0_says_how_to_count_from_the_end() -> None:
+    """Its cure was sympy.Max(0, -floor(n/2)): nothing but 0."""
+    with pytest.raises(gc.IndexingError, match=r"of an axis of size k say k - \(floor\(n/2\)\)"):
+        x[-(n // 2) :]
 
 
 @pytest.mark.parametrize("index", [n, n + 3, -n - 1])

@@ -91,6 +91,8 @@ def _of_sizes(formula: Any, dtype: np.dtype[Any]) -> Node:
             made = functools.reduce(f["add" if formula.is_Add else "multiply"], parts)
         elif formula.is_Pow and formula.exp.is_Number:
             made = f["power"](_of_sizes(formula.base, dtype), float(formula.exp))
+        elif formula.is_Pow:
+            made = f["power"](*(_of_sizes(part, dtype) for part in formula.args))
         else:
             raise
     return made  # type: ignore[no-any-return]

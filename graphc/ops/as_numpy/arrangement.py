@@ -11,7 +11,7 @@ from ... import shapes
 from ...errors import ArgumentError
 from ...ir import Node, lift
 from .. import elementwise as e
-from .. import joins, layout, leaves, slices
+from .. import index, joins, layout, leaves, slices
 from .table import TABLE, Function, means
 
 means(np.shape)(lambda a: a.shape)
@@ -93,6 +93,8 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Node:
             x = roll(x, by, k)
         return x
     k = shapes.as_axis(axis, x.ndim)
+    if shapes.is_expression(shift):
+        return index.take(x, (leaves.iota(x.shape[k]) - shift) % x.shape[k], k)
     by = shift % x.shape[k] if isinstance(x.shape[k], int) and x.shape[k] else shift
     return joins.concat([along(x, k, -by, None), along(x, k, None, -by)], k) if by else x
 
