@@ -228,7 +228,15 @@ def span_length(size: Dim, start: Dim | None, stop: Dim | None, step: int) -> Di
     first, last = (start, stop) if step > 0 else (stop, start)
     left = plain(low) if first is None else sp.Max(low, from_zero(first, size))
     right = plain(high) if last is None else sp.Min(high, from_zero(last, size))
-    return as_dim(sp.Max(0, sp.floor((right - left + abs(step) - 1) / abs(step))))
+    return as_dim(_or_0(sp.floor((right - left + abs(step) - 1) / abs(step))))
+
+
+def _or_0(value: Any) -> Any:
+    """max(0, value). Of max(0, e) - k that is max(0, e - k), so slices of slices do not nest."""
+    less, rest = value.as_coeff_Add()
+    if isinstance(rest, sp.Max) and less.is_negative and sp.S.Zero in rest.args:
+        value = sp.Max(*(e + less for e in rest.args if e != 0))
+    return sp.Max(0, value)
 
 
 def from_zero(bound: Dim, size: Dim) -> Dim:

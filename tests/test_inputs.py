@@ -561,6 +561,17 @@ def test_a_size_that_divides_by_a_size_of_0_says_so():
             call(np.ones(0), np.ones(0))
 
 
+def test_slices_of_slices_have_short_sizes():
+    """Each step of a stencil put the size into another max(0, ... - 1)."""
+    n = gc.dim("n")
+    y = gc.input("v", (n,))
+    for _ in range(9):
+        y = y[1:] + y[:-1]
+    assert "Max(0, n - 9)" == str(y.shape[0])
+    for k in (1, 8, 9, 10, 20):
+        assert len(np.ones(k)[3:][:-3][1:-2]) == y.shape[0].subs({n: k})
+
+
 @pytest.mark.parametrize("shift", ["n//2", "-n", "2*n + 1", "1 - n//3"])
 def test_a_roll_by_a_formula_is_numpys(shift):
     """It asked the formula for its truth."""
