@@ -336,7 +336,8 @@ def _test(name: str, says: str, of: str) -> Op:
         name,
         infer=lambda t: t.with_dtype(bool),
         numpy=f"np.{name}(x0)",
-        into=f"np.{name}(x0, out=out)",
+        # NumPy 2.4 itself writes wrong answers where out has gaps.
+        into=f"np.copyto(out, np.{name}(x0))",
         bprop=cuts_path,
         family="elementwise",
         examples=examples(1, (-2.0, 2.0), ()),

@@ -253,12 +253,14 @@ def into_small(v: Node, out: str, spare: Sequence[str] = ()) -> str:
     >>> [into_small(v, "b1") for v in (x * x, gc.expm1(x), x @ W)]
     ['np.multiply(x0, x1, b1)', 'np.expm1(x0, b1)', 'x0.dot(x1, b1)']
     """
-    text = v.op.text(v)
+    text, told = v.op.text(v), v.op.text_into(v, out, spare) or ""
+    if told.startswith("np.copyto("):
+        return told
     if method := _METHOD.fullmatch(text):
         return f"{method[1]}({method[2]}, {out})"
     if v.op.family == "elementwise" and _OPERATOR.fullmatch(text):
         text = f"np.{v.op.name}(x0, x1)"
-    call = _of_ufunc(text) or _of_ufunc(text := v.op.text_into(v, out, spare) or "")
+    call = _of_ufunc(text) or _of_ufunc(text := told)
     if call is None:
         return text
     by_name = "out=" if call[1] in _BY_NAME else ""
