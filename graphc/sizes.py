@@ -48,7 +48,7 @@ def formula(plain: Any) -> Any:
 def _operator(made: Callable[[Any, Any], Any], reflected: bool = False) -> Callable[..., Any]:
     """A method that computes with a size and another operand."""
 
-    @functools.lru_cache(maxsize=16384, typed=True)  # typed, for 2 and 2.0 are one key else
+    @functools.lru_cache(maxsize=4096, typed=True)  # typed, for 2 and 2.0 are one key else
     def result(size: Size, other: Any) -> Any:
         a, b = size.plain, other.plain if type(other) is Size else other
         found = made(b, a) if reflected else made(a, b)
@@ -64,7 +64,7 @@ def _operator(made: Callable[[Any, Any], Any], reflected: bool = False) -> Calla
 def _comparison(asked: Callable[[Any, Any], Any], sign: str) -> Callable[[Any, Any], bool]:
     """A method that answers where the answer is the same whatever the sizes are."""
 
-    @functools.lru_cache(maxsize=16384, typed=True)
+    @functools.lru_cache(maxsize=4096, typed=True)
     def answer(size: Size, other: Any) -> bool | None:
         if type(other) is float and other != other:
             return False
