@@ -161,8 +161,9 @@ from .ops.scan import cumulative_prod, cumulative_sum
 from .ops.slices import expand_dims, flip, squeeze
 from .optim import fit
 from .parts import scope
-from .shapes import TensorType, dim, dims
+from .shapes import dim, dims
 from .sparse import sparse_hessian, sparse_jacobian, sparsity
+from .tensor_type import TensorType
 from .trace import trace
 from .transforms import grad_fn, hessian_fn, jacobian_fn, value_and_grad, vmap
 

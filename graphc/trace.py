@@ -12,7 +12,8 @@ from . import forms
 from .errors import ArgumentError
 from .ir import FUNCTIONS, Node
 from .ops.leaves import input as declare_input
-from .shapes import TensorType, is_expression
+from .shapes import is_expression
+from .tensor_type import TensorType
 from .untraceable import traces
 from .wording import a_kind
 

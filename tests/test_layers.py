@@ -25,6 +25,7 @@ FLOORS = {
     "sizes.py": 0.5,  # the symbols that shapes are made of
     "parts.py": 1,
     "shapes.py": 1,
+    "tensor_type.py": 1.5,
     "ir": 2,
     "meaning.py": 3,
     "ops": 4,

@@ -16,7 +16,8 @@ from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, OPS, Node, no_node, operands, standing_for, topo
 from ..ops.contract import contract
 from ..ops.slices import Span
-from ..shapes import Dim, Shape, TensorType
+from ..shapes import Dim, Shape
+from ..tensor_type import TensorType
 from ..wording import counted
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]

@@ -13,7 +13,8 @@ from .. import shapes
 from ..errors import ArgumentError, NameClash, NotConcrete, Operand
 from ..lines import OnTheWay, Where, caller, is_internal
 from ..parts import WHOLE, Part, at_work
-from ..shapes import Dim, Shape, TensorType
+from ..shapes import Dim, Shape
+from ..tensor_type import TensorType
 from ..wording import with_kind
 from .building import building, tracing
 from .functions import FUNCTIONS

@@ -12,7 +12,8 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 from ..errors import ArgumentError, GraphcError, NameClash
 from ..misfits import misfit
 from ..parts import is_spelled_by
-from ..shapes import Dim, Shape, TensorType
+from ..shapes import Dim, Shape
+from ..tensor_type import TensorType
 from .functions import FUNCTIONS
 from .interning import Interned, key_of
 from .lifting import lift

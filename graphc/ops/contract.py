@@ -11,7 +11,8 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
-from ..shapes import Dim, Shape, TensorType, as_axis
+from ..shapes import Dim, Shape, as_axis
+from ..tensor_type import TensorType
 from ..wording import counted
 from . import blas
 from .elementwise import astype, greater, multiply

@@ -23,7 +23,7 @@ from ..ir import (
     spelling,
 )
 from ..meaning import Formula, recipe, result, x, y
-from ..shapes import TensorType, as_dtype
+from ..tensor_type import TensorType, as_dtype
 from .chain import guarded, times, unchanged
 from .fast import clip_into, clip_text, fast, log1p_into, log1p_text, power_into, where_into
 from .from_formula import broadcast, elementwise, examples, forward_rule, onto

@@ -16,7 +16,7 @@ from .. import shapes
 from ..errors import ArgumentError, DTypeError, ShapeError
 from ..ir import FUNCTIONS, Example, GuardRule, Node, Op, cuts_path, example, spelling
 from ..meaning import Formula, Recipe, operations, recipe, result
-from ..shapes import TensorType, as_dtype
+from ..tensor_type import TensorType, as_dtype
 from ..wording import counted
 from .chain import times
 

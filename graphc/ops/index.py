@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike
 
 from ..errors import DTypeError, IndexingError, ShapeError
 from ..ir import Node, Op, example, is_literal, lift, no_flops, spelling
-from ..shapes import Dim, Shape, TensorType, as_axis, as_dim
+from ..shapes import Dim, Shape, as_axis, as_dim
+from ..tensor_type import TensorType
 from .chain import where_any
 from .elementwise import astype, equal
 from .joins import same_off_axis

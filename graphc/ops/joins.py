@@ -12,7 +12,8 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
-from ..shapes import Dim, TensorType, as_axis, as_dim
+from ..shapes import Dim, as_axis, as_dim
+from ..tensor_type import TensorType
 from ..wording import counted
 from .layout import reshape
 from .leaves import Value, constant, literal

@@ -8,7 +8,8 @@ from typing import Any
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import FUNCTIONS, Node, Op, example, lift, no_flops, spelling
-from ..shapes import Shape, TensorType, as_axis, as_shape
+from ..shapes import Shape, as_axis, as_shape
+from ..tensor_type import TensorType
 
 # -- broadcasting -----------------------------------------------------------------------------
 

@@ -13,7 +13,8 @@ from numpy.typing import DTypeLike
 from .. import forms, shapes
 from ..errors import ArgumentError, DTypeError, NameClash
 from ..ir import OPS, Node, Op, declare, example, no_flops, spelling
-from ..shapes import TensorType, as_dim, as_dtype, as_shape, tensor
+from ..shapes import as_dim, as_shape
+from ..tensor_type import DTYPE_NAMES, TensorType, as_dtype, tensor
 from ..wording import a_kind
 
 
@@ -163,7 +164,7 @@ def input(
             raise ArgumentError(f"no number is positive and between {low} and {high}")
     if distribution:
         facts["distribution"] = True
-    if isinstance(shape, str) and shape in shapes.DTYPE_NAMES:
+    if isinstance(shape, str) and shape in DTYPE_NAMES:
         raise ArgumentError(
             f"{shape} is a dtype, and a shape comes before it: write dtype={shape!r}"
         )

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from ..errors import ShapeError
 from ..ir import Node
-from ..shapes import Dim, TensorType
+from ..shapes import Dim
+from ..tensor_type import TensorType
 
 
 def letters_of(node: Node) -> tuple[list[str], str]:

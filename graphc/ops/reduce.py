@@ -9,7 +9,8 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError, DTypeError
 from ..ir import Example, Node, Op, cuts_path, example, lift, spelling
-from ..shapes import Dim, TensorType, as_axes
+from ..shapes import Dim, as_axes
+from ..tensor_type import TensorType
 from . import elementwise as e
 from .chain import guarded, times
 from .layout import broadcast_to, permute_dims, reshape

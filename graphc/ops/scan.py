@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir import Node, Op, example, lift, size_of_result, spelling
-from ..shapes import Shape, TensorType, as_axis
+from ..shapes import Shape, as_axis
+from ..tensor_type import TensorType
 from .chain import times, where_any
 from .elementwise import multiply
 from .from_formula import onto

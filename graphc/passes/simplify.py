@@ -16,7 +16,7 @@ import sympy as sp
 from ..errors import GraphcError
 from ..ir import OPS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
 from ..meaning import recipe
-from ..shapes import tensor
+from ..tensor_type import tensor
 from .audit import audit
 from .cost import weight
 from .exactly import work

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from .. import shapes
 from ..ir import OPS, Graph, Node, topo
 from ..notation import Term, names_of, reference, term, text
+from ..tensor_type import tensor
 from .audit import audit
 from .cost import flops_of, weight
 from .facts import interval
@@ -162,7 +163,7 @@ def _errors(r: Rewrite) -> str:
     is_open = all(v.op.family == "elementwise" and v.dtype == r.before.dtype for v in nodes)
     if not (is_small and is_open and all(x.dtype == r.before.dtype for x in values)):
         return ""
-    type_ = shapes.tensor(("k",), r.before.dtype)
+    type_ = tensor(("k",), r.before.dtype)
     letters = [OPS["input"](name=f"x{k}", type=type_) for k in range(len(values))]
     new: dict[Node, Node] = dict(zip(values, letters, strict=True))
     for v in (*gone, *made):

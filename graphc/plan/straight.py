@@ -19,7 +19,7 @@ import numpy as np
 from .. import shapes
 from ..ir import Graph, Node
 from ..ops.joins import bounds
-from ..shapes import TensorType
+from ..tensor_type import TensorType
 from .memory import base, is_given, joins_runs
 from .plan import Plan
 from .texts import Texts

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from .. import shapes
 from ..ir import Node
-from ..shapes import Dim, TensorType
+from ..shapes import Dim
+from ..tensor_type import TensorType
 from .texts import Texts
 
 

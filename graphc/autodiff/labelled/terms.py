@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from ...ir import FUNCTIONS, Node, is_literal
 from ...ops.contract import contract
 from ...ops.slices import WHOLE, Span
-from ...shapes import Dim, TensorType
+from ...shapes import Dim
+from ...tensor_type import TensorType
 from ..batching import batch_rule
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from ...errors import ArgumentError
 from ...ir import Node, lift, spelling
 from ...misfits import misfit
-from ...shapes import as_dtype
 from ...sizes import Size
+from ...tensor_type import as_dtype
 from .. import contract, layout, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat

@@ -67,18 +67,22 @@ def over_elements(
     """Run a region that goes element by element over numbers and arrays that broadcast to the shape
     of the last one: as that lies in memory, along the first long axis."""
     ndim = given[-1].ndim
-    given = tuple([x[(None,) * (ndim - x.ndim)] if x.ndim else x for x in given])
+    if any([0 < x.ndim < ndim for x in given]):
+        given = tuple([x[(None,) * (ndim - x.ndim)] if x.ndim else x for x in given])
     if not given[-1].flags.c_contiguous:
         given = in_memory_order(given)
     shape, size = given[-1].shape, given[-1].size
-    axis = next((k for k, length in enumerate(shape) if length >= 64), 0)
-    before = (slice(None),) * axis
+    axis = 0
+    if shape[0] < 64:
+        axis = next((k for k, length in enumerate(shape) if length >= 64), 0)
     rows = shape[axis]
     row = size // rows if rows else 0
 
     def on_tile(first: int, last: int, memory: Any, *given: Any) -> Any:
-        tile = (*before, slice(first, last))
-        return region(memory, *[x[tile] if x.ndim and x.shape[axis] > 1 else x for x in given])
+        if last - first < rows:
+            tile = (*(slice(None),) * axis, slice(first, last))
+            given = tuple([x[tile] if x.ndim and x.shape[axis] > 1 else x for x in given])
+        return region(memory, *given)
 
     return in_tiles(
         on_tile, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
