@@ -60,8 +60,6 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     """
     if v.op.name == "constant":
         return _of_array(v.attrs["value"].array)
-    if v.op.name == "input" and _FACTS.isdisjoint(v.attrs) and v.type.is_float:
-        return ANYTHING
     if v.op.name == "input":
         (low, high), (least, most) = declared(v), _all_of(v)
         return Interval(max(low, least), min(high, most))
@@ -104,6 +102,8 @@ def _all_of(v: Node) -> Interval:
 
 def declared(v: Node) -> Interval:
     """What was said of an input when it was declared."""
+    if _FACTS.isdisjoint(v.attrs) and v.type.is_float:
+        return ANYTHING
     low, high = v.attrs.get("between", _UNIT if v.attrs.get("distribution") else ANYTHING)
     if v.attrs.get("positive"):
         low = max(low, float(np.finfo(v.dtype).smallest_subnormal) if v.type.is_float else 1)

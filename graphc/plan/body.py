@@ -53,11 +53,15 @@ class Body:
         return ends[::-1]
 
     @functools.cached_property
+    def read(self) -> dict[Node, None]:
+        """All that is read, each once."""
+        return dict.fromkeys(x for v in self.nodes for x, _ in self.operands[v])
+
+    @functools.cached_property
     def laid(self) -> list[Node]:
         """The operands as which buffers and results may lie in memory: those of the most elements,
         of one shape, whose rows are read. BLAS wants matrices of a stack to lie by rows."""
-        read = dict.fromkeys(x for v in self.nodes for x, _ in self.operands[v])
-        rows = [x for x in read if x in self.region.by_row and x.ndim > 1]
+        rows = [x for x in self.read if x in self.region.by_row and x.ndim > 1]
         if not rows or any(map(is_stack, self.nodes)):
             return []
         shape = max(rows, key=lambda x: (shapes.typical(x.type.size), not x.op.view)).shape
@@ -68,8 +72,7 @@ class Body:
         """An operand in whose order in memory all is computed that is computed element by element,
         in its shape, of arrays that broadcast to that; None where anything else is computed."""
         shape = self.laid[0].shape if self.laid else ()
-        read = dict.fromkeys(x for v in self.nodes for x, _ in self.operands[v])
-        is_alike = _broadcasts_to(shape, read)
+        is_alike = _broadcasts_to(shape, self.read)
         by_element = all(_goes_by_element(v, shape) for v in self.nodes)
         return self.laid[0] if shape and is_alike and by_element else None
 

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ..ir import Graph, Node
-from .texts import Texts
+from .texts import Texts, mentioned
 
 # How long a formula may be: what has no name of the user's and is used once is written where it is
 # used, which takes Python a fifth less time than a line of its own.
@@ -48,8 +47,7 @@ def written(
 
 def _takes_once(user: Node, x: Node) -> bool:
     """Whether a node's text mentions an operand once."""
-    mentioned = re.findall(r"\bx(\d+)", user.op.scalar or "")
-    return [user.inputs[int(k)] for k in mentioned].count(x) == 1
+    return [user.inputs[k] for k in mentioned(user.op.scalar or "")].count(x) == 1
 
 
 def _means_the_same(v: Node) -> bool:

@@ -143,6 +143,11 @@ class Texts:
         return self.dim_names[name]
 
 
+def mentioned(text: str) -> list[int]:
+    """Which operands a NumPy text mentions, as often as it does."""
+    return [operand for _, operand, _ in _template(text)[0] if operand is not None]
+
+
 @functools.lru_cache(maxsize=4096)
 def _template(text: str) -> tuple[tuple[Piece, ...], frozenset[str]]:
     """A NumPy text cut at its operands and sizes, and the helpers that it calls."""

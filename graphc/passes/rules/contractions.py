@@ -11,6 +11,7 @@ import numpy as np
 from ... import shapes
 from ...ir import Node, is_literal
 from ...ops import contract, layout
+from ...ops.letters import terms_of
 from ...shapes import Dim
 from ..facts import interval
 from ..rewrite import rule
@@ -62,8 +63,7 @@ def operands_in_order(n: Node) -> Node | None:
 @functools.lru_cache(maxsize=1024)
 def _turned(subscripts: str) -> str | None:
     """The subscripts with the operands the other way round, where they come in that order."""
-    operands, out = subscripts.split("->")
-    one, other = operands.split(",")
+    (one, other), out = terms_of(subscripts)
     if len(out) < 2 or max(len(one), len(other)) < 3 or set(out) & set(one) & set(other):
         return None
     right = "".join(c for c in out if c in other)

@@ -13,6 +13,7 @@ import numpy as np
 from ... import shapes
 from ...ir import FUNCTIONS, OPS, Node, number_of
 from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
+from ...ops.letters import terms_of
 from ...shapes import Dim
 from ..facts import interval
 
@@ -91,10 +92,7 @@ def letters(n: Node) -> tuple[list[str], str]:
     return list(terms), out
 
 
-@functools.lru_cache(maxsize=1024)
-def _parts(subscripts: str) -> tuple[list[str], str]:
-    left, out = subscripts.split("->")
-    return left.split(","), out
+_parts = functools.lru_cache(maxsize=1024)(terms_of)
 
 
 def fits(small: shapes.Shape, large: shapes.Shape) -> bool:
