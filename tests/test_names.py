@@ -104,7 +104,7 @@ def alone(function, tmp_path):
 # What a program may import: NumPy, and of the standard library what its helpers need.
 MODULES = {
     "numpy", "typing", "collections.abc", "__future__",
-    "_thread", "base64", "functools", "math", "os",
+    "_thread", "base64", "functools", "math", "os", "sys",
 }  # fmt: skip
 
 

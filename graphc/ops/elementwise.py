@@ -25,7 +25,16 @@ from ..ir import (
 from ..meaning import Formula, recipe, result, x, y
 from ..tensor_type import TensorType, as_dtype
 from .chain import guarded, times, unchanged
-from .fast import clip_into, clip_text, fast, log1p_into, log1p_text, power_into, where_into
+from .fast import (
+    circular_text,
+    clip_into,
+    clip_text,
+    fast,
+    log1p_into,
+    log1p_text,
+    power_into,
+    where_into,
+)
 from .from_formula import broadcast, elementwise, examples, forward_rule, onto
 
 sigmoid_, sign_, divide_, hypot_ = map(sp.Function, ("sigmoid", "sign", "divide", "hypot"))
@@ -139,8 +148,14 @@ logaddexp = elementwise(
 # -- circular and hyperbolic ------------------------------------------------------------------
 
 _WITHIN = "keep its argument between -1 and 1, and inside where it is differentiated, by gc.clip"
-sin = elementwise("sin", lambda x: sp.sin(x))
-cos = elementwise("cos", lambda x: sp.cos(x))
+sin = elementwise(
+    "sin", lambda x: sp.sin(x), numpy=circular_text("sin"), into=fast(np.sin, "d", spare=1),
+    scalar="math.sin(x0)", complex_step="np.sin(x0)",
+)  # fmt: skip
+cos = elementwise(
+    "cos", lambda x: sp.cos(x), numpy=circular_text("cos"), into=fast(np.cos, "d", spare=2),
+    scalar="math.cos(x0)", complex_step="np.cos(x0)",
+)  # fmt: skip
 tan = elementwise(
     "tan", lambda x: sp.tan(x), into=fast(np.tan, "f", spare=1), d=lambda result: [1 + result**2],
     between=(-1.0, 1.0),

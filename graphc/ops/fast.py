@@ -70,6 +70,25 @@ def log1p_text(node: Node) -> str:
 log1p_into = fast(np.log1p, "fd", spare=2, option=_unsigned)
 
 
+def circular_text(name: str) -> Callable[[Node], str]:
+    """NumPy computes sines and cosines of double precision one at a time."""
+
+    def text(node: Node) -> str:
+        is_fast = _is_large(node) and node.inputs[0].dtype.char == "d"
+        return f"fast_{name}(x0)" if is_fast else f"np.{name}(x0)"
+
+    return text
+
+
+def own_text(node: Node) -> str:
+    """The text with NumPy's own function in place of one that is faster: to read."""
+    text = node.op.text(node)
+    if not text.startswith("fast_"):
+        return text
+    name = text.removeprefix("fast_").partition("(")[0]
+    return f"np.{name}({', '.join(f'x{k}' for k in range(len(node.inputs)))})"
+
+
 def clip_text(node: Node, out: str = "") -> str:
     """By the method, where it is an array's: np.clip takes a microsecond to find it."""
     return f"x0.clip(x1, x2{out})" if node.inputs[0].ndim else f"np.clip(x0, x1, x2{out})"

@@ -329,7 +329,7 @@ class Writer:
         return [*tail, "", "", *constants] if constants else tail
 
 
-_MODULES = ("_thread", "base64", "functools", "math", "os", "np")
+_MODULES = ("_thread", "base64", "functools", "math", "os", "sys", "np")
 _LIMITS = ("TILE_BYTES", "LONG_RUN", "THREAD_WORK")
 _RESERVED = ("Any", "annotations", "spare_memory", *_LIMITS)
 MARK = "mark"

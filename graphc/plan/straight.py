@@ -155,10 +155,10 @@ def written_over(graph: Graph, computed: Sequence[Node]) -> dict[Node, Node]:
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
     >>> a = gc.exp(x)
-    >>> b = gc.sin(a)
+    >>> b = gc.sqrt(a)
     >>> graph = gc.Graph([gc.tanh(b) * x])
     >>> [(v.op.name, w.op.name) for v, w in written_over(graph, graph.nodes[1:]).items()]
-    [('tanh', 'exp'), ('multiply', 'sin')]
+    [('tanh', 'exp'), ('multiply', 'sqrt')]
     """
     last = {base(x): v for v in computed for x in (*v.inputs, v)}
     kept = {base(v) for v in graph.outputs}

@@ -13,6 +13,7 @@ import numpy as np
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import Node, is_number, number_of
+from ..ops.fast import own_text
 from ..ops.leaves import literal
 from ..shapes import Dim, Shape
 from .carried import HELPERS
@@ -76,7 +77,8 @@ class Texts:
 
     def of(self, v: Node) -> str:
         """The value of a node."""
-        return self.filled(v.op.text(v), [self.operand(v, x) for x in v.inputs])
+        text = v.op.text(v) if self.keeps_numbers else own_text(v)
+        return self.filled(text, [self.operand(v, x) for x in v.inputs])
 
     def scalar(self, v: Node, within: Mapping[Node, str]) -> str:
         """The value of a node of single numbers, by Python's floats; some operands have texts."""

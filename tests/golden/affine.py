@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import functools
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -145,7 +147,8 @@ def in_tiles(
             count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
-        wanted = threads or available_threads() if is_long else 1
+        is_worth_threads = step_work > THREAD_WORK * (4 if in_vectors("log1p") else 1)
+        wanted = threads or available_threads() if is_worth_threads else 1
         task = region, rows, tile, tile * buffer_bytes, totals, folds, given
         return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
@@ -353,6 +356,18 @@ def tile_memory(bytes_needed: int) -> Any:
 def available_threads() -> int:
     """How many threads can run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def in_vectors(name: str) -> bool:
+    """Whether NumPy computes a function many elements at a time: most only on some processors, and
+    out of a library that is there on Linux alone."""
+    introspect = getattr(np.lib, "introspect", None)  # from NumPy 2.1 on
+    if introspect is None or sys.platform != "linux":
+        return False
+    found = introspect.opt_func_info(func_name=f"^{name}$", signature="^float64")
+    ways = found.get(name, {}).values()
+    return bool(ways) and not any(way["current"].startswith("baseline") for way in ways)
 
 
 def matrix_product(x: Any, y: Any, out: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import _thread
+import functools
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -231,7 +233,8 @@ def in_tiles(
             count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
-        wanted = threads or available_threads() if is_long else 1
+        is_worth_threads = step_work > THREAD_WORK * (4 if in_vectors("log1p") else 1)
+        wanted = threads or available_threads() if is_worth_threads else 1
         task = region, rows, tile, tile * buffer_bytes, totals, folds, given
         return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
@@ -384,11 +387,6 @@ def tile_memory(bytes_needed: int) -> Any:
     return memory
 
 
-def available_threads() -> int:
-    """How many threads can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
     """A workspace for some sizes: one that an earlier call gave back, or a new one."""
     try:
@@ -410,6 +408,23 @@ def one_after_another(*sizes: int) -> list[int]:
     for size in sizes:
         starts.append(starts[-1] + rounded_up(size))
     return starts
+
+
+def available_threads() -> int:
+    """How many threads can run at once."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@functools.cache
+def in_vectors(name: str) -> bool:
+    """Whether NumPy computes a function many elements at a time: most only on some processors, and
+    out of a library that is there on Linux alone."""
+    introspect = getattr(np.lib, "introspect", None)  # from NumPy 2.1 on
+    if introspect is None or sys.platform != "linux":
+        return False
+    found = introspect.opt_func_info(func_name=f"^{name}$", signature="^float64")
+    ways = found.get(name, {}).values()
+    return bool(ways) and not any(way["current"].startswith("baseline") for way in ways)
 
 
 def has_runs(x: Any) -> bool:
@@ -458,6 +473,8 @@ def sigmoid(x: Any, spare: Any = (None,), out: Any = None) -> Any:
 def log1p_exp(x: Any, spare: Any) -> Any:
     """log(1 + exp(x)) for x <= 0, in the memory of x; 1 + exp(x) is at most 2."""
     e = np.exp(x, out=x)
+    if in_vectors("log1p"):
+        return np.log1p(e, out=e)
     above = np.add(e, 1, out=spare[0])
     rest = np.subtract(e, np.subtract(above, 1, out=spare[1]), out=e)
     return np.add(np.log(above, out=above), rest, out=rest)

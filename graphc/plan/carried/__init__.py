@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import arguments, arrays, functions, tiling
+from . import arguments, arrays, functions, processor, tiling
 
 # In the order in which they stand in a program.
 HELPERS: dict[str, Any] = {
     name: value
-    for room in (arguments, tiling, arrays, functions)
+    for room in (arguments, tiling, processor, arrays, functions)
     for name, value in vars(room).items()
     if getattr(value, "__module__", None) == room.__name__
 }

@@ -2,7 +2,8 @@
 
 NumPy's own ask each element which way to go, and on data without a pattern the processor guesses
 wrong. These take every element the same way. They broadcast, may write over an operand, and keep
-NumPy's NaN, infinities and signs of zero.
+NumPy's NaN, infinities and signs of zero. Which of its own NumPy computes many elements at a time
+hangs on the processor: where it does, they are asked.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+
+from .processor import in_vectors
 
 
 def unless_over(out: Any, x: Any, spare: Any) -> Any:
@@ -57,7 +60,7 @@ def fast_log1p(
     x: Any, has_minus_zero: bool = True, spare: Any = (None, None), out: Any = None
 ) -> Any:
     """np.log1p: the log of 1 + x as it is rounded, and what the rounding took away, beside it."""
-    if x.size < (256 if x.itemsize == 4 else 1024):  # the calls would take longer
+    if in_vectors("log1p") or x.size < (256 if x.itemsize == 4 else 1024):  # the calls take longer
         return np.log1p(x, out=out)
     above = np.add(x, 1, out=spare[0])
     rest = np.subtract(above, 1, out=unless_over(out, x, spare[1]))
@@ -72,6 +75,8 @@ def fast_log1p(
 def log1p_exp(x: Any, spare: Any) -> Any:
     """log(1 + exp(x)) for x <= 0, in the memory of x; 1 + exp(x) is at most 2."""
     e = np.exp(x, out=x)
+    if in_vectors("log1p"):
+        return np.log1p(e, out=e)
     above = np.add(e, 1, out=spare[0])
     rest = np.subtract(e, np.subtract(above, 1, out=spare[1]), out=e)
     return np.add(np.log(above, out=above), rest, out=rest)
@@ -98,6 +103,8 @@ def fast_logaddexp(x: Any, y: Any, spare: Any = (None, None, None), out: Any = N
 
 def fast_expm1(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     """np.expm1, as tanh(x / 2) * (exp(x) + 1)."""
+    if in_vectors("expm1"):
+        return np.expm1(x, out=out)
     above = np.exp(x, out=spare[0])
     np.add(above, 1, out=above)
     half = np.multiply(x, 0.5, out=out)
@@ -106,6 +113,8 @@ def fast_expm1(x: Any, spare: Any = (None,), out: Any = None) -> Any:
 
 def fast_sinh(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
     """np.sinh, as tanh(x / 2) * (cosh(x) + 1)."""
+    if in_vectors("sinh"):
+        return np.sinh(x, out=out)
     grown = np.abs(x, out=spare[0])
     rare = grown > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
     large = x[rare]
@@ -121,6 +130,8 @@ def fast_sinh(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
 
 def fast_cosh(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
     """np.cosh: half of exp(s) + exp(-s) of the size s."""
+    if in_vectors("cosh"):
+        return np.cosh(x, out=out)
     size = np.abs(x, out=spare[0])
     rare = size > np.log(np.finfo(x.dtype).max) - 1  # exp might overflow
     large = size[rare]
@@ -131,8 +142,35 @@ def fast_cosh(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
     return found
 
 
+def fast_sin(x: Any, spare: Any = (None,), out: Any = None) -> Any:
+    """np.sin, as 2 * t / (1 + t**2) with t = tan(x / 2), where that is in vectors."""
+    if x.size < 512 or x.itemsize < 8 or not in_vectors("tan"):  # it takes NumPy no longer
+        return np.sin(x, out=out)
+    half = np.multiply(x, 0.5, out=out)
+    half = np.tan(half, out=half)
+    below = np.square(half, out=spare[0])
+    np.add(below, 1, out=below)
+    return np.divide(np.add(half, half, out=half), below, out=half)
+
+
+def fast_cos(x: Any, spare: Any = (None, None), out: Any = None) -> Any:
+    """np.cos, as the sine by the tangent, where that is in vectors."""
+    if x.size < 1024 or x.itemsize < 8 or not in_vectors("tan"):  # it takes NumPy no longer
+        return np.cos(x, out=out)
+    size = np.abs(x, out=spare[0])
+    np.add(size, 1e-300, out=size)  # there is no quotient of zeros
+    half = np.multiply(size, 0.5, out=out)
+    half = np.tan(half, out=half)
+    below = np.square(half, out=spare[1])
+    np.multiply(np.add(below, 1, out=below), np.tan(size, out=size), out=below)
+    found = np.divide(np.add(half, half, out=half), below, out=half)
+    return found.clip(-1, 1, out=found)  # rounded, it may be above
+
+
 def fast_tan(x: Any, spare: Any = (None,), out: Any = None) -> Any:
     """np.tan, as the sine by the cosine."""
+    if in_vectors("tan"):
+        return np.tan(x, out=out)
     below = np.cos(x, out=spare[0])
     return np.divide(np.sin(x, out=out), below, out=below if out is None else out)
 
@@ -153,6 +191,8 @@ def fast_hypot(x: Any, y: Any, spare: Any = (None, None), out: Any = None) -> An
 
 def fast_arctan2(y: Any, x: Any, out: Any = None) -> Any:
     """np.arctan2: the arctan of the quotient, and half a turn where x is negative."""
+    if in_vectors("arctan2"):
+        return np.arctan2(y, x, out=out)
     y, x = in_one_dtype(y, x)
     turn = np.multiply(np.copysign(y.dtype.type(np.pi), y), np.signbit(x))
     angle = np.divide(y, x)
@@ -165,6 +205,8 @@ def fast_arctan2(y: Any, x: Any, out: Any = None) -> Any:
 
 def fast_arcsinh(x: Any, out: Any = None) -> Any:
     """np.arcsinh: log1p(s + s**2 / (1 + sqrt(1 + s**2))) of the size s, with the sign of x."""
+    if in_vectors("arcsinh"):
+        return np.arcsinh(x, out=out)
     size = np.abs(x)
     rare = size > np.sqrt(np.finfo(size.dtype).max) / 2  # its square might overflow
     large = size[rare]
@@ -178,6 +220,8 @@ def fast_arcsinh(x: Any, out: Any = None) -> Any:
 
 def fast_arccosh(x: Any, out: Any = None) -> Any:
     """np.arccosh: log1p(t + sqrt(t) * sqrt(t + 2)) with t = x - 1."""
+    if in_vectors("arccosh"):
+        return np.arccosh(x, out=out)
     rare = x > np.finfo(x.dtype).max / 4  # the sum might overflow
     large = x[rare]
     above = np.subtract(x, 1)
@@ -190,6 +234,8 @@ def fast_arccosh(x: Any, out: Any = None) -> Any:
 
 def fast_arctanh(x: Any, out: Any = None) -> Any:
     """np.arctanh: half of log1p(2 * s / (1 - s)) of the size s, with the sign of x."""
+    if in_vectors("arctanh"):
+        return np.arctanh(x, out=out)
     size = np.abs(x)
     rest = np.subtract(1, size)
     size = fast_log1p(np.divide(np.add(size, size, out=size), rest, out=rest), out=size)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import _thread
-import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from .processor import available_threads, in_vectors
 
 
 def in_tiles(
@@ -46,7 +47,8 @@ def in_tiles(
             count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
-        wanted = threads or available_threads() if is_long else 1
+        is_worth_threads = step_work > THREAD_WORK * (4 if in_vectors("log1p") else 1)
+        wanted = threads or available_threads() if is_worth_threads else 1
         task = region, rows, tile, tile * buffer_bytes, totals, folds, given
         return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
@@ -257,13 +259,9 @@ spare_memory: list[Any] = []
 TILE_BYTES = 1 << 22
 # So many elements of a column are read as quickly as those of all columns one after the other.
 LONG_RUN = 1 << 12
-# What a step takes, in bytes that are multiplied, where threads gain more than they wait.
+# What a step takes, in bytes that are multiplied, where threads gain more than they wait; a fourth
+# of the time in vectors.
 THREAD_WORK = 1 << 19
-
-
-def available_threads() -> int:
-    """How many threads can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def borrowed(spare: dict[Any, Any], make: Callable[..., Any], *sizes: int) -> Any:
