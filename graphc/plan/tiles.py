@@ -31,6 +31,9 @@ class Tiles:
         words = ("first", "last", "rows", "memory", "order")
         self.words = tuple(map(writer.identifiers.take, words))
         self.written: dict[Any, _Function] = {}
+        steps = writer.plan.steps if writer.plan else []
+        product = next((k for k, s in enumerate(steps) if _is_product(s)), len(steps))
+        self.after_products = {s.node for s in steps[product:]}
 
     def call(self, step: Step) -> Iterator[str]:
         """The lines that run a region."""
@@ -47,7 +50,7 @@ class Tiles:
         is_there = all(v.ndim for v in region.folds)
         helper = writer.texts.use("in_tiles" if function.model is None else "over_elements")
         call = f"{'' if is_there else f'{made} = '}{helper}("
-        lines = self._arguments(function, step.body)
+        lines = self._arguments(function, step.body, step.node in self.after_products)
         in_one = ", ".join(lines)
         if len(call) + len(in_one) < _WIDTH:
             yield f"{call}{in_one})"
@@ -56,7 +59,7 @@ class Tiles:
             yield from (f"    {line}," for line in lines)
             yield ")"
 
-    def _arguments(self, function: _Function, body: Body) -> list[str]:
+    def _arguments(self, function: _Function, body: Body, after_product: bool) -> list[str]:
         """What a function is given, how much memory and work that is, and what it adds up."""
         region, texts = body.region, self.writer.texts
         by_rows = function.model is None
@@ -77,6 +80,7 @@ class Tiles:
             "axis": str(axis_of(laid[0].shape, region.rows)) if laid else "0",
             "totals": _tuple(texts.name(v) for v in region.folds if v.ndim),
             "folds": _tuple(v.op.fold for v in region.folds),
+            "after_product": str(after_product),
             "threads": str(self.writer.threads),
         }
         return list(filter(None, (", ".join(given), _named(sizes), _named(options))))
@@ -84,8 +88,14 @@ class Tiles:
 
 # What the helpers take for granted.
 _DEFAULTS = {
-    "buffer_bytes": "0", "laid": "()", "axis": "0", "totals": "()", "folds": "()", "threads": "None"
+    "buffer_bytes": "0", "laid": "()", "axis": "0", "totals": "()", "folds": "()",
+    "after_product": "False", "threads": "None",
 }  # fmt: skip
+
+
+def _is_product(step: Step) -> bool:
+    """Whether BLAS is called for all rows at once, on threads of its own."""
+    return step.region is None and step.node.op.family == "contract"
 
 
 def _named(arguments: Mapping[str, str]) -> str:

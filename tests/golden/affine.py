@@ -38,7 +38,11 @@ def affine(X, W, b):
     t1 = np.empty((n, 3), np.float64)
     matrix_product(X, W, out=t1)
     t2 = t1
-    over_elements(affine_rows, b, t1, t2, element_bytes=24, step_work=24 * n // 13)
+    over_elements(
+        affine_rows, b, t1, t2,
+        element_bytes=24, step_work=24 * n // 13,
+        after_product=True,
+    )
     return t2
 
 
@@ -122,6 +126,7 @@ def in_tiles(
     axis: int = 0,
     totals: tuple[Any, ...] = (),
     folds: tuple[Any, ...] = (),
+    after_product: bool = False,
     threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
@@ -147,8 +152,10 @@ def in_tiles(
             count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
-        is_worth_threads = step_work > THREAD_WORK * (4 if in_vectors("log1p") else 1)
-        wanted = threads or available_threads() if is_worth_threads else 1
+        # After a product the threads of BLAS wait for another one, milliseconds long, and ours wait
+        # for the processors that they hold.
+        least = THREAD_WORK * (4 if in_vectors("log1p") else 1) * (2 if after_product else 1)
+        wanted = threads or available_threads() if step_work > least else 1
         task = region, rows, tile, tile * buffer_bytes, totals, folds, given
         return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
@@ -164,6 +171,7 @@ def over_elements(
     buffer_bytes: int = 0,
     step_work: int,
     folds: tuple[Any, ...] = (),
+    after_product: bool = False,
     threads: int | None = None,
 ) -> Any:
     """Run a region that goes element by element over numbers and arrays that broadcast to the shape
@@ -188,7 +196,7 @@ def over_elements(
 
     return in_tiles(
         on_tile, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
-        step_work=step_work, folds=folds, threads=threads,
+        step_work=step_work, folds=folds, after_product=after_product, threads=threads,
     )  # fmt: skip
 
 

@@ -60,7 +60,11 @@ def logistic(X, y, w):
     X.dot(w, out=t1)
     t5 = np.float64(n)
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
-    t6, = in_tiles(logistic_rows, d, w, row_bytes=8, step_work=8 * d // 13, folds=(np.add,))
+    t6, = in_tiles(
+        logistic_rows, d, w,
+        row_bytes=8, step_work=8 * d // 13,
+        folds=(np.add,), after_product=True,
+    )
     t7 = 0.01 * t6
     # gradient of golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     t9 = -t5
@@ -69,11 +73,15 @@ def logistic(X, y, w):
     t4, t11 = in_tiles(
         logistic_rows_1, n, y, t1, t9, X, n,
         row_bytes=56, buffer_bytes=40, step_work=(2 * d * n + 568 * n) // 20,
-        laid=(X,), totals=(t11,), folds=(np.add, np.add),
+        laid=(X,), totals=(t11,), folds=(np.add, np.add), after_product=True,
     )
     # gradient of golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
     grad = t11
-    in_tiles(logistic_rows_2, d, w, t11, grad, row_bytes=32, buffer_bytes=8, step_work=16 * d // 14)
+    in_tiles(
+        logistic_rows_2, d, w, t11, grad,
+        row_bytes=32, buffer_bytes=8, step_work=16 * d // 14,
+        after_product=True,
+    )
     # golden_programs.py:26   fit = gc.mean(gc.softplus(-margin))
     fit = t4 / t5
     # golden_programs.py:27   loss = fit + 0.01 * gc.sum(w**2)
@@ -208,6 +216,7 @@ def in_tiles(
     axis: int = 0,
     totals: tuple[Any, ...] = (),
     folds: tuple[Any, ...] = (),
+    after_product: bool = False,
     threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
@@ -233,8 +242,10 @@ def in_tiles(
             count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
-        is_worth_threads = step_work > THREAD_WORK * (4 if in_vectors("log1p") else 1)
-        wanted = threads or available_threads() if is_worth_threads else 1
+        # After a product the threads of BLAS wait for another one, milliseconds long, and ours wait
+        # for the processors that they hold.
+        least = THREAD_WORK * (4 if in_vectors("log1p") else 1) * (2 if after_product else 1)
+        wanted = threads or available_threads() if step_work > least else 1
         task = region, rows, tile, tile * buffer_bytes, totals, folds, given
         return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)

@@ -22,6 +22,7 @@ def in_tiles(
     axis: int = 0,
     totals: tuple[Any, ...] = (),
     folds: tuple[Any, ...] = (),
+    after_product: bool = False,
     threads: int | None = None,
 ) -> Any:
     """Run a region over all rows, in tiles that stay in the cache, shared among threads.
@@ -47,8 +48,10 @@ def in_tiles(
             count = min(count, rows // LONG_RUN)
     tile = -(-rows // max(1, count))
     if rows > tile:
-        is_worth_threads = step_work > THREAD_WORK * (4 if in_vectors("log1p") else 1)
-        wanted = threads or available_threads() if is_worth_threads else 1
+        # After a product the threads of BLAS wait for another one, milliseconds long, and ours wait
+        # for the processors that they hold.
+        least = THREAD_WORK * (4 if in_vectors("log1p") else 1) * (2 if after_product else 1)
+        wanted = threads or available_threads() if step_work > least else 1
         task = region, rows, tile, tile * buffer_bytes, totals, folds, given
         return tile_by_tile(wanted, *task) if wanted > 1 else one_by_one(*task)
     memory = tile_memory(rows * buffer_bytes)
@@ -64,6 +67,7 @@ def over_elements(
     buffer_bytes: int = 0,
     step_work: int,
     folds: tuple[Any, ...] = (),
+    after_product: bool = False,
     threads: int | None = None,
 ) -> Any:
     """Run a region that goes element by element over numbers and arrays that broadcast to the shape
@@ -88,7 +92,7 @@ def over_elements(
 
     return in_tiles(
         on_tile, rows, *given, row_bytes=row * element_bytes, buffer_bytes=row * buffer_bytes,
-        step_work=step_work, folds=folds, threads=threads,
+        step_work=step_work, folds=folds, after_product=after_product, threads=threads,
     )  # fmt: skip
 
 
