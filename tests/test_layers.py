@@ -66,7 +66,6 @@ BY_NAME = {
     ("ir/building.py", "ir/node.py"),
     ("ir/node.py", "ir/op.py"),
     ("plan/table.py", "plan/plan.py"),
-    ("plan/tiles.py", "plan/emit.py"),
 }
 OPTIONAL = {"networkx", "graphviz", "pygraphviz", "scipy", "rich"}
 

@@ -7,18 +7,17 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from .. import forms, shapes
 from ..binding import Binding
 from ..ir import Graph, Node, is_number
-from ..lines import Where
-from ..ops.slices import index_of_first
 from ..wording import printable
 from . import scalars, texts
 from .bindings import bindings
 from .carried import HELPERS, tiling
+from .comments import Comments
 from .memory import base, is_fresh, is_given
 from .names import Identifiers
 from .plan import Plan
@@ -55,12 +54,12 @@ def emit(
     A `marked` one calls `mark(k)`, which it does not define, when it has done step k of its marks,
     and with that of None when it has its inputs. Python's floats have no part in it.
     """
-    writer = Writer(graph, form, name, check_facts, plan, threads, [] if marked else None)
+    writer = _Writer(graph, form, name, check_facts, plan, threads, [] if marked else None)
     source, marks = writer.source(), tuple(writer.marks or ())
     return Program(source, writer.function, marks, writer.is_scalar)
 
 
-class Writer:
+class _Writer:
     """Writes a program: one function, then what it uses: regions, helpers and constants."""
 
     def __init__(
@@ -84,8 +83,6 @@ class Writer:
         dims = {r.symbol: self.identifiers.take(str(r.symbol)) for r in self.binding.readings}
         self.texts = Texts(self.identifiers, given, self._called(), keeps_numbers=plan is not None)
         self.texts.dim_names = {str(symbol): given for symbol, given in dims.items()}
-        self.place = ""
-        self.places: dict[tuple[Where, bool], str] = {}
         self.pieces: list[str] = []
 
     def source(self) -> str:
@@ -128,13 +125,12 @@ class Writer:
         """On Python's floats, which give floats: many times as fast as NumPy on single numbers."""
         tests = [f"type({self.texts.name(v)}) is float" for v in self.graph.parameters]
         yield f"if {' and '.join(tests)}:"
-        lines = scalars.written(self.graph, _computed(self.graph), self.texts, self.comment)
+        lines = scalars.written(self.graph, _computed(self.graph), self.texts)
         results = forms.write(self.form, list(map(self.texts.number, self.graph.outputs)))
         yield "    try:"
         yield from _indented(_indented([*lines, f"return {results}"]))
         yield "    except (ArithmeticError, ValueError):"
         yield "        pass  # where Python refuses, NumPy answers: inf or NaN"
-        self.place = ""
 
     # The two faces
 
@@ -149,7 +145,6 @@ class Writer:
             sizes = [self.texts.size(d) for d in large if not isinstance(d, int)]
             yield f"if {' and '.join(f'{size} <= {self.small_size}' for size in sizes)}:"
             yield from _indented(self._plain())
-            self.place = ""
             yield from self._planned()
 
     @functools.cached_property
@@ -159,9 +154,9 @@ class Writer:
 
     def _plain(self) -> Iterator[str]:
         straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
-        lines = [*self._mark(None)]
+        comments, lines = Comments(), [*self._mark(None)]
         for v in straight.computed:
-            lines += [*self.comment(v), *straight.lines(v)]
+            lines += [*comments.above(v), *straight.lines(v)]
             lines += self._mark(Step((v,), v.inputs, None))
         if workspace := straight.workspace:
             copied = self._copied(self.small, straight.pieces)
@@ -183,25 +178,9 @@ class Writer:
             yield f"{MARK}({len(self.marks)})"
             self.marks.append(step)
 
-    def comment(self, v: Node) -> Iterator[str]:
-        """The user's line that a node belongs to, where it is not the one before."""
-        place = self._place(v)
-        if place and place != self.place:
-            self.place = place
-            yield f"# {place}"
-
-    def _place(self, v: Node) -> str:
-        if v.where is None or v.op.family == "leaf":  # a size belongs to all lines that read it
-            return ""
-        key = v.where, v.origin is not None
-        if key not in self.places:
-            role = "gradient of " if v.origin is not None else ""
-            self.places[key] = f"{role}{v.where.place}   {v.where.text}".rstrip()
-        return self.places[key]
-
     def _planned(self) -> Iterator[str]:
         assert self.plan is not None
-        tiles = Tiles(self)
+        tiles, comments = Tiles(self.plan, self.texts, self.function, self.threads), Comments()
         workspace = None
         if self.plan.slots:
             workspace = Workspace(self.texts, self.plan.slots)
@@ -212,12 +191,13 @@ class Writer:
             self.pieces.append(workspace.made())
         yield from self._mark(None)
         for step in self.plan.steps:
-            yield from self.comment(step.node)
+            yield from comments.above(step.node)
             yield from tiles.call(step) if step.region else self._call(step)
             ended = [v for v in step.ends if v not in self.plan.place and holds_memory(v)]
             if ended:
                 yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(step)
+        self.pieces += tiles.functions
         kept = {v for v, slot in self.plan.place.items() if slot is not None}
         if workspace:
             yield from self._copied(self.graph, kept)
@@ -232,34 +212,9 @@ class Writer:
             yield f"{self.texts.name(v)} = {self.texts.of(v)}"
             return
         if self.plan.place[v] is None and v not in self.plan.laid:
-            yield f"{self.texts.name(v)} = {self._new(v)}"
+            yield f"{self.texts.name(v)} = {self.texts.new(v)}"
         operands = [self.texts.operand(v, x) for x in v.inputs]
         yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
-
-    def _new(self, v: Node, models: Sequence[Node] = ()) -> str:
-        if models:
-            names = ", ".join(map(self.texts.name, models))
-            one = f"{self.texts.use('first_unstretched')}({names})" if len(models) > 1 else names
-            is_like = all(x.shape == v.shape for x in models)
-            shape = "" if is_like else f", shape={self.texts.size(v.shape)}"
-            return f"np.empty_like({one}, np.{v.dtype.name}{shape})"
-        return f"np.empty({self.texts.size(v.shape)}, np.{v.dtype.name})"
-
-    def new_results(self, step: Step) -> Iterator[str]:
-        """The arrays for the caller that a region writes into."""
-        assert self.plan is not None
-        for v in step.nodes:
-            if v in self.plan.over:
-                yield f"{self.texts.name(v)} = {self.texts.name(self.plan.over[v])}"
-            elif v in self.plan.within:
-                whole = self.plan.within[v]
-                if self.plan.place[whole] is None:
-                    yield f"{self.texts.name(whole)} = {self._new(whole)}"
-                part = self.texts.filled(f"x0[{index_of_first(whole)}]", [self.texts.name(whole)])
-                yield f"{self.texts.name(v)} = {part}"
-            elif v in self.plan.place and self.plan.place[v] is None:
-                models = step.body.models(v) if step.body else ()
-                yield f"{self.texts.name(v)} = {self._new(v, models)}"
 
     # The result, and what surrounds the function
 

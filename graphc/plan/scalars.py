@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from ..ir import Graph, Node
+from .comments import Comments
 from .texts import Texts, mentioned
 
 # How long a formula may be: what has no name of the user's and is used once is written where it is
@@ -28,10 +29,9 @@ def is_on_floats(graph: Graph, computed: Sequence[Node]) -> bool:
     )
 
 
-def written(
-    graph: Graph, computed: Iterable[Node], texts: Texts, comment: Callable[[Node], Iterable[str]]
-) -> Iterator[str]:
+def written(graph: Graph, computed: Iterable[Node], texts: Texts) -> Iterator[str]:
     """The lines that compute a graph on floats."""
+    comments = Comments()
     users = {x: v for v in graph.nodes for x in v.inputs}
     within: dict[Node, str] = {}
     for v in computed:
@@ -40,7 +40,7 @@ def written(
         if goes_within and _takes_once(users[v], v) and len(text) < _LONGEST:
             within[v] = f"({text})"
             continue
-        yield from comment(v)
+        yield from comments.above(v)
         # Reading and writing it again leaves out the parentheses that it can do without.
         yield ast.unparse(ast.parse(f"{texts.name(v)} = {text}"))
 

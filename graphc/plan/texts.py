@@ -132,6 +132,16 @@ class Texts:
             self.constants.append(f"{found} = np.array({digits}, np.{dtype})")
         return found
 
+    def new(self, v: Node, models: Sequence[Node] = ()) -> str:
+        """A new array for a value, which lies as its models do."""
+        if not models:
+            return f"np.empty({self.size(v.shape)}, np.{v.dtype.name})"
+        names = ", ".join(map(self.name, models))
+        one = f"{self.use('first_unstretched')}({names})" if len(models) > 1 else names
+        is_like = all(x.shape == v.shape for x in models)
+        shape = "" if is_like else f", shape={self.size(v.shape)}"
+        return f"np.empty_like({one}, np.{v.dtype.name}{shape})"
+
     def size(self, value: Dim | Shape) -> str:
         """A dim or a shape."""
         return _OPERAND.sub(lambda m: self._dim(m[2]), shapes.source(value))

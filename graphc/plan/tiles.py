@@ -7,48 +7,53 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import shapes
 from ..ir import OPS, Node
+from ..ops.slices import index_of_first
 from ..passes.cost import DEAREST_ARITHMETIC, weight
 from ..shapes import Dim, Shape, as_dim
 from .body import Body, Kind, takes_buffer
+from .comments import Comments
 from .memory import is_given
+from .plan import Plan
 from .regions import Region
 from .rows import adds_rows, axis_of, cut, one_row
 from .schedule import Step
-
-if TYPE_CHECKING:
-    from .emit import Writer
+from .texts import Texts
 
 
 class Tiles:
     """Writes the regions of one program. Regions that do the same are one function."""
 
-    def __init__(self, writer: Writer) -> None:
-        self.writer = writer
+    def __init__(self, plan: Plan, texts: Texts, program: str, threads: int | None) -> None:
+        self.plan, self.texts, self.program, self.threads = plan, texts, program, threads
         words = ("first", "last", "rows", "memory", "order")
-        self.words = tuple(map(writer.identifiers.take, words))
+        self.words = tuple(map(texts.identifiers.take, words))
         self.written: dict[Any, _Function] = {}
-        steps = writer.plan.steps if writer.plan else []
-        product = next((k for k, s in enumerate(steps) if _is_product(s)), len(steps))
-        self.after_products = {s.node for s in steps[product:]}
+        product = next((k for k, s in enumerate(plan.steps) if _is_product(s)), len(plan.steps))
+        self.after_products = {s.node for s in plan.steps[product:]}
+
+    @property
+    def functions(self) -> list[str]:
+        """The functions that the calls so far need."""
+        return [function.source for function in self.written.values()]
 
     def call(self, step: Step) -> Iterator[str]:
         """The lines that run a region."""
-        region, writer = step.region, self.writer
+        region, texts = step.region, self.texts
         assert region is not None and step.body is not None
         over = tuple(v in step.body.over for v in region.results)
         key = _structure(region), over, any(map(_is_foreign, step.body.laid))
         function = self.written.get(key)
         if function is None:
-            function = self.written[key] = _Function(step.body, writer, self.words)
-            writer.pieces.append(function.source)
-        yield from writer.new_results(step)
-        made = ", ".join(map(writer.texts.name, region.folds)) + "," * (len(region.folds) == 1)
+            name = texts.identifiers.take(f"{self.program}_rows")
+            function = self.written[key] = _Function(name, step.body, texts, self.words)
+        yield from self._new_results(step)
+        made = ", ".join(map(texts.name, region.folds)) + "," * (len(region.folds) == 1)
         is_there = all(v.ndim for v in region.folds)
-        helper = writer.texts.use("in_tiles" if function.model is None else "over_elements")
+        helper = texts.use("in_tiles" if function.model is None else "over_elements")
         call = f"{'' if is_there else f'{made} = '}{helper}("
         lines = self._arguments(function, step.body, step.node in self.after_products)
         in_one = ", ".join(lines)
@@ -59,9 +64,25 @@ class Tiles:
             yield from (f"    {line}," for line in lines)
             yield ")"
 
+    def _new_results(self, step: Step) -> Iterator[str]:
+        """The arrays for the caller that a region writes into."""
+        plan, texts = self.plan, self.texts
+        for v in step.nodes:
+            if v in plan.over:
+                yield f"{texts.name(v)} = {texts.name(plan.over[v])}"
+            elif v in plan.within:
+                whole = plan.within[v]
+                if plan.place[whole] is None:
+                    yield f"{texts.name(whole)} = {texts.new(whole)}"
+                part = texts.filled(f"x0[{index_of_first(whole)}]", [texts.name(whole)])
+                yield f"{texts.name(v)} = {part}"
+            elif v in plan.place and plan.place[v] is None:
+                models = step.body.models(v) if step.body else ()
+                yield f"{texts.name(v)} = {texts.new(v, models)}"
+
     def _arguments(self, function: _Function, body: Body, after_product: bool) -> list[str]:
         """What a function is given, how much memory and work that is, and what it adds up."""
-        region, texts = body.region, self.writer.texts
+        region, texts = body.region, self.texts
         by_rows = function.model is None
         given = [
             function.name,
@@ -81,7 +102,7 @@ class Tiles:
             "totals": _tuple(texts.name(v) for v in region.folds if v.ndim),
             "folds": _tuple(v.op.fold for v in region.folds),
             "after_product": str(after_product),
-            "threads": str(self.writer.threads),
+            "threads": str(self.threads),
         }
         return list(filter(None, (", ".join(given), _named(sizes), _named(options))))
 
@@ -131,17 +152,15 @@ def _is_foreign(x: Node) -> bool:
 class _Function:
     """The function of a region, and what a call has to give it."""
 
-    def __init__(self, body: Body, writer: Writer, words: tuple[str, ...]) -> None:
-        self.body, self.writer, self.model = body, writer, body.model
+    def __init__(self, name: str, body: Body, texts: Texts, words: tuple[str, ...]) -> None:
+        self.name, self.body, self.texts, self.model = name, body, texts, body.model
         self.region = region = body.region
         self.first, self.last, self.rows, self.memory, order = words
         self.order = order if self.model is None and any(map(_is_foreign, body.laid)) else None
-        take = writer.identifiers.take
-        self.name = take(f"{writer.function}_rows")
         by_row = [v for v in region.operands if v in region.by_row]
         cut_here = (*by_row, *region.results) if self.model is None else ()
         # All rows of what is cut; the rows of one tile have the name of the value.
-        self.whole = {v: take(f"all_{writer.texts.name(v)}") for v in cut_here}
+        self.whole = {v: texts.identifiers.take(f"all_{texts.name(v)}") for v in cut_here}
         self.buffers: dict[Kind, list[str]] = {}
         self.sizes: list[str] = []
         steps = list(self._steps())
@@ -151,7 +170,7 @@ class _Function:
         row_bytes = sum(self._row_bytes(body.kind(v)) for v in (*kept, *region.results))
         work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
         self.row_bytes, self.buffer_bytes, work_text = (
-            writer.texts.size(shapes.as_dim(d))
+            texts.size(shapes.as_dim(d))
             for d in (row_bytes + buffer_bytes, buffer_bytes, work)
         )
         count = _START_OF_A_THREAD + sum(not v.op.view for v in body.nodes)
@@ -165,9 +184,9 @@ class _Function:
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
         operands = _in_order(self.body)
-        named = [self.whole.get(v, self.writer.texts.name(v)) for v in operands]
-        results = [self.whole.get(v, self.writer.texts.name(v)) for v in self.region.results]
-        totals = [self.writer.texts.name(v) for v in self.region.folds if v.ndim]
+        named = [self.whole.get(v, self.texts.name(v)) for v in operands]
+        results = [self.whole.get(v, self.texts.name(v)) for v in self.region.results]
+        totals = [self.texts.name(v) for v in self.region.folds if v.ndim]
         where = [self.first, self.last] if self.model is None else []
         order = [] if self.order is None else [self.order]
         parameters = [*where, self.memory, *totals, *named, *results, *self.sizes, *order]
@@ -175,7 +194,7 @@ class _Function:
         if self.model is None and any(self.rows in line for line in steps):
             yield f"    {self.rows} = {self.last} - {self.first}"
         yield from ("    " + line for line in steps)
-        folds = ", ".join(map(self.writer.texts.name, self.region.folds))
+        folds = ", ".join(map(self.texts.name, self.region.folds))
         if folds:
             yield f"    return {folds}" if len(self.region.folds) > 1 else f"    return ({folds},)"
 
@@ -204,27 +223,27 @@ class _Function:
     def _shape(self, shape: Shape) -> str:
         """The shape of a buffer."""
         if self.model is not None:
-            return f"{self.writer.texts.name(self.model)}.shape"
+            return f"{self.texts.name(self.model)}.shape"
         return self._sized(shapes.source(shape))
 
     def _begin(self, row_bytes: Dim) -> str:
         """Where memory begins that so many bytes of each row lie before."""
         if self.model is not None:
-            return f"{row_bytes} * {self.writer.texts.name(self.model)}.size"
+            return f"{row_bytes} * {self.texts.name(self.model)}.size"
         return self._sized(shapes.source(_rows() * row_bytes))
 
     def _steps(self) -> Iterator[str]:
         """The lines for one tile."""
-        name = self.writer.texts.name
+        name = self.texts.name
         for v, whole in self.whole.items():
             before = ":, " * axis_of(v.shape, self.region.rows)
             yield f"{name(v)} = {whole}[{before}{self.first}:{self.last}]"
         early = self.body.early
         free: dict[Kind, list[str]] = {}
         held: dict[Node, tuple[Kind, str]] = {}
-        outer, self.writer.place = self.writer.place, ""
+        comments = Comments()
         for v, ends in zip(self.body.nodes, self.body.ends, strict=True):
-            yield from self.writer.comment(v)
+            yield from comments.above(v)
             ended = [held.pop(x) for x in ends if x in held]
             spare = self._spare(v, free)
             if v.op.family == "elementwise":  # it may write over an operand that it is last to read
@@ -245,11 +264,10 @@ class _Function:
             _release([(self.body.kind(v), buffer) for buffer in spare], free)
             if v.op.family != "elementwise":
                 _release(ended, free)
-        self.writer.place = outer
 
     def _written(self, v: Node, out: str, spare: Sequence[str]) -> Iterator[str]:
         """The lines for a value that lies in some memory: most calls return it."""
-        name, text = self.writer.texts.name(v), self._into(v, out, spare) or ""
+        name, text = self.texts.name(v), self._into(v, out, spare) or ""
         if text.endswith(f"out={out})"):
             yield f"{name} = {text}"
         else:  # it writes into a turned view
@@ -265,7 +283,7 @@ class _Function:
         """A buffer that is free, or one more."""
         if free.get(sort):
             return free[sort].pop()
-        buffer = self.writer.identifiers.take(f"b{sum(map(len, self.buffers.values())) + 1}")
+        buffer = self.texts.identifiers.take(f"b{sum(map(len, self.buffers.values())) + 1}")
         self.buffers.setdefault(sort, []).append(buffer)
         return buffer
 
@@ -276,7 +294,7 @@ class _Function:
         return [
             self.whole.get(x, text) if not is_tile else text
             for x, is_tile in self.body.operands[v]
-            for text in [self.writer.texts.operand(v, x)]
+            for text in [self.texts.operand(v, x)]
         ]
 
     def _into(self, v: Node, out: str, spare: Sequence[str] = ()) -> str | None:
@@ -302,13 +320,13 @@ class _Function:
 
     def _sized(self, text: str, operands: Sequence[str] = ()) -> str:
         """A text with the tile's rows in its shapes."""
-        names = self.writer.texts.dim_names
+        names = self.texts.dim_names
         for symbol, given in names.items():
             if f"dim_{symbol}" in text and given not in self.sizes:
                 self.sizes.append(given)
         names[str(_rows())] = self.rows
         try:
-            return self.writer.texts.filled(text, operands)
+            return self.texts.filled(text, operands)
         finally:
             del names[str(_rows())]
 
