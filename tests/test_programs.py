@@ -107,7 +107,7 @@ def chain(depth):
     return v
 
 
-LIBRARY = {"numpy", "base64", "functools", "math", "os", "_thread"}
+LIBRARY = {"numpy", "base64", "functools", "math", "os", "sys", "_thread"}
 
 
 @pytest.mark.parametrize("name", GRAPHS)
