@@ -1,6 +1,8 @@
 """Rules: each rewrites what its equation says, and both sides have the same numbers."""
 
 import itertools
+import subprocess
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -1027,6 +1029,13 @@ def test_every_strict_rule_is_a_rule_and_every_rule_has_an_equation():
     """The docstring is what the log shows."""
     assert set(STRICT) < set(RULES)
     assert [] == [r.name for r in RULES if "=" not in r.equation and "not not" not in r.equation]
+
+
+def test_without_docstrings_the_log_shows_names():
+    code = "import graphc as gc; v = gc.input('v', ('k',)); print(gc.compile(v * 1.0).log)"
+    command = [sys.executable, "-OO", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "times_one: times_one" in done.stdout
 
 
 def test_a_rule_that_does_not_fit_is_left_out():

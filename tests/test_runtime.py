@@ -282,6 +282,15 @@ def test_of_few_elements_numpy_own_is_called(name, dtype, monkeypatch):
     assert not np.array_equal(own(x), function(x))
 
 
+@pytest.mark.parametrize("name", ["log1p", "sin", "cos"])
+def test_functions_of_integers_are_numpys_own(name, in_vectors):
+    """The fast ones would write into memory of the operand's dtype."""
+    k, values = gc.input("k", ("n",), "int64"), np.arange(2 * MANY)
+    y = getattr(gc, name)(k)
+    for found in (gc.evaluate(y, {k: values}), gc.compile(y, simplify=False)(values)):
+        np.testing.assert_array_equal(found, getattr(np, name)(values))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_single_numbers_are_as_the_elements_of_arrays(dtype):
     for x in (-720.0, -3.0, -0.0, 0.5, 100.0, np.inf):
@@ -343,7 +352,6 @@ def test_an_extreme_of_rows_is_that_of_numpy(name, keepdims, fold):
             np.testing.assert_array_equal(out, want)
 
 
-# Each of these is written by a function of its own into large arrays, in the dtypes that it names.
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("name", ARRAYS)
 def test_an_inner_product_in_pieces_is_the_product(name, dtype):
@@ -376,6 +384,7 @@ def test_a_sum_of_rows_leaves_no_row_out(length):
                 np.testing.assert_array_equal(out, np.sum(x[:, None] * given, axis=0))
 
 
+# Each of these is written by a function of its own into large arrays, in the dtypes that it names.
 WRITTEN = {
     "log1p": (lambda x, y: gc.log1p(gc.square(x)), "float64 float32"),
     "expm1": (lambda x, y: gc.expm1(x), "float32"),

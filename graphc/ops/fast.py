@@ -63,7 +63,7 @@ def _unsigned(node: Node) -> str:
 
 def log1p_text(node: Node) -> str:
     """NumPy's own is slow, of few elements too."""
-    is_fast = node.ndim and node.dtype.char in "fd"
+    is_fast = node.ndim and node.inputs[0].dtype.char in "fd"
     return f"fast_log1p(x0{_unsigned(node)})" if is_fast else "np.log1p(x0)"
 
 

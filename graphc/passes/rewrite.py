@@ -47,8 +47,8 @@ class Rule:
 
     @functools.cached_property
     def equation(self) -> str:
-        """The first line of the docstring."""
-        return (self.rewrite.__doc__ or "").strip().splitlines()[0]
+        """The first line of the docstring, which `python -OO` leaves out."""
+        return (self.rewrite.__doc__ or self.name).strip().splitlines()[0]
 
     def __call__(
         self, node: Node, is_alone: Callable[[Node], bool] = lambda v: True
