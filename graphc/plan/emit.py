@@ -7,14 +7,14 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .. import forms, shapes
 from ..binding import Binding
 from ..ir import Graph, Node, is_number
 from ..wording import printable
-from . import scalars, texts
+from . import scalars
 from .bindings import bindings
 from .carried import HELPERS, tiling
 from .comments import Comments
@@ -24,7 +24,7 @@ from .plan import Plan
 from .schedule import Step
 from .small_sizes import small_size
 from .straight import Straight, holds_memory
-from .texts import Texts
+from .texts import Texts, closure
 from .tiles import Tiles
 from .together import together
 from .workspace import Workspace
@@ -98,8 +98,9 @@ class _Writer:
         functions += [
             '@np.errstate(all="ignore")', f"def {called}({parameters}):", *_indented(body)
         ]  # fmt: skip
-        tail = self._tail()
-        return "\n".join([*self._head(functions), *functions, *tail, ""])
+        helpers = closure(self.texts.helpers)
+        tail = self._tail(helpers)
+        return "\n".join([*self._head(functions, helpers), *functions, *tail, ""])
 
     # Names
 
@@ -158,12 +159,7 @@ class _Writer:
         for v in straight.computed:
             lines += [*comments.above(v), *straight.lines(v)]
             lines += self._mark(Step((v,), v.inputs, None))
-        if workspace := straight.workspace:
-            copied = self._copied(self.small, straight.pieces)
-            lines = [*workspace.borrowed(), *lines, *copied, *workspace.given_back()]
-            self.pieces.append(workspace.made())
-        yield from lines
-        yield from self._result(self.small, straight.pieces)
+        yield from self._face(self.small, lines, straight.workspace, straight.pieces)
 
     def _is_small(self, v: Node) -> bool:
         """Whether a value is small wherever the straight path is taken."""
@@ -180,29 +176,23 @@ class _Writer:
 
     def _planned(self) -> Iterator[str]:
         assert self.plan is not None
-        tiles, comments = Tiles(self.plan, self.texts, self.function, self.threads), Comments()
-        workspace = None
-        if self.plan.slots:
-            workspace = Workspace(self.texts, self.plan.slots)
-            for v, slot in self.plan.place.items():
-                if slot is not None:
-                    workspace.lend(v, slot)
-            yield from workspace.borrowed()
-            self.pieces.append(workspace.made())
+        tiles = Tiles(self.plan, self.texts, self.function, self.threads)
+        kept = {v: slot for v, slot in self.plan.place.items() if slot is not None}
+        workspace = Workspace(self.texts, self.plan.slots, kept) if kept else None
+        lines = [*self._steps(self.plan, tiles)]
+        yield from self._face(self.graph, lines, workspace, kept)
+        self.pieces += tiles.functions
+
+    def _steps(self, plan: Plan, tiles: Tiles) -> Iterator[str]:
+        comments = Comments()
         yield from self._mark(None)
-        for step in self.plan.steps:
+        for step in plan.steps:
             yield from comments.above(step.node)
             yield from tiles.call(step) if step.region else self._call(step)
-            ended = [v for v in step.ends if v not in self.plan.place and holds_memory(v)]
+            ended = [v for v in step.ends if v not in plan.place and holds_memory(v)]
             if ended:
                 yield f"del {', '.join(map(self.texts.name, ended))}"
             yield from self._mark(step)
-        self.pieces += tiles.functions
-        kept = {v for v, slot in self.plan.place.items() if slot is not None}
-        if workspace:
-            yield from self._copied(self.graph, kept)
-            yield from workspace.given_back()
-        yield from self._result(self.graph, kept)
 
     def _call(self, step: Step) -> Iterator[str]:
         """A node by its own NumPy text, into its place if it has one."""
@@ -217,6 +207,17 @@ class _Writer:
         yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
 
     # The result, and what surrounds the function
+
+    def _face(
+        self, graph: Graph, lines: list[str], workspace: Workspace | None, kept: Container[Node]
+    ) -> Iterator[str]:
+        """Lines that compute a graph, in the memory that they borrow, and then its result."""
+        if workspace is not None:
+            lines = [*workspace.borrowed(), *lines, *self._copied(graph, kept)]
+            lines += workspace.given_back()
+            self.pieces.append(workspace.made())
+        yield from lines
+        yield from self._result(graph, kept)
 
     def _copied(self, graph: Graph, kept: Container[Node]) -> Iterator[str]:
         """Results that are parts of kept memory, which the next call may have once it is back."""
@@ -250,15 +251,15 @@ class _Writer:
             return [f'"""{result}"""']
         return ['"""', *(line.strip() for line in inputs), f"-> {result}", '"""']
 
-    def _head(self, functions: list[str]) -> list[str]:
-        helpers = [texts.helper_text(name) for name in texts.closure(self.texts.helpers)]
+    def _head(self, functions: list[str], helpers: Mapping[str, str]) -> list[str]:
+        carried = helpers.values()
         imports = [
             f"import {module}"
             for module in _MODULES
-            if module != "np" and any(f"{module}." in text for text in (*helpers, *functions))
+            if module != "np" and any(f"{module}." in text for text in (*carried, *functions))
         ]
         for name, module in (("Callable", "collections.abc"), ("Any", "typing")):
-            if any(name in text for text in helpers):
+            if any(name in text for text in carried):
                 imports.append(f"from {module} import {name}")
         return [
             f'"""{self.function}: a NumPy program written by graphc. It needs NumPy alone."""',
@@ -271,14 +272,13 @@ class _Writer:
             "",
         ]
 
-    def _tail(self) -> list[str]:
+    def _tail(self, helpers: Mapping[str, str]) -> list[str]:
         """What the function uses; constants come last, since they may call helpers."""
         tail = []
-        helpers = [texts.helper_text(name) for name in texts.closure(self.texts.helpers)]
-        for piece in (*self.pieces, *helpers):
+        for piece in (*self.pieces, *helpers.values()):
             tail += ["", "", piece]
         constants = self.texts.constants
-        if "in_tiles" in texts.closure(self.texts.helpers):
+        if "in_tiles" in helpers:
             limits = (f"{name} = {getattr(tiling, name)}" for name in _LIMITS)
             constants = ["spare_memory = []", *limits, *constants]
         return [*tail, "", "", *constants] if constants else tail

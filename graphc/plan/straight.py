@@ -54,7 +54,7 @@ class Straight:
         if keeps_memory and len(self.computed) >= (MANY // 2 if is_simple else MANY):
             self.plan = plan = Plan(graph, in_regions=False)
             if plan.slots:
-                self.workspace = Workspace(texts, plan.slots)
+                self.workspace = Workspace(texts, plan.slots, {})
                 self._cut(plan, self.workspace)
             self.ends = self._ends()
         elif keeps_memory:

@@ -177,18 +177,18 @@ def _helpers(text: str) -> frozenset[str]:
 
 
 @functools.cache
-def helper_text(name: str) -> str:
+def _helper_text(name: str) -> str:
     """What a program holds of a helper. Found once: Python reads the whole module to find it."""
     return inspect.getsource(HELPERS[name]).rstrip()
 
 
-def closure(names: Iterable[str]) -> list[str]:
-    """Some helpers and all those that they use, in their order."""
+def closure(names: Iterable[str]) -> dict[str, str]:
+    """The texts of some helpers and of all those that they use, in their order."""
     found: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_helpers(helper_text(name)))
-    return [name for name in HELPERS if name in found]
+            waiting.extend(_helpers(_helper_text(name)))
+    return {name: _helper_text(name) for name in HELPERS if name in found}

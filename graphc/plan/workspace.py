@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from .. import shapes
 from ..ir import Node
@@ -15,22 +15,18 @@ class Workspace:
     """Writes how one face of a program borrows its memory, and how that is made.
 
     The memory is `slots`, and cut into pieces: arrays that lie at the beginning of a slot, or are
-    slices of others. A call finds them ready.
+    slices of others. A call finds them ready. Some values are `lent` a slot: pieces of their names.
     """
 
-    def __init__(self, texts: Texts, slots: list[Dim]) -> None:
+    def __init__(self, texts: Texts, slots: list[Dim], lent: Mapping[Node, int]) -> None:
         self.texts, self.slots = texts, slots
         words = ("work", "workspace", "starts", "slots")
         self.work, self.function, self.starts, self.memory = map(texts.identifiers.take, words)
         self.spare = texts.made_once("spare", "{}")
         self.names: dict[str, str] = {}
         """What pieces are called, by their texts."""
-        self.pieces: dict[str, str] = {}
+        self.pieces = {texts.name(v): self._array(slot, v.type) for v, slot in lent.items()}
         self.arrays: dict[tuple[int, TensorType], str] = {}
-
-    def lend(self, v: Node, slot: int) -> None:
-        """A piece for a value, which has its name."""
-        self.pieces[self.texts.name(v)] = self._array(slot, v.type)
 
     def array(self, slot: int, type: TensorType) -> str:
         """The piece at the beginning of a slot; what later lies there in this type has the same.
