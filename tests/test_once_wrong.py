@@ -68,6 +68,7 @@ known = gc.input("u", (n,), between=(0, 1))
 minus, low = gc.input("f", between=(-3, -1)), gc.input("low", between=(-1, -0.25))
 above, far = gc.input("p", (n,), positive=True), {"dtype": "float32", "between": (1e-30, 1e30)}
 none = gc.input("none", (2, 0))
+warm = gc.input("h", (n,), "float32", between=(0, 100))
 s32, t32 = gc.input("s", **far), gc.input("t", **far)
 large, small = {"s": np.float32(1e30), "t": np.float32(1e30)}, np.float32([1e-30])
 third = gc.sum(gc.exp(p[None]) / (1 + gc.exp(p[None])))
@@ -141,6 +142,10 @@ SIMPLIFIED = {
     ),
     "numbers whose sum overflows": ((z + 1.7e308) + 1.7e308, {"z": [-1.7e308]}, None),
     "the same in single": ((h + 3e38) + 3e38, {"h": np.float32([-3e38])}, None),
+    "a bound beyond single precision": (
+        [gc.minimum(gc.exp(warm) * 1e-30, 1e15), gc.clip(gc.exp(warm) * 1e-30, 0, 1e15)],
+        {"h": np.float32([1.0, 95.0])}, None,
+    ),
     # Of what is known of one region the other, with a node in the place of a 1, has no use.
     "one over one over a value, over one over it": (
         [1 / (1 / gc.softplus(-z)), 1 / (1 / gc.softplus(-z)) / (1 / gc.softplus(-z))],

@@ -73,12 +73,20 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     low, high = rule(v, *(interval(x, depth - 1) for x in v.inputs))
     low = low if low in _EXACT else low - abs(low) * _MARGIN
     high = high if high in _EXACT else high + abs(high) * _MARGIN
+    if v.dtype == np.float32:
+        low, high = _in_single(low), _in_single(high)
     if low != low or high != high or (v.op.name in _WRAPS and _wraps(v, low, high)):
         return _all_of(v)
     return Interval(low, high)
 
 
 _EXACT = (0.0, 1.0, -1.0, _INFINITY, -_INFINITY)
+
+
+def _in_single(bound: float) -> float:
+    """A bound of what is computed in single precision: there exp(100) is infinite."""
+    with np.errstate(over="ignore"):
+        return float(np.float32(bound))
 
 
 # What leaves the range of an integer comes back at its other end.
