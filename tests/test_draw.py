@@ -509,6 +509,8 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: b + -(b - 1), r"b - \left(b - 1\right)"),
         (lambda W, x, b: b + gc.negative(-b) * 2, r"b - \left(-b\right) \, 2"),
         (lambda W, x, b: b + -3, "b - 3"),
+        (lambda W, x, b: b - gc.negative(b), r"b - \left(-b\right)"),
+        (lambda W, x, b: b - gc.negative(2) * b, r"b - \left(-2 \, b\right)"),
         (lambda W, x, b: (b + 1) ** 2, r"\left(b + 1\right)^{2}"),
         (lambda W, x, b: gc.where(b > 0, b, 0), r"\begin{cases} b & b > 0 \\ 0 &"),
         (lambda W, x, b: gc.dot(x, x), r"x \cdot x"),

@@ -236,6 +236,8 @@ WRITTEN = {
     "((p > 0) | (q < 1)) & (t > p)": (C[0] | C[1]) & C[2],
     "(p > 0) & (q < 1) & (t > p)": C[0] & C[1] & C[2],
     "¬(p > 0)": ~C[0],
+    "p − (−q)": gc.subtract(P, gc.negative(Q)),
+    "p − (−1 / q * t)": gc.subtract(P, gc.multiply(gc.divide(-1.0, Q), T)),
     "M @ [[0, −1], [1, 0.5]]": gc.input("M", (2, 2)) @ [[0.0, -1.0], [1.0, 0.5]],
 }
 

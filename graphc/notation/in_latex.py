@@ -77,6 +77,8 @@ def term_latex(t: Term, least: int = 0) -> str:
             right = term_latex(parts[1], own + (not _is_run(t)))
             if t.head == "+" and right.startswith("-"):
                 sign, right = " - ", right[1:]  # no sum is bare there: the minus is of all
+            elif t.head == "-" and right.startswith("-"):
+                right = rf"\left({right}\right)"
             return f"{term_latex(parts[0], level_before(t))}{sign}{right}"
         case "power":
             by_element = r"\odot " if t.head else ""

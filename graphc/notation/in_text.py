@@ -38,6 +38,8 @@ def text(t: Term, least: int = 0) -> str:
             right = text(parts[1], own + 1)
             if sign == "+" and right.startswith("−"):
                 sign, right = "−", right[1:]  # no sum is bare there: the minus is of all
+            elif sign == "−" and right.startswith("−"):
+                right = f"({right})"
             return f"{text(parts[0], level_before(t))} {sign} {right}"
         case "power":
             exponent = text(parts[1])
