@@ -20,6 +20,8 @@ _SHORT = {
         "uint8": "u8", "uint16": "u16", "uint32": "u32", "uint64": "u64",
     }.items()
 }  # fmt: skip
+# The short names are read in types, and are no dtypes: NumPy's "i8" has 8 bytes, ours 8 bits.
+_LONG = {short: dtype.name for dtype, short in _SHORT.items()}
 DTYPE_NAMES = frozenset(dtype.name for dtype in _SHORT)
 _DTYPES = {dtype: dtype for dtype in _SHORT}
 
@@ -33,6 +35,8 @@ def as_dtype(value: DTypeLike) -> np.dtype[Any]:
     except TypeError:
         is_size = isinstance(value, int) or is_expression(value)
         cure = ": the sizes of a shape belong in one tuple, as in (3, 4)" if is_size else ""
+        if isinstance(value, str) and value in _LONG:
+            cure = f": write {_LONG[value]!r}"
         said = f"a dtype must be one that NumPy knows, and {value!r} is not{cure}"
         raise DTypeError(said) from None
     if dtype.name not in DTYPE_NAMES:

@@ -87,6 +87,11 @@ def parameters(function: Plain, count: int, kwargs: Iterable[str] = ()) -> list[
     return [*names, *kwargs]
 
 
+def called(function: Plain) -> str:
+    """What a sentence calls a function."""
+    return str(getattr(function, "__name__", "the function"))
+
+
 def results(function: Plain, outputs: Any) -> Any:
     """The form that a function returned, all of it nodes."""
 
@@ -95,10 +100,9 @@ def results(function: Plain, outputs: Any) -> Any:
             return value
         if isinstance(value, bool | int | float | np.ndarray | np.generic):
             return FUNCTIONS["constant"](value)  # type: ignore[no-any-return]
-        name = getattr(function, "__name__", "the function")
         raise ArgumentError(
-            f"{name} must return tensors, in tuples, lists and dicts, and a result of it is "
-            f"{a_kind(value)}"
+            f"{called(function)} must return tensors, in tuples, lists and dicts, "
+            f"and a result of it is {a_kind(value)}"
         )
 
     return forms.map_leaves(one, outputs)

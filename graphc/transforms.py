@@ -11,8 +11,8 @@ from .autodiff import grad, hessian, jacobian, mapped
 from .autodiff.batching import placeholder
 from .errors import ArgumentError, Disconnected
 from .ir import Node, operands, rebuild, topo
-from .jit import Jit, name_of
-from .trace import Plain, parameters, results
+from .jit import Jit
+from .trace import Plain, called, parameters, results
 from .wording import counted
 
 
@@ -44,7 +44,7 @@ def _derived(
                 cure = ": pass floats" if is_node or type(x) is int else ""
                 raise ArgumentError(
                     f"derivatives are by floats, and {path}, an argument of "
-                    f"{name_of(function)}, is {x.type if is_node else repr(x)}{cure}"
+                    f"{called(function)}, is {x.type if is_node else repr(x)}{cure}"
                 )
             if x.op.name == "input":
                 return x
@@ -76,7 +76,7 @@ def _derived(
 def _scalar(value: Any, function: Plain) -> Node:
     if isinstance(value, Node) and not value.shape:
         return value
-    said = f"a gradient is taken of a scalar, and {name_of(function)} returns "
+    said = f"a gradient is taken of a scalar, and {called(function)} returns "
     if not isinstance(value, Node):
         raise ArgumentError(
             f"{said}several values: return the loss alone, and what else is wanted by a function "

@@ -693,10 +693,10 @@ def test_a_list_of_numbers_is_named_where_an_array_was_meant():
     ("call", "message"),
     [
         (lambda: gc.grad_fn(lambda x: x * 2)(B), "returns f64[3]: sum it, or use jacobian_fn"),
-        (lambda: gc.grad_fn(lambda n: n * 1.0)(3), "n, an argument of program, is 3"),
+        (lambda: gc.grad_fn(lambda n: n * 1.0)(3), "n, an argument of <lambda>, is 3"),
         (
             lambda: gc.grad_fn(lambda p: p["a"] * 1.0)({"a": 1.0, "b": [None]}),
-            "p_b_0, an argument of program, is None",
+            "p_b_0, an argument of <lambda>, is None",
         ),
         (
             lambda: gc.jit(lambda p: p.w)(Parameters(B)),
