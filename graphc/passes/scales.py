@@ -30,7 +30,9 @@ def scaled(graph: Graph, log: Log) -> Graph:
     if not walk.used:
         return graph
     wanted = walk.wanted(graph)
-    is_idle = any(not walk.settled.isdisjoint(graph.consumers(v)) for v in walk.made - wanted)
+    settled = {r.before for r in walk.rewrites}
+    needless = walk.scaled.keys() - shifts.given.keys() - wanted
+    is_idle = any(not settled.isdisjoint(graph.consumers(v)) for v in needless)
     # What others use is there for these.
     if is_idle or any(taken <= walk.used for taken in walk.waiting):
         walk = _Walk(shifts, walk.used, wanted).over(graph)
@@ -53,8 +55,6 @@ class _Walk:
         self.wild: set[Node] = set()  # made of exponentials that nothing is taken out of
         self.scaled: dict[Node, Scaled] = {}
         self.becomes: dict[Node, Node] = {}
-        self.made: set[Node] = set()  # what is scaled but where walks begin
-        self.settled: set[Node] = set()  # what becomes something by that
         self.cancels: dict[Node, frozenset[Node]] = {}  # those t that are divided by one another
         self.used: frozenset[Node] = frozenset()
         # Reciprocals alone are not worth what they take: whether others use it too is known late.
@@ -91,7 +91,6 @@ class _Walk:
         found = self.degrees.of(v, [self._of(x) for x in v.inputs])
         if found is None:
             return False
-        new = found.value
         taken = frozenset(root_of(t) for x in v.inputs for t in self._of(x).powers)
         is_log = v.op in _LOGS
         is_worth_it = is_log or not self._is_done(v, found.mixed)
@@ -102,20 +101,17 @@ class _Walk:
         if found.powers:
             if self.known_want is None or v in self.known_want:
                 self.scaled[v] = found
-                self.made.add(v)
             for x in (found.value, *found.powers):
                 belong(x, v)
-            if not self.degrees.is_small(found.powers):
-                return False
-            for t, k in found.powers.items() if is_worth_it else ():
-                new = self.degrees.times_power(new, t, k)
-        if not is_worth_it:
+        if not is_worth_it or not self.degrees.is_small(found.powers):
             return False
+        new = found.value
+        for t, k in found.powers.items():
+            new = self.degrees.times_power(new, t, k)
         fit = fitted(new, v)
         if fit is None:
             return False
         self.used |= taken
-        self.settled.add(v)
         adopt(fit, v)
         self.becomes[v] = fit
         self.rewrites.append(Rewrite(_NAME, _EQUATION, v, fit))
