@@ -18,7 +18,7 @@ def available_threads() -> int:
 def in_vectors(name: str) -> bool:
     """Whether NumPy computes a function many elements at a time: most only on some processors, and
     out of a library that is there on Linux alone."""
-    introspect = getattr(np.lib, "introspect", None)  # from NumPy 2.1 on
+    introspect = getattr(np.lib, "introspect", None)  # NumPy 1 has none
     if introspect is None or sys.platform != "linux":
         return False
     found = introspect.opt_func_info(func_name=f"^{name}$", signature="^float64")
