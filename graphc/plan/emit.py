@@ -280,12 +280,19 @@ class _Writer:
         constants = self.texts.constants
         if "in_tiles" in helpers:
             limits = (f"{name} = {getattr(tiling, name)}" for name in _LIMITS)
-            constants = ["spare_memory = []", *limits, *constants]
+            constants = ["spare_memory = []", *limits, *_KEPT, *constants]
         return [*tail, "", "", *constants] if constants else tail
 
 
 _MODULES = ("_thread", "base64", "functools", "math", "os", "sys", "np")
 _LIMITS = ("TILE_BYTES", "LONG_RUN", "THREAD_WORK")
+# What two results leave glibc's malloc gives back to the system, and asks for it again at the next
+# call: a fault for each page. It keeps twice as much as the largest piece that was let go, if that
+# is not above this.
+_KEPT = (
+    "# Let go at once: from then on malloc keeps what results leave for those of the next call.",
+    f"np.empty({(1 << 25) - (1 << 13)}, np.uint8)",
+)
 _RESERVED = ("Any", "annotations", "spare_memory", *_LIMITS)
 MARK = "mark"
 
