@@ -11,7 +11,7 @@ import numpy as np
 
 from . import forms, shapes
 from .binding import Binding, no_input
-from .errors import ArgumentError, IndexingError, MissingInput
+from .errors import ArgumentError, GraphcError, IndexingError, MissingInput
 from .ir import Node, no_node, operands, topo
 from .plan.carried import HELPERS
 from .wording import a_kind
@@ -72,11 +72,8 @@ def interpret(
         elif v not in values:
             try:
                 values[v] = computed_by(text(v), [values[x] for x in v.inputs], sizes)
-            except NameError as error:
-                unknown = str(error.name).removeprefix("dim_")
-                raise MissingInput(
-                    f"no value shows the size {unknown}: give an input's that does"
-                ) from None
+            except (NameError, SyntaxError) as error:
+                raise _unreadable(v, error) from None
             except IndexError:
                 if v.op.family != "index":
                     raise
@@ -96,6 +93,19 @@ def _outside(v: Node, values: Mapping[Node, Any]) -> IndexingError:
     )
     error.locate(operands([v, *v.inputs[:2]]))
     return error
+
+
+def _unreadable(v: Node, error: NameError | SyntaxError) -> GraphcError:
+    """The error of a text that has a size without a value, or that a record has wrong."""
+    if isinstance(error, SyntaxError):
+        return ArgumentError(f"the NumPy text of {v.op.name} is no expression: {error.msg}")
+    unknown = str(error.name)
+    if unknown.startswith("dim_"):
+        size = unknown.removeprefix("dim_")
+        return MissingInput(f"no value shows the size {size}: give an input's that does")
+    return ArgumentError(
+        f"the NumPy text of {v.op.name} has the name {unknown}: a program knows np, and x0, x1, ..."
+    )
 
 
 def computed_by(text: str, operands: Iterable[Any], sizes: Mapping[str, int]) -> Any:

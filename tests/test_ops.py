@@ -353,3 +353,37 @@ def test_a_guard_holds_through_everything_built_on_it(guard: Any) -> None:
     for wanted, actual in zip(expected, derivatives(build, [point], 2), strict=True):
         np.testing.assert_allclose(actual, wanted, rtol=1e-6, atol=1e-14)
     assert np.isfinite(derivatives(build, [point], 3)[-1]).all()
+
+
+def written(**parts: Any) -> Op:
+    """A record that somebody writes, taken off the list of operations again."""
+    record: dict[str, Any] = dict(infer=lambda x: x, numpy="2 * x0") | parts
+    op = gc.Op("written", **record)
+    del gc.OPS["written"]
+    return op
+
+
+@pytest.mark.parametrize(
+    "parts, message",
+    [
+        (dict(numpy="np.exp(x0"), "^the NumPy text of written is no expression: '[(]' was never"),
+        (dict(numpy="scipy.special.erf(x0)"), "^the NumPy text of written has the name scipy: "),
+        (dict(infer=lambda x: (3,)), r"^infer of written must return the TensorType.*not \(3,\)"),
+    ],
+)
+def test_a_record_that_is_wrong_is_told_by_its_name(parts: Any, message: str) -> None:
+    """They were a bare SyntaxError, a size called scipy, and a node of the type (3,)."""
+    x = gc.input("x", (3,))
+    with pytest.raises(gc.ArgumentError, match=message):
+        gc.evaluate(written(**parts)(x), {x: [1.0, 2.0, 3.0]})
+
+
+def test_a_record_written_again_takes_the_place_of_the_first() -> None:
+    """So a notebook's cell is run again, once its op is taken off the list: the message says so."""
+    x = gc.input("x", (2,))
+    for k in (2, 5):
+        y = written(numpy=f"{k} * x0")(x)
+        assert [k, 3 * k] == gc.evaluate(y, {x: [1.0, 3.0]}).tolist()
+        assert [k, 3 * k] == gc.compile(y)([1.0, 3.0]).tolist()
+    with pytest.raises(gc.NameClash, match=r"or first del graphc.OPS\['tanh'\]"):
+        gc.Op("tanh", infer=lambda x: x, numpy="x0")

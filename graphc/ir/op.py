@@ -136,7 +136,10 @@ class Op:
 
     def __post_init__(self) -> None:
         if self.name in OPS:
-            raise NameClash(f"there is an op named {self.name} already")
+            raise NameClash(
+                f"there is an op named {self.name} already: give another name, or first "
+                f"del graphc.OPS[{self.name!r}], where a notebook's cell is run again"
+            )
         OPS[self.name] = self
         FUNCTIONS[self.name] = self
 
@@ -159,7 +162,11 @@ class Op:
 
     def _inferred(self, nodes: tuple[Node, ...], attrs: Attrs) -> TensorType:
         try:
-            return self.infer(*[x.type for x in nodes], **attrs)
+            found = self.infer(*[x.type for x in nodes], **attrs)
+            if not isinstance(found, TensorType):
+                needed = "the TensorType of a result, as x.with_shape((3,)) is"
+                raise ArgumentError(f"infer of {self.name} must return {needed}, not {found!r}")
+            return found
         except GraphcError as error:
             error.locate(operands(nodes))
             raise error.with_traceback(None) from None
