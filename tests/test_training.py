@@ -607,3 +607,16 @@ def test_parameters_in_float32_meet_scipy_in_float64():
     s = gc.compile(gc.sum((w - 0.1) ** 2)).as_scipy({w: [1, 2]})
     assert np.float32 == s.params(s.x0)["w"].dtype and np.float64 == s.jac(s.x0).dtype
     np.testing.assert_allclose(minimize(s.fun, s.x0, jac=s.jac, tol=1e-4).x, [0.1, 0.1], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "optimizer, shown",
+    [
+        (optim.adam(0.1), "<optimizer adam: learning rate 0.1>"),
+        (optim.sgd(optim.cosine(0.1, steps=9)), "<optimizer sgd: learning rate of a schedule>"),
+        (optim.sgd(1e-3).clipped(norm=1), "<optimizer sgd: learning rate 0.001, clipped>"),
+    ],
+)
+def test_an_optimizer_is_shown_in_a_line_that_is_the_same_every_time(optimizer, shown):
+    """It showed the addresses of the functions that it is made of."""
+    assert shown == repr(optimizer)

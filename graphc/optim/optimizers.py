@@ -65,6 +65,12 @@ class Optimizer:
     def __post_init__(self) -> None:
         as_schedule(self.learning_rate)  # a rate that is none is told at once
 
+    def __repr__(self) -> str:
+        """In one line: the functions within are at some address, which tells nobody anything."""
+        rate = "of a schedule" if callable(self.learning_rate) else f"{self.learning_rate:g}"
+        clipped = ", clipped" * (self.clipping is not tuple)
+        return f"<optimizer {self.name}: learning rate {rate}{clipped}>"
+
     def init(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """What is remembered before the first step, for parameters with these values.
 
