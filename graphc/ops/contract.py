@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import string
 from collections.abc import Sequence
 from typing import Any
@@ -22,6 +23,7 @@ from .letters import letters_of, sizes_of, terms_of
 from .slices import expand_dims, squeeze
 
 
+@functools.lru_cache(maxsize=1024)
 def _type(*types: TensorType, subscripts: str) -> TensorType:
     terms, out = terms_of(subscripts)
     sizes = sizes_of(terms, types)
@@ -96,9 +98,15 @@ def contract(subscripts: str, operands: Sequence[Node]) -> Node:
     terms, out = terms_of(subscripts)
     if len(terms) == 1 and len(set(terms[0])) == len(terms[0]) and sorted(terms[0]) == sorted(out):
         return permute_dims(operands[0], tuple(terms[0].index(c) for c in out))
-    names = dict(zip(dict.fromkeys("".join(terms)), string.ascii_letters, strict=False))
-    renamed = "".join(names.get(c, c) for c in subscripts)
-    return _einsum(*operands, subscripts=renamed)
+    return _einsum(*operands, subscripts=_canonical(subscripts))
+
+
+@functools.lru_cache(maxsize=1024)
+def _canonical(subscripts: str) -> str:
+    """The same subscripts in the first letters of the alphabet."""
+    letters = dict.fromkeys(filter(str.isalpha, subscripts))
+    names = dict(zip(letters, string.ascii_letters, strict=False))
+    return "".join(names.get(c, c) for c in subscripts)
 
 
 _einsum = Op(
@@ -314,7 +322,8 @@ def vdot(x1: Any, x2: Any) -> Node:
     a, b = lift([x1, x2], "vdot")
     if a.shape != b.shape:
         raise ShapeError(f"vdot needs equal shapes, and {a.type} is not {b.type}")
-    return tensordot(a, b, a.ndim)
+    letters = string.ascii_letters[: a.ndim]
+    return contract(f"{letters},{letters}->", [a, b])
 
 
 @spelling

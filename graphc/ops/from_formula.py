@@ -125,7 +125,6 @@ def examples(
 def _broadcast_like(
     name: str, ufunc: np.ufunc, arity: int, kinds: str
 ) -> Callable[..., TensorType]:
-    @functools.cache
     def dtype_of(dtypes: tuple[np.dtype[Any], ...]) -> np.dtype[Any]:
         try:
             # 1 / x is a division whose other operand is weak: it has the dtypes of x / x.
@@ -136,6 +135,7 @@ def _broadcast_like(
             given = ", ".join(d.name for d in dtypes)
             raise DTypeError(f"{name} does not take {given}; convert with gc.astype") from None
 
+    @functools.lru_cache(maxsize=1024)  # of equal layers types are equal
     def infer(*types: TensorType, **attrs: Any) -> TensorType:
         if len(types) != arity or attrs:
             given = ", ".join([str(len(types)), *attrs])

@@ -47,6 +47,7 @@ _SCALAR = 1 / 64
 
 # A region is worth sympy's time when it holds one of these, or a sum with something in common.
 _WORTH_IT = {"exp", "log", "sqrt", "sinh", "cosh", "cos", "divide", "reciprocal", "power"}
+_SUMS = ("add", "subtract")
 
 # What sympy makes of 1 / (x - x), and of the root of a negative number.
 _NO_NUMBERS = (sp.zoo, sp.nan, sp.oo, sp.I)
@@ -132,7 +133,7 @@ def _roots(graph: Graph) -> set[Node]:
         if v.op.name not in OPEN:
             continue
         carried.update(v.inputs)
-        if v.op.name in _WORTH_IT or _has_common_factor(v):
+        if v.op.name in _WORTH_IT or v.op.name in _SUMS and _has_common_factor(v):
             far[v] = 0
         else:
             far[v] = 1 + min([far.get(x, _NEAR) for x in v.inputs])
@@ -145,23 +146,20 @@ def _roots(graph: Graph) -> set[Node]:
 
 
 def _has_common_factor(v: Node) -> bool:
-    """Whether v is a sum of two products of one value, or of two squares."""
-    if v.op.name not in ("add", "subtract"):
-        return False
+    """Whether a sum is of two products of one value, or of two squares."""
     a, b = (x.inputs if x.op.name in ("multiply", "square") else () for x in v.inputs)
     return not set(a).isdisjoint(b) or (len(a), len(b)) == (1, 1)
 
 
 class Region(NamedTuple):
-    """An elementwise expression: its root, its nodes, and the values that it is a function of."""
+    """An elementwise expression: its root, its nodes, and the values that it is a function of,
+    which are what stands at its boundary but for small numbers.
+    """
 
     root: Node
     nodes: tuple[Node, ...]
     boundary: tuple[Node, ...]
-
-    @property
-    def values(self) -> list[Node]:
-        return [x for x in self.boundary if _small_number(x) is None]
+    values: tuple[Node, ...]
 
 
 def _searched(
@@ -209,7 +207,8 @@ def _cut(root: Node) -> Region | None:
     outside = {x for v in inside for x in v.inputs if x not in inside}
     order = topo([root], beyond=outside)
     boundary = dict.fromkeys(x for v in order for x in v.inputs if x in outside)
-    return Region(root, tuple(order), tuple(boundary))
+    values = [x for x in boundary if _small_number(x) is None]
+    return Region(root, tuple(order), tuple(boundary), tuple(values))
 
 
 def _small_number(v: Node) -> Any:

@@ -164,13 +164,13 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
 @rule("einsum", over=("einsum",), signs=True)
 def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B) @ C = A @ (B @ C) where that takes fewer operations, whatever the sizes are"""
-    terms, out = letters(n)
-    if len(terms) != 2 or not n.type.is_float:
+    if len(n.inputs) != 2 or not n.type.is_float:
         return None
     for i in (0, 1):
         v, last = n.inputs[i], n.inputs[1 - i]
         if v.op is not op.einsum or len(v.inputs) != 2 or not is_alone(v):
             continue
+        terms, out = letters(n)
         inner, inner_out = letters(v)
         spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
         names = dict(zip(inner_out, terms[i], strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 
@@ -48,8 +49,14 @@ def over_power_of_two(n: Node) -> Node | None:
 
 def _is_normal(value: float, n: Node) -> bool:
     """Whether a number is neither zero, nor infinite, nor subnormal in a node's dtype."""
-    info = np.finfo(n.dtype)
-    return float(info.smallest_normal) <= abs(value) <= float(info.max)
+    smallest, largest = _normal_range(n.dtype)
+    return smallest <= abs(value) <= largest
+
+
+@functools.cache
+def _normal_range(dtype: np.dtype[Any]) -> tuple[float, float]:
+    info = np.finfo(dtype)
+    return float(info.smallest_normal), float(info.max)
 
 
 def _rounded(exact: Fraction, n: Node) -> Node | None:
@@ -173,11 +180,14 @@ def _is_ordinary(c: Fraction) -> bool:
     return Fraction(1, 1024) <= abs(c) <= 1024
 
 
+_PRODUCTS = (op.multiply, op.divide, op.negative)
+
+
 @rule("multiply", over=LITERAL)
 def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
     """2 * (x * (0.5 / y)) = x * (1 / y): numbers within a product whose own product is 1 or -1"""
     c, v = _number_and_rest(n)
-    if c is None or not n.type.is_float or v.shape != n.shape:
+    if c is None or v.op not in _PRODUCTS or not n.type.is_float or v.shape != n.shape:
         return None
     # What lies between is c times as large then.
     if not Fraction(1, _NEAR) <= abs(c) <= _NEAR:
@@ -187,7 +197,7 @@ def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
 
 def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone, depth: int) -> Node | None:
     """c * v where a number 1 / c or -1 / c is among the factors of v."""
-    if not depth or v.op not in (op.multiply, op.divide, op.negative):
+    if not depth or v.op not in _PRODUCTS:
         return None
     for k, x in enumerate(v.inputs):
         if v.op is op.divide and k == 1:

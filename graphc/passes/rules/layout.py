@@ -25,10 +25,8 @@ def operands_converted(n: Node) -> Node | None:
     An integer wraps around in its own, so `x + (-k)` is not `x - k`.
     """
     kinds = "iu" if len(n.inputs) > 1 else "iub"
-    if n.dtype == bool or all(x.type.dtype.kind not in kinds for x in n.inputs):
-        return None
-    is_other = [x.dtype.kind in kinds and x.dtype != n.dtype for x in n.inputs]
-    if not any(is_other):
+    is_other = [x.type.dtype.kind in kinds and x.dtype != n.dtype for x in n.inputs]
+    if True not in is_other or n.dtype == bool:
         return None
     pairs = zip(n.inputs, is_other, strict=True)
     return n.op(*(f.astype(x, n.dtype) if other else x for x, other in pairs), **n.attrs)

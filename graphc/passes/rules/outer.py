@@ -174,13 +174,14 @@ def scaled_outer(n: Node, is_alone: Alone) -> Node | None:
 @rule("einsum", over=("einsum",), signs=True)
 def scaled_sum_of_outer(n: Node) -> Node | None:
     """sum(c[:, None, None] * u[:, :, None] * v[:, None, :], axis=0) = (c[:, None] * u).T @ v"""
-    if all(outer_product(x) is None for x in n.inputs):
+    products = [outer_product(x) for x in n.inputs]
+    if products.count(None) == len(products):
         return None
     terms, out = letters(n)
     if len(terms) != 2 or any(len(set(term)) < len(term) for term in terms):
         return None
     for i in (0, 1):
-        found, c = outer_product(n.inputs[i]), n.inputs[1 - i]
+        found, c = products[i], n.inputs[1 - i]
         if found is None or c.dtype != n.dtype:
             continue
         names = dict(zip(found.out, terms[i], strict=True))

@@ -51,6 +51,10 @@ def _times(v: Node, p: Node, is_alone: Alone) -> Node | None:
     return made
 
 
+# Whose result is divided where one of these inputs is.
+_DIVIDED_AT = {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}
+
+
 def undivided(v: Node, y: Node, is_alone: Alone, depth: int = 1) -> Node | None:
     """v * y where y is among the divisors of v."""
     if v.op in (op.divide, op.reciprocal):
@@ -61,9 +65,9 @@ def undivided(v: Node, y: Node, is_alone: Alone, depth: int = 1) -> Node | None:
             return f.divide(x, d.inputs[d.inputs[0] is y])
         if d.op is op.sqrt and d.inputs[0] is y and interval(y).size <= 1:
             return f.multiply(x, d)
-    if not depth or not is_alone(v):
+    if not depth or v.op not in _DIVIDED_AT or not is_alone(v):
         return None
-    for i in {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}.get(v.op, ()):
+    for i in _DIVIDED_AT[v.op]:
         found = undivided(v.inputs[i], y, is_alone, depth - 1)
         if found is not None:
             return v.op(*(found if k == i else u for k, u in enumerate(v.inputs)))
