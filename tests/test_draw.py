@@ -524,6 +524,7 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: gc.sum(W) / W.size, r"\frac{\sum\left(W\right)}{3 \, d}"),
         (lambda W, x, b: 2 * (3 * b), r"2 \, \left(3 \, b\right)"),
         (lambda W, x, b: -(b * b), r"-b \odot b"),
+        (lambda W, x, b: gc.log1p(gc.cos(x)), r"log1p}\left(\cos\left(x\right)\right)"),
     ],
 )
 def test_latex_is_matrix_calculus_where_it_can_be(build, expected):

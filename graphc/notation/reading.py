@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import shapes
 from ..ir import FUNCTIONS, Graph, Node, is_number
+from ..ops.fast import own_text
 from .in_text import number_text, text
 from .terms import ELIDED, Term, filled
 
@@ -87,7 +88,7 @@ def _is_operand(e: ast.AST) -> bool:
 
 def pattern(v: Node) -> Term:
     """How an op's value is written in terms of its operands."""
-    written = _WRITTEN.get(v.op.name, v.op.text)
+    written = _WRITTEN.get(v.op.name, own_text)
     found = _parsed(written if isinstance(written, str) else written(v))
     if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):
         return _as_tensors(found, v)
