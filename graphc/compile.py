@@ -159,6 +159,7 @@ _ELSEWHERE = {
     "grad gradient backward": "gc.grad(z, x) is a node, to be compiled too",
     "run execute eval forward predict": "call it",
     "inputs arguments": "its .graph.parameters are",
+    "outputs results": "its .graph.outputs are",
     "code": "write .source",
     "export to_file": "write .save(path)",
 }
