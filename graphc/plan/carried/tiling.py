@@ -263,8 +263,8 @@ spare_memory: list[Any] = []
 TILE_BYTES = 1 << 22
 # So many elements of a column are read as quickly as those of all columns one after the other.
 LONG_RUN = 1 << 12
-# What a step takes, in bytes that are multiplied, where threads gain more than they wait; a fourth
-# of the time in vectors.
+# What a step takes, in bytes that are multiplied, where threads gain more than they wait; it takes
+# a fourth of the time in vectors.
 THREAD_WORK = 1 << 19
 
 
