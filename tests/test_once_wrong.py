@@ -142,6 +142,10 @@ SIMPLIFIED = {
     ),
     "numbers whose sum overflows": ((z + 1.7e308) + 1.7e308, {"z": [-1.7e308]}, None),
     "the same in single": ((h + 3e38) + 3e38, {"h": np.float32([-3e38])}, None),
+    "functions of more than any float, as exp(exp(700))": (
+        [gc.tanh(gc.exp(t) / gc.exp(u)), (gc.exp(t) / gc.exp(u)) ** (gc.exp(t) / gc.exp(u))],
+        {"z": [0.5], "u": [1.0]}, None,
+    ),
     "a bound beyond single precision": (
         [gc.minimum(gc.exp(warm) * 1e-30, 1e15), gc.clip(gc.exp(warm) * 1e-30, 0, 1e15)],
         {"h": np.float32([1.0, 95.0])}, None,

@@ -100,9 +100,9 @@ def _apply(u: Node, arguments: list[Any]) -> Any:
     return mpmath.mpf(value)
 
 
-# Powers of two beyond which an op would take for ever; floats ended long before.
+# Powers of two beyond which an op would take all time or memory; floats ended long before.
 _LIMITS = {
-    **dict.fromkeys(("sin", "cos", "tan"), 5_000),
+    **dict.fromkeys(("sin", "cos", "tan", "tanh", "power"), 5_000),
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh", "sigmoid", "softplus", "logaddexp"), 64),
 }
 
