@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc.plan.carried.processor import in_vectors
+
 from .measure import Cell, Measured
 from .peers import BY_HAND, LIMIT, OURS, PEERS
 
@@ -192,7 +194,9 @@ def machine(threads: int, peers: list[str]) -> str:
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     processors = f"{platform.machine()}, {os.cpu_count()} processors"
     count = "one thread" if threads == 1 else f"{threads} threads"
-    return f"{processors}, {count} for each peer; {listed}."
+    # Most of the ratios hang on it.
+    vectors = "with" if in_vectors("log1p") else "without"
+    return f"{processors}, {vectors} AVX-512 for NumPy, {count} for each peer; {listed}."
 
 
 def document(all_measured: list[Measured], peers: list[str], threads: int) -> str:
