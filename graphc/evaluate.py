@@ -40,6 +40,10 @@ def evaluate(outputs: Any, values: Mapping[Any, Any] | None = None) -> Any:
     found, sizes = bind(order, values or {})
     with np.errstate(all="ignore"):
         interpret(order, found, sizes)
+    for v in order:
+        if not _is_of(v, np.shape(found[v])):
+            given = f"gives an array of shape {np.shape(found[v])} where its infer says {v.type}"
+            raise ArgumentError(f"the NumPy text of {v.op.name} {given}")
     return forms.fill(outputs, [np.array(found[v])[()] for v in nodes])
 
 
@@ -78,6 +82,12 @@ def interpret(
                 if v.op.family != "index":
                     raise
                 raise _outside(v, values) from None
+
+
+def _is_of(v: Node, shape: tuple[int, ...]) -> bool:
+    """Whether an array of some shape may be the value of a node."""
+    same = [not isinstance(d, int) or d == k for d, k in zip(v.shape, shape, strict=False)]
+    return len(shape) == v.ndim and all(same)
 
 
 def _outside(v: Node, values: Mapping[Node, Any]) -> IndexingError:

@@ -368,6 +368,8 @@ def written(**parts: Any) -> Op:
     [
         (dict(numpy="np.exp(x0"), "^the NumPy text of written is no expression: '[(]' was never"),
         (dict(numpy="scipy.special.erf(x0)"), "^the NumPy text of written has the name scipy: "),
+        (dict(numpy="x0.sum()"), r"^the NumPy text of written gives an array of shape \(\) where"),
+        (dict(numpy="x0[:2]"), r"^the .* of shape \(2,\) where its infer says f64\[3\]"),
         (dict(infer=lambda x: (3,)), r"^infer of written must return the TensorType.*not \(3,\)"),
     ],
 )
