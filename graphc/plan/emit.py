@@ -81,7 +81,7 @@ class _Writer:
         given = {v: self.identifiers.take(str(v.name)) for v in graph.parameters}
         self.binding = Binding(graph.parameters, graph.nodes)
         dims = {r.symbol: self.identifiers.take(str(r.symbol)) for r in self.binding.readings}
-        self.texts = Texts(self.identifiers, given, self._called(), keeps_numbers=plan is not None)
+        self.texts = Texts(self.identifiers, given, self._called(), for_speed=plan is not None)
         self.texts.dim_names = {str(symbol): given for symbol, given in dims.items()}
         self.pieces: list[str] = []
 

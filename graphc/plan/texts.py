@@ -26,17 +26,21 @@ Piece = tuple[str, int | None, str | None]
 
 
 class Texts:
-    """Names and writes nodes, and notes what the text needs: helpers, constants."""
+    """Names and writes nodes, and notes what the text needs: helpers, constants.
+
+    What is `for_speed` keeps numbers as arrays and calls functions faster than NumPy's own;
+    else it is to be read.
+    """
 
     def __init__(
         self,
         identifiers: Identifiers,
         names: dict[Node, str],
         called: Mapping[Node, str],
-        keeps_numbers: bool = False,
+        for_speed: bool = False,
     ) -> None:
         self.identifiers, self.names, self.called = identifiers, names, called
-        self.keeps_numbers = keeps_numbers
+        self.for_speed = for_speed
         self.numbers: dict[str, str] = {}
         self.dim_names: dict[str, str] = {}
         self.helpers: set[str] = set()
@@ -77,7 +81,7 @@ class Texts:
 
     def of(self, v: Node) -> str:
         """The value of a node."""
-        text = v.op.text(v) if self.keeps_numbers else own_text(v)
+        text = v.op.text(v) if self.for_speed else own_text(v)
         return self.filled(text, [self.operand(v, x) for x in v.inputs])
 
     def scalar(self, v: Node, within: Mapping[Node, str]) -> str:
@@ -119,7 +123,7 @@ class Texts:
             return x.op.text(x)
         text = literal(number_of(x), x.dtype)
         # Python's own powers are the quick ones: square roots, reciprocals.
-        is_kept = self.keeps_numbers and any(y.ndim for y in beside) and "**" not in v.op.text(v)
+        is_kept = self.for_speed and any(y.ndim for y in beside) and "**" not in v.op.text(v)
         return self._kept(text, x.op.text(x), x.dtype.name) if is_kept else text
 
     def _kept(self, digits: str, text: str, dtype: str) -> str:

@@ -1,6 +1,6 @@
 """What a compiled program may carry with it: NumPy functions, copied whole by their source.
 
-None of them knows of graphc: a function uses NumPy, and others of its file.
+None of them knows of graphc: a function uses NumPy, and others that are carried.
 """
 
 from __future__ import annotations
