@@ -72,7 +72,14 @@ def over_elements(
 ) -> Any:
     """Run a region that goes element by element over numbers and arrays that broadcast to the shape
     of the last one: as that lies in memory, along the first long axis."""
-    ndim = given[-1].ndim
+    model = given[-1]
+    is_small = model.size * element_bytes <= TILE_BYTES // 8 and step_work <= THREAD_WORK
+    if is_small and model.flags.c_contiguous:  # one tile, of which nothing is cut
+        memory = tile_memory(model.size * buffer_bytes)
+        made = region(memory, *given)
+        spare_memory.append(memory)
+        return made
+    ndim = model.ndim
     if any([0 < x.ndim < ndim for x in given]):
         given = tuple([x[(None,) * (ndim - x.ndim)] if x.ndim else x for x in given])
     if not given[-1].flags.c_contiguous:
