@@ -8,10 +8,10 @@ from typing import Any, SupportsIndex
 
 from . import forms
 from .autodiff import grad, hessian, jacobian, mapped
-from .autodiff.batching import placeholder
 from .errors import ArgumentError, Disconnected
 from .ir import Node, operands, rebuild, topo
 from .jit import Jit
+from .ops.leaves import placeholder
 from .trace import Plain, called, parameters, results
 from .wording import counted
 

@@ -6,18 +6,17 @@ rule.
 
 from __future__ import annotations
 
-import itertools
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
 from .. import forms
 from ..errors import ArgumentError, ShapeError
-from ..ir import FUNCTIONS, OPS, Node, no_node, operands, standing_for, topo
+from ..ir import FUNCTIONS, Node, no_node, operands, standing_for, topo
 from ..ops.contract import contract
+from ..ops.leaves import placeholder
 from ..ops.slices import Span
 from ..shapes import Dim, Shape
-from ..tensor_type import TensorType
 from ..wording import counted
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]
@@ -169,15 +168,6 @@ def _common_size(batches: Mapping[Node, Node]) -> Dim:
 
 
 # -- functions of nodes -----------------------------------------------------------------------
-
-_fresh = itertools.count()
-
-
-def placeholder(type_: TensorType, name: str = "") -> Node:
-    """An input that nobody else has: it stands for a value while a graph is transformed."""
-    # The token makes it an input like no other; what it is called is for people.
-    known = name or f"placeholder {next(_fresh)}"
-    return OPS["input"](name=known, type=type_, token=object())
 
 
 def mapped(

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 from .. import forms, shapes
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, Node, topo
+from ..ops.leaves import placeholder
 from ..shapes import Dim
 from .backprop import check_differentiable, disconnected, grad, vjp
-from .batching import placeholder
 from .labelled import Terms, identity, push, total
 from .modes import forward
 

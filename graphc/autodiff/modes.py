@@ -8,6 +8,7 @@ from typing import Any
 from .. import forms
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, OPS, Node, building_for, topo
+from ..ops.leaves import placeholder
 from .backprop import (
     backprop,
     carries,
@@ -44,8 +45,7 @@ def _derived(v: Node, tangents: Sequence[Node | None], known: Container[Node]) -
     With u a fresh cotangent, bprop_i(u) = J_i^T u is linear in u, so its own vjp by u is J_i t_i.
     Nothing known before u depends on it: the walk back to u ends there.
     """
-    # The token makes it an input like no other, whatever others are called.
-    u = OPS["input"](name="a cotangent", type=v.type, token=object())
+    u = placeholder(v.type, "a cotangent")
     total: Node | None = None
     for i, t in enumerate(tangents):
         if t is None:

@@ -12,8 +12,9 @@ from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable, pruned
 from ..errors import Disconnected, NotDifferentiable
 from ..evaluate import interpret
-from ..ir import FUNCTIONS, OPS, Graph, Node
+from ..ir import FUNCTIONS, Graph, Node
 from ..notation import gradient_term, names_of, text
+from ..ops.leaves import placeholder
 from ..wording import in_words
 from .locate import Finding, blame, disagreement, strays
 from .numeric import Array, Moving, moves
@@ -45,7 +46,7 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     notes = []
     v = z
     if z.shape:
-        weights = OPS["input"](name="weights of its elements", type=z.type, token=object())
+        weights = placeholder(z.type, "weights of its elements")
         v = FUNCTIONS["sum"](weights * z)
         notes.append(f"{z.label} is {z.type}: a random combination of its elements was checked")
     names = _names(parameters)

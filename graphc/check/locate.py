@@ -9,7 +9,8 @@ import numpy as np
 
 from ..errors import GraphcError
 from ..evaluate import computed_by, interpret
-from ..ir import OPS, Node
+from ..ir import Node
+from ..ops.leaves import placeholder
 from .exact import NotExact, exact_values
 from .local import Judged, Local, as_double
 from .numeric import EPS, Array, Jump, widened
@@ -232,10 +233,7 @@ def _wrong_jvp(local: Local) -> str | None:
     node = local.node
     if node.op.jvp is None:
         return None
-    tangents = {
-        i: OPS["input"](name="a tangent", type=node.inputs[i].type, token=object())
-        for i in local.shares
-    }
+    tangents = {i: placeholder(node.inputs[i].type, "a tangent") for i in local.shares}
     try:
         pushed = node.op.jvp(node, [tangents.get(i) for i in range(len(node.inputs))])
     except Exception as error:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ..autodiff.backprop import backprop, pruned
 from ..evaluate import interpret
-from ..ir import FUNCTIONS, OPS, Node, rebuild, topo
+from ..ir import FUNCTIONS, Node, rebuild, topo
+from ..ops.leaves import placeholder
 from .exact import ExactSlopes, NotExact, as_float
 from .numeric import Moving, moves
 from .point import Point
@@ -63,13 +64,13 @@ def _compared(root: Node, inside: Sequence[Node], here: Point, rng: np.random.Ge
     within = set(inside)
     below = dict.fromkeys(x for u in inside for x in u.inputs if x not in within)
     stands_on = {
-        x: OPS["input"](name=x.label, type=x.type, token=object())
+        x: placeholder(x.type, x.label)
         for x in below
         if x.op.name != "constant"
     }
     order = topo([root], beyond=stands_on)
     alone = rebuild(order, replacements=stands_on)[root]  # the part, a graph by itself
-    cotangent = OPS["input"](name="a cotangent", type=root.type, token=object())
+    cotangent = placeholder(root.type, "a cotangent")
     total = FUNCTIONS["sum"](cotangent * alone)
     values = {new: here.values[x] for x, new in stands_on.items()}
     values[cotangent] = rng.uniform(-1, 1, np.shape(here.values[root])).astype(root.dtype)[()]

@@ -13,7 +13,8 @@ from .. import shapes
 from ..autodiff.backprop import carries
 from ..autodiff.modes import forward
 from ..evaluate import interpret
-from ..ir import OPS, Node, topo
+from ..ir import Node, topo
+from ..ops.leaves import placeholder
 from .exact import ExactSlopes, NotExact, as_float, exact_values, is_kink
 from .local import as_double
 from .numeric import (
@@ -160,7 +161,7 @@ class Ways:
 
     def _forward(self) -> Callable[[Array], Array] | None:
         """Forward mode, as a function of the tangent."""
-        seed = OPS["input"](name="a tangent", type=self.x.type, token=object())
+        seed = placeholder(self.x.type, "a tangent")
         try:
             tangent = forward([self.v], {self.x: seed}).get(self.v)
             if tangent is None:

@@ -17,7 +17,7 @@ from .. import passes
 from ..autodiff import Contribution, GradTable
 from ..autodiff.backprop import contribution
 from ..evaluate import bind, interpret
-from ..ir import OPS, Graph, Node, building_for, topo
+from ..ir import Graph, Node, building_for, topo
 from ..notation import (
     ELIDED,
     Term,
@@ -29,6 +29,7 @@ from ..notation import (
     term_latex,
     text,
 )
+from ..ops.leaves import placeholder
 
 # Formulas are written to this depth, or less where they would be longer than this many characters.
 _DEPTHS, _LONGEST = (8, 5, 3, 2), 110
@@ -212,7 +213,7 @@ class Derivation:
         )
 
     def _share(self, c: Contribution) -> Share:
-        d = OPS["input"](name="the consumer's gradient", type=c.consumer.type, token=object())
+        d = placeholder(c.consumer.type, "the consumer's gradient")
         with building_for(c.consumer):
             share = contribution(c.consumer, c.position, d)
         names = ChainMap({d: gradient_by(self.names[c.consumer])}, self.names)

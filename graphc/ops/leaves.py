@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import itertools
 import operator
 from typing import Any
 
@@ -177,6 +178,16 @@ def input(
     if distribution and not (kind.is_float and kind.shape):
         raise ArgumentError(f"distribution=True needs floats along an axis, and {plain} is {kind}")
     return declare(_input(name=plain, type=kind, **facts))
+
+
+_fresh = itertools.count()
+
+
+def placeholder(type_: TensorType, name: str = "") -> Node:
+    """An input that nobody else has: it stands for a value while a graph is transformed."""
+    # The token makes it an input like no other; what it is called is for people.
+    known = name or f"placeholder {next(_fresh)}"
+    return _input(name=known, type=type_, token=object())
 
 
 def _is_size(dtype: Any) -> bool:

@@ -9,11 +9,11 @@ import numpy as np
 from .. import shapes
 from ..autodiff import grad, jvp, vectorize, vjp
 from ..autodiff.backprop import check_differentiable
-from ..autodiff.batching import placeholder
 from ..binding import Binding, in_order
 from ..compile import Function, compile
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, Graph, Node
+from ..ops.leaves import placeholder
 from .colouring import colour_columns, colour_star
 from .pattern import Pattern, Sizes, pattern_of, scipy_sparse
 

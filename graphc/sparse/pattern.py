@@ -11,11 +11,10 @@ import numpy as np
 from .. import shapes
 from ..autodiff import Structure, jacobian, structure
 from ..autodiff.backprop import carries, check_differentiable
-from ..autodiff.batching import placeholder
 from ..errors import ArgumentError, MissingInput
 from ..evaluate import interpret
 from ..ir import Node, topo
-from ..ops.leaves import Value
+from ..ops.leaves import Value, placeholder
 from ..shapes import Dim
 from ..sizes import Size
 
