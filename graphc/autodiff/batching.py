@@ -15,13 +15,12 @@ from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, no_node, operands, standing_for, topo
 from ..ops.contract import contract
 from ..ops.leaves import placeholder
-from ..ops.slices import Span
+from ..ops.letters import letters_of
+from ..ops.slices import WHOLE
 from ..shapes import Dim, Shape
 from ..wording import counted
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]
-
-_WHOLE = Span(None, None, 1)
 
 # What axes in front do to an attribute, by its name: the same name means the same in every record.
 _SHIFTED: dict[str, Callable[[Any, Shape], Any]] = {
@@ -30,8 +29,8 @@ _SHIFTED: dict[str, Callable[[Any, Shape], Any]] = {
     ),
     "axes": lambda axes, lead: (*range(len(lead)), *(len(lead) + a for a in axes)),
     "shape": lambda shape, lead: (*lead, *shape),
-    "index": lambda index, lead: (*(_WHOLE for _ in lead), *index),
-    "indices": lambda indices, lead: tuple((*(_WHOLE for _ in lead), *i) for i in indices),
+    "index": lambda index, lead: (*(WHOLE for _ in lead), *index),
+    "indices": lambda indices, lead: tuple((*(WHOLE for _ in lead), *i) for i in indices),
     "widths": lambda widths, lead: (*((0, 0) for _ in lead), *widths),
 }
 
@@ -63,10 +62,11 @@ def shifted(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: S
 
 def lettered(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
     """Contraction: one more letter for each axis in front."""
-    left, out = node.attrs["subscripts"].split("->")
-    more = "".join(c for c in string.ascii_letters if c not in left)[: len(lead)]
-    terms = [more * b + term for b, term in zip(batched, left.split(","), strict=True)]
-    return contract(f"{','.join(terms)}->{more}{out}", inputs)
+    terms, out = letters_of(node)
+    taken = "".join(terms)
+    more = "".join(c for c in string.ascii_letters if c not in taken)[: len(lead)]
+    longer = [more * b + term for b, term in zip(batched, terms, strict=True)]
+    return contract(f"{','.join(longer)}->{more}{out}", inputs)
 
 
 RULES: dict[str, Rule] = {

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, is_literal, operands
+from ..ops.letters import letters_of, sizes_of
 from ..ops.slices import WHOLE, Span
 from ..shapes import Dim
 from .labelled import Axis, fresh
@@ -209,23 +210,18 @@ def _rank(core: Node, names: Sequence[Axis], left: list[Axis], right: list[Axis]
         return _rank_of_product(core, names, left, right)
     if core.op.name != "einsum":
         return None
-    words, out = core.attrs["subscripts"].split("->")
+    words, out = letters_of(core)
     rows = {c for c, a in zip(out, names, strict=True) if a in left}
     columns = {c for c, a in zip(out, names, strict=True) if a in right}
-    between: set[str] = set()
     sides = []
-    for word in words.split(","):
+    for word in words:
         if set(word) & rows and set(word) & columns:
             return None
         sides.append((set(word) & rows, set(word)))
     first = set().union(*(word for row, word in sides if row))
     second = set().union(*(word for row, word in sides if not row))
     between = (first & second) - rows - columns
-    sizes = {
-        c: d
-        for word, y in zip(words.split(","), core.inputs, strict=True)
-        for c, d in zip(word, y.shape, strict=True)
-    }
+    sizes = sizes_of(words, [y.type for y in core.inputs])
     rank = shapes.size(tuple(sizes[c] for c in sorted(between)))
     for side in (left, right):
         whole = shapes.size(tuple(a.size for a in side))

@@ -15,6 +15,7 @@ from ..errors import ArgumentError, MissingInput
 from ..evaluate import interpret
 from ..ir import Node, topo
 from ..ops.leaves import Value, placeholder
+from ..ops.letters import letters_of
 from ..shapes import Dim
 from ..sizes import Size
 
@@ -182,8 +183,8 @@ def _reduced(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
 
 
 def _contracted(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
-    left, out = u.attrs["subscripts"].split("->")
-    word = left.split(",")[i]
+    terms, out = letters_of(u)
+    word = terms[i]
     lengths = dict(zip(word, shapes.numbers(u.inputs[i].shape, sizes), strict=True))
     lengths |= dict(zip(out, shapes.numbers(u.shape, sizes), strict=True))
     letters = list(lengths)

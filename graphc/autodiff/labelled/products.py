@@ -8,6 +8,7 @@ from typing import Any
 from ...ir import FUNCTIONS, Node
 from ...ops.chain import times
 from ...ops.contract import contract
+from ...ops.letters import letters_of
 from .terms import (
     Axis,
     Dense,
@@ -115,8 +116,7 @@ def contracted(v: Node, parts: Parts) -> Terms:
 
 
 def _product(v: Node, i: int, term: Term) -> Term:
-    left, out = v.attrs["subscripts"].split("->")
-    words = left.split(",")
+    words, out = letters_of(v)
     for p, c in enumerate(words[i]):
         if words[i].count(c) > 1 and term.own[p].within is not None:
             term = loosened(term, p)
