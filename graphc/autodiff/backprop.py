@@ -316,28 +316,39 @@ def _about(error: Any, *nodes: Node) -> Any:
 
 def disconnected(z: Node, target: Node) -> Disconnected:
     """The error that tells why z has no gradient by a target: no path, or an edge that cuts it."""
-    order = topo([z])
-    if target not in order:
+    if target not in topo([z]):
         reason = f"{z.label} does not depend on {target.label}"
         error: Disconnected = _about(Disconnected(f"no gradient: {reason}"), z, target)
         return error
-    reached = {target}
-    cuts = []
-    for v in order:
-        for i, x in enumerate(v.inputs):
-            if x in reached and carries(v, i):
-                reached.add(v)
-            elif x in reached:
-                cuts.append((x, v))
-    x, v = cuts[0]
+    x, v, reason = next(cuts(z, [target]))
     sentence = (
         f"no gradient: every path from {target.label} to {z.label} is cut, "
-        f"first where {v.op.name} takes {x.label} ({why_cut(v, x)})"
+        f"first where {v.op.name} takes {x.label} ({reason})"
     )
     return _about(Disconnected(sentence), z, target, x, v)  # type: ignore[no-any-return]
 
 
-def why_cut(v: Node, x: Node) -> str:
+class Cut(NamedTuple):
+    """An edge along which no gradient passes, though its value depends on a target."""
+
+    node: Node
+    consumer: Node
+    reason: str
+
+
+def cuts(z: Node, targets: Iterable[Node]) -> Iterator[Cut]:
+    """Every edge that keeps some of the gradient of z from the targets, each where it is first
+    met."""
+    reached = set(targets)
+    for v in topo([z]):
+        for i, x in enumerate(v.inputs):
+            if x in reached and carries(v, i):
+                reached.add(v)
+            elif x in reached:
+                yield Cut(x, v, _why_cut(v, x))
+
+
+def _why_cut(v: Node, x: Node) -> str:
     """Why no gradient passes from v to its input x."""
     if v.op.name == "stop_gradient":
         return "it stops gradients"

@@ -8,13 +8,13 @@ from typing import Any
 
 from .. import forms
 from ..autodiff import backprop
+from ..autodiff.backprop import Cut, cuts
 from ..errors import ArgumentError
 from ..ir import Node
 from ..wording import a_kind, counted, in_words
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
 from .outline import outline
-from .reasons import Cut
 
 
 class Steps(Sequence[Step]):
@@ -72,7 +72,7 @@ class Explanation:
     @functools.cached_property
     def cuts(self) -> tuple[Cut, ...]:
         """The edges along which no gradient passes though values do."""
-        return reasons.cuts(self.derivation)
+        return tuple(cuts(self.table.z, self.table.targets))
 
     def why(self, node: Node | str) -> str:
         """Why a node, given itself or by its name, is in the graph, or why it was left out.

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..autodiff.backprop import cuts
 from ..ir import OPS, Node
 from ..notation import Term, aligned, number_text
 from ..wording import counted, in_words
@@ -83,7 +84,7 @@ def _dictionary(told: Told) -> str:
     words: dict[str, None] = {}
     for part in told:
         if not isinstance(part, Gap):
-            formulas = [part.operation, part.built, *(s.rule for s in part.shares)]
+            formulas = [part.operation, part.built, part.simplified, *(s.rule for s in part.shares)]
             terms = (t for f in formulas if f is not None for t in parts(f.term))
             words |= {t.head: None for t in terms if t.kind == "call"}
     known = {word: _meaning(word) for word in words}
@@ -147,11 +148,11 @@ def _stops(d: Derivation) -> list[str]:
     missing = reasons.missing(d)
     if missing:
         return [reason[0].upper() + reason[1:] + "." for reason in missing.values()]
-    cuts, found = reasons.cuts(d), []
-    for cut in cuts[:_MOST_CUTS]:
+    edges, found = list(cuts(d.table.z, d.table.targets)), []
+    for cut in edges[:_MOST_CUTS]:
         consumer, node = _named(d, [cut.consumer, cut.node])
         found.append(f"No gradient comes back from {consumer} to {node}: {cut.reason}.")
-    more = len(cuts) - _MOST_CUTS
+    more = len(edges) - _MOST_CUTS
     return found + [f"And {more} more such places (`.cuts`)."] * (more > 0)
 
 

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
-from ..autodiff.backprop import carries, disconnected, why_cut
+from ..autodiff.backprop import carries, disconnected
 from ..evaluate import interpret
 from ..ir import Node, is_literal, topo
 from ..notation import Term
 from .derivation import Derivation, Share, Step, written
 
 _MOST_LISTED = 5
-
-
-class Cut(NamedTuple):
-    """An edge along which no gradient passes, though its value depends on a target."""
-
-    node: Node
-    consumer: Node
-    reason: str
-
-
-def cuts(derivation: Derivation) -> tuple[Cut, ...]:
-    """Every edge that keeps some of the gradient from the targets, each where it is first met."""
-    table = derivation.table
-    reached, found = set(table.targets), []
-    for v in topo([table.z]):
-        for i, x in enumerate(v.inputs):
-            if x in reached and carries(v, i):
-                reached.add(v)
-            elif x in reached:
-                found.append(Cut(x, v, why_cut(v, x)))
-    return tuple(found)
 
 
 def missing(derivation: Derivation) -> dict[Node, str]:
