@@ -9,6 +9,7 @@ import types
 
 import numpy as np
 import pytest
+from answers import all_is_large, assert_close
 
 import graphc as gc
 from graphc.plan.carried import HELPERS
@@ -157,6 +158,22 @@ def test_a_node_may_be_named_anything(name, tmp_path):
     assert 52.0 == f(a) == alone(f, tmp_path)(a)
     assert_harmless(f.source)
     assert str(f.graph) and repr(hidden)
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("name", ["x0", "x1", "x2", "x9", "dim_n", "dim_m", "out"])
+def test_a_value_may_be_called_as_operations_call_their_operands(name, is_large, monkeypatch):
+    """Memory has the name of the value that lies in it: `x1 = x * w`, and tanh(x1) in its place."""
+    if is_large:
+        all_is_large(monkeypatch)
+    x, w = gc.input("x", ("n", 2)), gc.input("w", (2,))
+    scaled = (x * w).named(name)
+    grown = gc.tanh(gc.tanh(scaled) - w)
+    product = (grown.T @ x).named(name)
+    a, b = np.linspace(-1.0, 1.0, 60).reshape(30, 2), np.array([0.5, 2.0])
+    wanted = [scaled, grown * x, product, gc.sum((grown + w).named(name), axis=0), product * 3 + 1]
+    for results in (wanted[1:], *([v] for v in wanted)):
+        assert_close(gc.evaluate(results, {x: a, w: b}), gc.compile(results)(x=a, w=b))
 
 
 @some

@@ -24,7 +24,7 @@ from .plan import Plan
 from .schedule import Step
 from .small_sizes import small_size
 from .straight import Straight, holds_memory
-from .texts import Texts, closure
+from .texts import Texts, closure, told_where
 from .tiles import Tiles
 from .together import together
 from .workspace import Workspace
@@ -204,7 +204,7 @@ class _Writer:
         if self.plan.place[v] is None and v not in self.plan.laid:
             yield f"{self.texts.name(v)} = {self.texts.new(v)}"
         operands = [self.texts.operand(v, x) for x in v.inputs]
-        yield self.texts.filled(v.op.text_into(v, self.texts.name(v)) or "", operands)
+        yield self.texts.filled(*told_where(v.op.text_into, v, operands, self.texts.name(v)))
 
     # The result, and what surrounds the function
 

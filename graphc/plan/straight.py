@@ -22,7 +22,7 @@ from ..ops.joins import bounds
 from ..tensor_type import TensorType
 from .memory import base, is_given, joins_runs
 from .plan import Plan
-from .texts import Texts
+from .texts import Texts, told_where
 from .workspace import Workspace
 
 # From this many values on, memory is kept for them: new memory for all of them would not stay in
@@ -106,7 +106,8 @@ class Straight:
         if v in self.over:
             place = self.texts.name(self.over[v])
             operands = [self.texts.operand(v, x) for x in v.inputs]
-            yield f"{self.texts.name(v)} = {self.texts.filled(into_small(v, place), operands)}"
+            text = self.texts.filled(*told_where(into_small, v, operands, place))
+            yield f"{self.texts.name(v)} = {text}"
         elif out is None:
             yield f"{self.texts.name(v)} = {self.texts.of(v)}"
         elif v.op.view:
@@ -131,7 +132,7 @@ class Straight:
             yield f"np.copyto({out}, {x}, where={condition})"
             yield f"{name} = {out}"
             return
-        text = self.texts.filled(into_small(v, out, self._spare(v)), operands)
+        text = self.texts.filled(*told_where(into_small, v, operands, out, self._spare(v)))
         if text.startswith("np.copyto(") or "out=np." in text:  # or it writes into a turned view
             yield text
             yield f"{name} = {out}"

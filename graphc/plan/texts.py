@@ -6,7 +6,7 @@ import functools
 import inspect
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,6 +23,8 @@ _WORD = re.compile(r"[^\W\d]\w*")
 _OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
 
 Piece = tuple[str, int | None, str | None]
+Writes = Callable[[Node, str, Sequence[str]], str | None]
+"""(v, out, spare) -> the text in x0, x1, ... that computes v into memory."""
 
 
 class Texts:
@@ -157,6 +159,17 @@ class Texts:
                 "list an input that does in compile(..., inputs=[...])"
             )
         return self.dim_names[name]
+
+
+def told_where(
+    writes: Writes, v: Node, operands: Sequence[str], out: str, spare: Sequence[str] = ()
+) -> tuple[str, list[str]]:
+    """The text that computes v where it is told to, empty where there is none, and what fills it.
+
+    The names of memory are filled in as those of operands are: a value may be called `x1`, too.
+    """
+    into, *besides = [f"x{len(operands) + k}" for k in range(1 + len(spare))]
+    return writes(v, into, besides) or "", [*operands, out, *spare]
 
 
 def mentioned(text: str) -> list[int]:

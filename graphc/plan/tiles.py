@@ -21,7 +21,7 @@ from .plan import Plan
 from .regions import Region
 from .rows import adds_rows, axis_of, cut, one_row
 from .schedule import Step
-from .texts import Texts
+from .texts import Texts, told_where
 
 
 class Tiles:
@@ -267,7 +267,7 @@ class _Function:
 
     def _written(self, v: Node, out: str, spare: Sequence[str]) -> Iterator[str]:
         """The lines for a value that lies in some memory: most calls return it."""
-        name, text = self.texts.name(v), self._into(v, out, spare) or ""
+        name, text = self.texts.name(v), self._into(v, out, spare)
         if text.endswith(f"out={out})"):
             yield f"{name} = {text}"
         else:  # it writes into a turned view
@@ -297,13 +297,16 @@ class _Function:
             for text in [self.texts.operand(v, x)]
         ]
 
-    def _into(self, v: Node, out: str, spare: Sequence[str] = ()) -> str | None:
+    def _into(self, v: Node, out: str, spare: Sequence[str]) -> str:
+        """The text that computes a node on a tile into memory, empty where there is none."""
+        return self._sized(*told_where(self._writes, v, self._given(v), out, spare))
+
+    def _writes(self, v: Node, out: str, spare: Sequence[str]) -> str | None:
         tile, matrix = _on_tile(v, self.region.rows), adds_rows(v)
-        text = tile.op.text_into(tile, out, spare)
-        if matrix is not None:
-            count = shapes.source(self.region.rows)
-            text = f"weighted_sum(x{1 - matrix}, x{matrix}, {count}, out={out})"
-        return None if text is None else self._filled(v, text)
+        if matrix is None:
+            return tile.op.text_into(tile, out, spare)
+        count = shapes.source(self.region.rows)
+        return f"weighted_sum(x{1 - matrix}, x{matrix}, {count}, out={out})"
 
     def _part(self, v: Node) -> str:
         """The text for what a tile adds to a total."""
