@@ -572,15 +572,24 @@ def test_slices_of_slices_have_short_sizes():
         assert len(np.ones(k)[3:][:-3][1:-2]) == y.shape[0].subs({n: k})
 
 
-@pytest.mark.parametrize("shift", ["n//2", "-n", "2*n + 1", "1 - n//3"])
-def test_a_roll_by_a_formula_is_numpys(shift):
-    """It asked the formula for its truth."""
+@pytest.mark.parametrize("shift", ["n//2", "-n", "2*n + 1", "1 - n//3", "2", "-5"])
+def test_a_roll_is_numpys_for_every_size(shift):
+    """It asked a formula for its truth; and by more than all of an axis nothing moved."""
     n = gc.dim("n")
     v = gc.input("v", (n,))
     f = gc.compile(np.roll(v, eval(shift)))
     for n in (0, 1, 2, 7):
         a = np.arange(1.0 * n)
         np.testing.assert_array_equal(f(a), np.roll(a, eval(shift)))
+
+
+def test_differences_along_an_axis_of_unknown_size_have_a_gradient():
+    """Their ends were slices, and what nobody could add up was their sizes."""
+    v = gc.input("v", ("n",))
+    f = gc.compile(gc.grad(gc.sum(np.gradient(v, 0.5) ** 2), v))
+    for n in (2, 3, 7):
+        a, step = np.cos(np.arange(n)), np.gradient(np.eye(n), 0.5, axis=0)
+        np.testing.assert_allclose(f(a), 2 * step.T @ step @ a, rtol=1e-12, atol=1e-12)
 
 
 def test_a_formula_that_nobody_has_is_forgotten():

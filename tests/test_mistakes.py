@@ -124,6 +124,7 @@ WRONG_KINDS = [
     "gc.pad(X, 1.5)",
     "gc.pad(X, ((1,), (2, 3)))",
     "gc.pad(X, 1, 'a')",
+    "gc.pad(X, 1, [1.0, 2.0])",
     "gc.squeeze(X, None)",
     "gc.reshape(X, None)",
     "gc.reshape(X, 'a')",

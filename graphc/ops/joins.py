@@ -161,5 +161,7 @@ def pad(x: Any, pad_width: Any, constant_values: float = 0.0) -> Node:
         pairs = counted(len(pad_width), "pair")
         raise ShapeError(f"pad needs a pair for each axis of {value.type}, and was given {pairs}")
     widths = tuple((as_dim(before), as_dim(after)) for before, after in pad_width)
+    if np.ndim(constant_values):
+        raise ArgumentError("pad sets one value in the whole margin, and was given an array")
     margin = constant(constant_values, dtype=value.dtype).attrs["value"]
     return _pad(value, widths=widths, value=margin) if widths else value

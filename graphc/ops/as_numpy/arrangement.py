@@ -93,9 +93,11 @@ def roll(a: Any, shift: Any, axis: Any = None) -> Node:
             x = roll(x, by, k)
         return x
     k = shapes.as_axis(axis, x.ndim)
-    if shapes.is_expression(shift):
+    is_known = isinstance(x.shape[k], int)
+    if shapes.is_expression(shift) or not (is_known or -1 <= shift <= 1):
+        # A slice by more than all of an axis is all of it: only a position can come round again.
         return index.take(x, (leaves.iota(x.shape[k]) - shift) % x.shape[k], k)
-    by = shift % x.shape[k] if isinstance(x.shape[k], int) and x.shape[k] else shift
+    by = shift % x.shape[k] if is_known and x.shape[k] else shift
     return joins.concat([along(x, k, -by, None), along(x, k, None, -by)], k) if by else x
 
 

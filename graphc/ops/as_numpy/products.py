@@ -75,27 +75,28 @@ def cross(a: Any, b: Any, *, axis: int = -1) -> Node:
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     (v,) = lift([x], "norm")
     count = 1 if isinstance(axis, int) else len(axis) if axis is not None else v.ndim
-    if ord in (None, "fro") or (ord == 2 and count == 1):
+    if ord in (None, "fro"):
         return reduce.norm(v, axis, keepdims)
-    if count == 1 and ord == np.inf:
-        return reduce.max(e.abs(v), axis, keepdims)
-    if count == 1 and ord == -np.inf:
-        return reduce.min(e.abs(v), axis, keepdims)
-    if count == 1 and ord == 1:
-        return reduce.sum(e.abs(v), axis, keepdims)
-    if count == 1 and ord == 0:
-        return e.astype(count_nonzero(v, axis, keepdims=keepdims), v.dtype)
     if count == 1 and isinstance(ord, int | float):
-        return reduce.sum(e.abs(v) ** float(ord), axis, keepdims) ** (1.0 / ord)
+        return vector_norm(v, axis=axis, keepdims=keepdims, ord=ord)
     raise ArgumentError(f"norm of symbolic matrices has no ord={ord!r}; the nearest is ord='fro'")
 
 
 @means(np.linalg.vector_norm)
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
+    """Of all the elements along some axes, as of one vector."""
     (v,) = lift([x], "vector_norm")
-    if axis is None and not keepdims:
-        v = flat(v)
-    return _norm(v, ord, axis, keepdims)
+    if ord == 2:
+        return reduce.norm(v, axis, keepdims)
+    if ord == np.inf:
+        return reduce.max(e.abs(v), axis, keepdims)
+    if ord == -np.inf:
+        return reduce.min(e.abs(v), axis, keepdims)
+    if ord == 1:
+        return reduce.sum(e.abs(v), axis, keepdims)
+    if ord == 0:
+        return e.astype(count_nonzero(v, axis, keepdims=keepdims), v.dtype)
+    return reduce.sum(e.abs(v) ** float(ord), axis, keepdims) ** (1.0 / ord)
 
 
 means(np.linalg.matrix_norm)(

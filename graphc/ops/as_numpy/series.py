@@ -12,7 +12,7 @@ from ...errors import ArgumentError
 from ...ir import Node, lift
 from .. import elementwise as e
 from .. import joins, layout, leaves, reduce, slices
-from .arrangement import along
+from .arrangement import along, expand_dims
 from .table import means
 
 
@@ -28,17 +28,22 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Node:
 @means(np.gradient)
 def _gradient(f: Any, *spacing: Any, axis: Any = None) -> Any:
     (x,) = lift([f], "gradient")
-    axes = shapes.as_axes(axis, x.ndim)
+    given = axis if isinstance(axis, tuple | list) else shapes.as_axes(axis, x.ndim)
+    axes = [shapes.as_axis(k, x.ndim) for k in given]  # in their order: so are steps and results
     steps = spacing or (1.0,)
     if len(steps) not in (1, len(axes)) or any(np.ndim(h) for h in steps):
         raise ArgumentError("gradient of symbolic tensors takes one step for all axes, or for each")
     found = []
     for k, h in zip(axes, steps * (len(axes) // len(steps)), strict=True):
         inside = (along(x, k, 2, None) - along(x, k, None, -2)) / (2 * h)
-        first = (along(x, k, 1, 2) - along(x, k, 0, 1)) / h
-        last = (along(x, k, -1, None) - along(x, k, -2, -1)) / h
+        ends = [_at(x, k, 1) - _at(x, k, 0), _at(x, k, -1) - _at(x, k, -2)]
+        first, last = (expand_dims(end / h, k) for end in ends)
         found.append(joins.concat([first, inside, last], k))
     return found[0] if len(found) == 1 else tuple(found)
+
+
+def _at(x: Node, axis: int, position: int) -> Node:
+    return x[(slice(None),) * axis + (position,)]
 
 
 @means(np.trapezoid)
@@ -46,7 +51,8 @@ def _trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Node:
     (f,) = lift([y], "trapezoid")
     k = shapes.as_axis(axis, f.ndim)
     if x is not None:
-        dx = diff(x, axis=-1)
+        (at,) = lift([x], "trapezoid")
+        dx = diff(at, axis=axis if at.ndim > 1 else -1)
         dx = layout.reshape(dx, (*[1] * k, -1, *[1] * (f.ndim - k - 1))) if dx.ndim == 1 else dx
     return reduce.sum((along(f, k, 1, None) + along(f, k, None, -1)) * dx / 2.0, axis=k)
 
@@ -70,7 +76,11 @@ def _convolve(a: Any, v: Any, mode: str = "full") -> Node:
 
 @means(np.correlate)
 def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
-    return _convolve(a, slices.flip(v), mode)
+    x, y = lift([a, v], "correlate")
+    n, m = x.shape[0], y.shape[0]
+    if isinstance(n, int) and isinstance(m, int) and n < m:
+        return slices.flip(_correlate(y, x, mode))  # not the same: its middle may lie beside
+    return _convolve(x, slices.flip(y), mode)
 
 
 @means(np.polyval)
