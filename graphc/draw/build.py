@@ -192,9 +192,8 @@ class Builder:
             ends = self.pieces[links[0].tail], self.pieces[links[0].head]
             state = _state_between(*(self.state.get(p.node, "") for p in ends))
             state = "ghost" if any(p.ghost for p in ends) else state
-            edges.append(
-                Edge(f"{prefix}e{len(edges)}", ids[tail], ids[head], kind, label, state, len(links))
-            )
+            id = f"{prefix}e{len(edges)}"
+            edges.append(Edge(id, ids[tail], ids[head], kind, label, state))
         if len(edges) > 2 * len(groups) and any(g.kind == "stretch" for g in groups):
             return _direct(edges)
         return edges

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..wording import counted
@@ -47,7 +47,6 @@ class Box:
     heat: float | None = None  # from 0 to 1
     folded: int = 1  # how many nodes it stands for
     is_one: bool = False  # it is read as one operation, however many it stands for
-    inside: Picture | None = field(default=None, compare=False)
 
     @property
     def step_of_heat(self) -> int | None:
@@ -78,7 +77,6 @@ class Edge:
     kind: str  # value: forwards; gradient: backwards; reuse: a forward value used by a gradient
     label: str = ""
     state: str = ""
-    count: int = 1
 
 
 class Share(NamedTuple):

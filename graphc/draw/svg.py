@@ -16,7 +16,7 @@ EDGE = 16.0  # the paper's margin
 TITLE, LEGEND = 30.0, 30.0
 
 
-def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = True) -> str:
+def svg(picture: Picture, layout: Layout, with_style: bool = True) -> str:
     """A picture as an SVG document, the same for the same picture."""
     marks = list(legend(picture))
     title_width = width(picture.title, 16) + 8
@@ -29,8 +29,8 @@ def svg(picture: Picture, layout: Layout, prefix: str = "", with_style: bool = T
     lines += _frames(layout)
     # What is dashed runs beneath the rest and its labels.
     for edge in sorted(picture.edges, key=lambda edge: edge.kind != "reuse"):
-        lines += _edge(edge, layout, prefix)
-    lines += (part for box in picture.boxes for part in _box(box, layout, prefix))
+        lines += _edge(edge, layout)
+    lines += (part for box in picture.boxes for part in _box(box, layout))
     lines.append("</g>")
     lines += legend_marks(marks, EDGE, h - LEGEND + 6)
     lines.append("</svg>\n")
@@ -75,7 +75,7 @@ def _frames(layout: Layout) -> Iterator[str]:
         yield f'<text x="{digits(x0 + 8)}" y="{digits(top + 14)}">{escape(frame.name)}</text></g>'
 
 
-def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
+def _box(box: Box, layout: Layout) -> Iterator[str]:
     x, y = layout.places[box.id]
     y = layout.height - y
     w, h = box.size
@@ -86,7 +86,7 @@ def _box(box: Box, layout: Layout, prefix: str) -> Iterator[str]:
         classes.append(f"heat{box.step_of_heat}")
     if box.folded > 1:
         classes.append("folded")
-    yield f'<g id="{prefix}{box.id}" class="{" ".join(classes)}">'
+    yield f'<g id="{box.id}" class="{" ".join(classes)}">'
     yield f"<title>{escape(chr(10).join(box.facts))}</title>"
     outline = SHAPES[box.kind].outline
     if box.folded > 1 and not box.is_one:
@@ -129,14 +129,14 @@ def _points(points: Sequence[Point]) -> str:
     return " ".join(f"{digits(px)},{digits(py)}" for px, py in points)
 
 
-def _edge(edge: Edge, layout: Layout, prefix: str) -> Iterator[str]:
+def _edge(edge: Edge, layout: Layout) -> Iterator[str]:
     line = layout.lines.get(edge.id)
     if line is None:
         return
     state = f" {edge.state}" if edge.state else ""
     yield (
-        f'<g id="{prefix}{edge.id}" class="edge {edge.kind}{state}" '
-        f'data-from="{prefix}{edge.tail}" data-to="{prefix}{edge.head}">'
+        f'<g id="{edge.id}" class="edge {edge.kind}{state}" '
+        f'data-from="{edge.tail}" data-to="{edge.head}">'
     )
     first, *rest = [(px, layout.height - py) for px, py in line.points]
     curve = " ".join(f"{digits(px)},{digits(py)}" for px, py in rest)
