@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ..errors import ArgumentError
@@ -49,13 +50,7 @@ class Builder:
         self.state = {**states(self.values), **(state or {})}
         self.frames = Frames(subject.order, {v for v, s in self.state.items() if s == "added"})
         self.expand = self.frames.called([expand] if isinstance(expand, str) else [*expand])
-        self.fold_all = fold is True
-        self.most = MOST if fold is False else PAGE
-        if not isinstance(fold, bool | int | None):
-            said = "fold= is True, False or a number of boxes; expand= names what stays open"
-            raise ArgumentError(f"{said}; it is {fold!r}")
-        if fold is not None and not isinstance(fold, bool):
-            self.most = max(1, min(fold, MOST))
+        self.fold_all, self.most = fold is True, _room(fold)
         self.pieces, self.links = subject.pieces(view)
         if subject.order and not self.pieces:
             raise ArgumentError(
@@ -211,44 +206,50 @@ class Builder:
         return self._sizes[tail]
 
     def _box(self, group: Group, id: str, beside: str, heat: float | None) -> Box:
-        first = self.pieces[group.members[0]]
-        is_gradient = first.is_gradient
-        outputs = set(self.subject.outputs)
-        is_output = any(
-            self.pieces[i].node in outputs and not self.pieces[i].is_entry for i in group.members
-        )
-        path = self.around.scopes[group.members[0]]
-        if group.kind != "piece":
-            if group.name in path:
-                path = path[: path.index(group.name)]
-            result = self._result(group)
-            kind = "gradient" if is_gradient else "operation"
-            kind = "input" if group.kind == "leaves" else kind
-            inner = [self.pieces[i] for i in group.members]
-            inside = {self.state.get(piece.node, "") for piece in inner}
-            state = next((s for s in ("first_nan", "nan") if s in inside), "")
-            facts = self.captions.group_facts(group, inner)
-            if group.path in self.around.sums:
-                facts = (*self.captions.facts(self.around.sums[group.path]), *facts)
-            return Box(
-                id, self._kind(result) if result else kind, self._group_lines(group),
-                facts, is_output, is_gradient, state, path,
-                beside, heat, len(group.members), result is not None,
-            )  # fmt: skip
-        state = "ghost" if first.ghost else self.state.get(first.node, "")
-        is_output = is_output or (
-            first.is_entry
-            and self.subject.table is not None
-            and not set(first.adjoint_of).isdisjoint(self.subject.table.targets)
-        )
-        if path in self.around.closed and path not in self.expand:
+        made = self._single(group, id) if group.kind == "piece" else self._several(group, id)
+        return replace(made, beside=beside, heat=heat)
+
+    def _single(self, group: Group, id: str) -> Box:
+        """The box of one piece."""
+        (i,), around = group.members, self.around
+        piece, v = self.pieces[i], self.pieces[i].node
+        path = around.scopes[i]
+        if path in around.closed and path not in self.expand:
             path = path[:-1]
-        lines = self.captions.lines(first)
-        if group.members[0] not in self._with_edges and first.node in self.values:
-            lines += (self.values[first.node].short,) * bool(self.values[first.node].short)
+        lines = self.captions.lines(piece)
+        if i not in self._with_edges and v in self.values:
+            lines += (self.values[v].short,) * bool(self.values[v].short)
         return Box(
-            id, self._kind(first), lines, self.captions.facts(first), is_output, is_gradient,
-            state, path, beside, heat,
+            id, self._kind(piece), lines, self.captions.facts(piece), self._is_output(piece),
+            piece.is_gradient, "ghost" if piece.ghost else self.state.get(v, ""), path,
+        )  # fmt: skip
+
+    def _is_output(self, piece: Piece) -> bool:
+        """Whether a piece is what was asked for: an output, or the entry of a target."""
+        if not piece.is_entry:
+            return piece.node in self.subject.outputs
+        table = self.subject.table
+        return table is not None and not set(piece.adjoint_of).isdisjoint(table.targets)
+
+    def _several(self, group: Group, id: str) -> Box:
+        """The box of pieces that are folded into one."""
+        inner, outputs = [self.pieces[i] for i in group.members], set(self.subject.outputs)
+        is_output = any(piece.node in outputs and not piece.is_entry for piece in inner)
+        is_gradient = inner[0].is_gradient
+        path = self.around.scopes[group.members[0]]
+        if group.name in path:
+            path = path[: path.index(group.name)]
+        result = self._result(group)
+        kind = "gradient" if is_gradient else "operation"
+        kind = "input" if group.kind == "leaves" else kind
+        inside = {self.state.get(piece.node, "") for piece in inner}
+        state = next((s for s in ("first_nan", "nan") if s in inside), "")
+        facts = self.captions.group_facts(group, inner)
+        if group.path in self.around.sums:
+            facts = (*self.captions.facts(self.around.sums[group.path]), *facts)
+        return Box(
+            id, self._kind(result) if result else kind, self._group_lines(group), facts,
+            is_output, is_gradient, state, path, folded=len(inner), is_one=result is not None,
         )  # fmt: skip
 
     def _kind(self, piece: Piece) -> str:
@@ -299,6 +300,16 @@ class Builder:
                 piece = self.pieces[i]
                 box_of[piece.node, piece.is_entry] = box.id
         return moments(table, box_of, self.captions)
+
+
+def _room(fold: bool | int | None) -> int:
+    """How many boxes a picture may have."""
+    if not isinstance(fold, bool | int | None):
+        said = "fold= is True, False or a number of boxes; expand= names what stays open"
+        raise ArgumentError(f"{said}; it is {fold!r}")
+    if fold is None or isinstance(fold, bool):
+        return MOST if fold is False else PAGE
+    return max(1, min(fold, MOST))
 
 
 def _likeness(piece: Piece) -> tuple[Any, ...]:
