@@ -314,7 +314,7 @@ Z = gc.input("Z", ("m", 5))
 M = gc.size("m", "float64")
 labels = gc.input("labels", ("m",), "int64")
 known = gc.input("known", ("m",), "int64", between=(0, 4))
-G, D = gc.input("g", ("m", 5)), gc.input("D", (5,))
+G, D, shares = gc.input("g", ("m", 5)), gc.input("D", (5,)), gc.input("shares", (5,))
 E = gc.exp(Z)
 P = gc.softmax(Z)
 diag, V34 = gc.diagonal_matrix, gc.input("V34", (2, 3, 4, 5))
@@ -489,6 +489,12 @@ TENSOR = [
         "gradient_of_softmax",
         gc.grad(-gc.sum(gc.one_hot(labels, 5) * gc.log(P)), Z),
         None,
+        False,
+    ),
+    (
+        "gradient_of_softmax",
+        gc.grad(-gc.sum(shares * gc.log(gc.exp(D) / gc.sum(gc.exp(D)))), D),
+        gc.sum(shares) * gc.softmax(D) - shares,
         False,
     ),
     ("scaled_softmax", u[:, None] * P, None, False),

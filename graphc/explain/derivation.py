@@ -93,7 +93,7 @@ class Step(NamedTuple):
     built: Formula
     """The same as it was built: ones and zeros are left out."""
     simplified: Formula
-    """The same after the passes of `simplify=True`."""
+    """The same after the passes that a reader follows."""
     value: Any = None
     slope: Any = None
     """The values of the node and of its gradient at the point, if one was given."""
@@ -141,7 +141,7 @@ class Derivation:
         self.number_of = {step.node: k for k, step in enumerate(table.steps, 1)}
         self.sizes: dict[str, int] = {}
         self.values = {} if at is None else self._values(at)
-        self._simplified = self._simplify()
+        self._simplified = _simplified([*self.names, *(s.gradient for s in table.steps)])
 
     def __len__(self) -> int:
         return len(self.table.steps)
@@ -167,13 +167,13 @@ class Derivation:
             interpret(order, values, self.sizes)
         return values
 
-    def _simplify(self) -> dict[Node, Node]:
-        """What the passes make of every node that has a name and of every gradient."""
-        nodes = list(dict.fromkeys([*self.names, *(s.gradient for s in self.table.steps)]))
-        if len(nodes) > _MOST_SIMPLIFIED or not nodes:
-            return {v: v for v in nodes}
-        graph, _ = passes.run(Graph(nodes), True)
-        return dict(zip(nodes, graph.outputs, strict=True))
+    @functools.cached_property
+    def _whole(self) -> dict[Node, Node]:
+        """The same of what the user gave names and of the targets' gradients: what lies between is
+        not there to be used, and may go.
+        """
+        table = self.table
+        return _simplified([*self.user_names, *(table[t] for t in table.targets if t in table)])
 
     # Names for one step
 
@@ -237,12 +237,7 @@ class Derivation:
     @functools.cached_property
     def _forward(self) -> dict[Node, Term]:
         """The names of what the passes made of the nodes that have names."""
-        return self._simplified_names(self.names)
-
-    def _simplified_names(self, names: Mapping[Node, Term]) -> dict[Node, Term]:
-        """But a number stays one, though some value has become the same: 0 * x is no name for 0."""
-        new = ((self._simplified[v], v, name) for v, name in names.items())
-        return {s: name for s, v, name in new if s is v or not is_written_inside(s)}
+        return _names_of_new(self._simplified, self.names)
 
     def _simplified_formula(self, gradient: Node, gradients: Mapping[Node, Term]) -> Formula:
         new = self._simplified
@@ -251,13 +246,27 @@ class Derivation:
 
     def result(self, target: Node) -> Formula:
         """The whole gradient by a target, in the user's own names alone, after simplifying."""
-        names = self._simplified_names(self.user_names)
-        gradient = self._simplified[self.table[target]]
+        names = _names_of_new(self._whole, self.user_names)
+        gradient = self._whole[self.table[target]]
         if gradient in names or _size(gradient, names) > _LARGEST:
             return written(gradient, names)
         return Formula(term(gradient, names, _LARGEST)) if gradient.inputs else expanded(
             gradient, names
         )  # fmt: skip
+
+
+def _simplified(nodes: Iterable[Node]) -> dict[Node, Node]:
+    """What the passes make of some nodes for a reader."""
+    nodes = list(dict.fromkeys(nodes))
+    if len(nodes) > _MOST_SIMPLIFIED or not nodes:
+        return {v: v for v in nodes}
+    return dict(zip(nodes, passes.for_reading(Graph(nodes)).outputs, strict=True))
+
+
+def _names_of_new(new: Mapping[Node, Node], names: Mapping[Node, Term]) -> dict[Node, Term]:
+    """But a number stays one, though some value has become the same: 0 * x is no name for 0."""
+    made = ((new[v], v, name) for v, name in names.items())
+    return {s: name for s, v, name in made if s is v or not is_written_inside(s)}
 
 
 def _size(v: Node, names: Mapping[Node, Term]) -> int:

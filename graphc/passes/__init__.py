@@ -13,7 +13,7 @@ from .prune import prune
 from .rewrite import Rule, Settled, rewritten
 from .rules import RULES, STRICT
 from .scales import scaled
-from .share import LAST_SHARING, SHARING, STRICT_SHARING, shared
+from .share import LAST_SHARING, READ_SHARING, SHARING, STRICT_SHARING, shared
 from .simplify import Budget, simplify
 
 Mode = bool | Literal["strict"]
@@ -23,8 +23,8 @@ Pass = Callable[[Graph, Log], Graph]
 _SHARINGS = 6
 
 __all__ = [
-    "PIPELINE", "Budget", "Log", "Mode", "fold", "prune", "regions", "rules", "run", "simplify",
-    "strict_rules",
+    "PIPELINE", "Budget", "Log", "Mode", "fold", "for_reading", "prune", "regions", "rules", "run",
+    "simplify", "strict_rules",
 ]  # fmt: skip
 
 
@@ -99,3 +99,11 @@ def run(graph: Graph, mode: Mode = False) -> tuple[Graph, Log]:
     for step in PIPELINE[mode]:
         graph = step(graph, log)
     return graph, log
+
+
+def for_reading(graph: Graph) -> Graph:
+    """The same to be read. What is computed from what is there, as `last` does, takes less time."""
+    log = Log(graph)
+    for step in PIPELINE[True]:
+        graph = shared(graph, READ_SHARING)[0] if step is last else step(graph, log)
+    return graph

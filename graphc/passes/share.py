@@ -214,6 +214,14 @@ def sigmoid_alike(n: Node, there: There) -> Node | None:
     return share
 
 
+@rule("sigmoid", over=("negative",))
+def rest_of_share(n: Node, there: There) -> Node | None:
+    """sigmoid(-x) = 1 - sigmoid(x) where that is there: to read, for it cancels"""
+    (v,) = n.inputs
+    share = there.find(n.op, v.inputs[0]) if v.op.name == "negative" else None
+    return None if share is None else f["subtract"](f["constant"](1.0, dtype=n.dtype), share)
+
+
 @rule("sum", over=("multiply",), signs=True)
 def diagonal_alike(n: Node, there: There) -> Node | None:
     """sum(x * y, axis=0) = diagonal(x.T @ y) where that is there"""
@@ -254,6 +262,8 @@ SHARING: tuple[Rule, ...] = (
 )  # fmt: skip
 # When all else is done: what these make of a node other rules would not know.
 LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)
+# The last for those who read formulas.
+READ_SHARING: tuple[Rule, ...] = (rest_of_share,)
 STRICT_SHARING: tuple[Rule, ...] = tuple(r for r in SHARING if r.is_strict)
 
 

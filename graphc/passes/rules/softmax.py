@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -258,23 +258,33 @@ def scattered_over_chosen(n: Node) -> Node | None:
 def gradient_of_softmax(n: Node) -> Node | None:
     """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)"""
     for v, e in sides(n):
-        match v:
-            case Node(op.subtract, (Node(op.divide, (g, t)), Node(op.sum, (product,), attrs))):
-                is_flipped = False
-            case Node(op.subtract, (Node(op.sum, (product,), attrs), Node(op.divide, (g, t)))):
-                is_flipped = True
-            case _:
-                continue
-        if e.op is not op.exp or g.shape != n.shape or t is not op.sum(e, **attrs) or 0 in e.shape:
+        if v.op is not op.subtract or e.op is not op.exp:
             continue
-        (x,) = e.inputs
+        is_flipped = v.inputs[1].op is op.divide
+        summed, divided = v.inputs if is_flipped else v.inputs[::-1]
+        factors, attrs = _factors_of_sum(summed)
+        if not factors or divided.op is not op.divide or 0 in e.shape:
+            continue
+        (g, t), (x,) = divided.inputs, e.inputs
+        if g.shape != n.shape or t is not op.sum(e, **attrs):
+            continue
         p = f.divide(e, t) if _is_shifted(x) else f.softmax(x, axis=attrs["axis"])
-        divided = f.divide(g, t)
-        known = (f.multiply(g, f.divide(p, t)), f.multiply(divided, p), f.multiply(p, divided))
-        if product in known:
+        if factors in ({g, f.divide(p, t)}, {divided, p}):
             total = op.sum(f.multiply(g, p), **attrs)
             return f.multiply(f.subtract(total, g) if is_flipped else f.subtract(g, total), p)
     return None
+
+
+def _factors_of_sum(v: Node) -> tuple[set[Node], dict[str, Any]]:
+    """The x and y of sum(x * y) and how it is summed, also where that is a contraction of all."""
+    match v:
+        case Node(op.sum, (Node(op.multiply, factors),), attrs):
+            return set(factors), dict(attrs)
+        case Node(op.einsum, (x, y)):
+            (first, second), out = letters(v)
+            if first == second and not out and len(set(first)) == len(first):
+                return {x, y}, {"axis": tuple(range(x.ndim)), "keepdims": False}
+    return set(), {}
 
 
 @rule("multiply", over=("divide",), among=("exp",))
