@@ -12,6 +12,7 @@ import re
 import sys
 import sysconfig
 import weakref
+from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
@@ -173,6 +174,17 @@ def caller() -> Where | None:
     """The innermost instruction on the stack that is not graphc's own."""
     frame = user_frame()
     return None if frame is None else Where(frame.f_code, frame.f_lasti)
+
+
+def raised_at(error: BaseException, is_asked_for: Callable[[str], bool]) -> Where | None:
+    """The innermost instruction that an error went through in a file that is asked for."""
+    found, trace = None, error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if is_asked_for(code.co_filename):
+            found = Where(code, trace.tb_lasti)
+        trace = trace.tb_next
+    return found
 
 
 @functools.lru_cache(maxsize=4096)

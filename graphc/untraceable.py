@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Number
-from types import TracebackType
 from typing import Any
 
 from . import forms
 from .errors import ArgumentError, GraphcError, NotConcrete
 from .ir.building import tracing
-from .lines import Where, is_internal
+from .lines import is_internal, raised_at
 from .sizes import OF_FORMULAS
 from .wording import a_kind, counted
 
@@ -63,18 +62,8 @@ def _said(error: Exception, lists: str) -> Exception:
     if not is_of_a_size and not lists:
         return error
     said = ArgumentError(OF_FORMULAS if is_of_a_size else f"{error}; {lists}")
-    said.where = _place(error.__traceback__) or said.where
+    said.where = raised_at(error, lambda file: not is_internal[file]) or said.where
     return said
-
-
-def _place(trace: TracebackType | None) -> Where | None:
-    """The innermost line of the user's that a traceback goes through."""
-    found = None
-    while trace is not None:
-        if not is_internal[trace.tb_frame.f_code.co_filename]:
-            found = Where(trace.tb_frame.f_code, trace.tb_lasti)
-        trace = trace.tb_next
-    return found
 
 
 def _lists(arguments: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from .. import forms
 from ..compile import Function
 from ..errors import GraphcError
 from ..ir import Graph, Node, topo
+from ..lines import raised_at
 from ..wording import in_words
 from .given import Usage
 
@@ -196,16 +197,6 @@ def _told(path: Path, error: Exception) -> str:
         shown = traceback.format_exception_only(error)
         place = "".join(shown[:-1]).rstrip()
         return f"{path} does not run: {type(error).__name__}: {error.msg}\n{place}"
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    if not frames:
-        return head
-    last = frames[-1]
-    lines = [f"    {path.name}:{last.lineno}   {last.line}"]
-    if last.colno is not None and last.end_colno is not None and last.end_lineno == last.lineno:
-        raw = linecache.getline(str(path), last.lineno or 1)
-        before = len(raw.encode()[: last.colno].decode(errors="ignore"))
-        end = len(raw.encode()[: last.end_colno].decode(errors="ignore"))
-        indent = len(raw) - len(raw.lstrip())
-        margin = len(f"    {path.name}:{last.lineno}   ")
-        lines.append(" " * (margin + before - indent) + "^" * max(end - before, 1))
-    return "\n".join([head, *lines])
+    where = raised_at(error, lambda file: file == str(path))
+    lines = where.underlined() if where is not None else []
+    return "\n".join([head, *(f"    {line}" for line in lines)])
