@@ -480,6 +480,36 @@ def test_integer_tensors_index_beside_others(call):
                 g(TABLE_OF, np.array([2, 0, 1, outside]))
 
 
+COUNTS = np.array([[3, -100, 7], [5, 0, 127], [-128, 1, 90]], np.int8)
+OF_INTEGERS = {
+    "gradient": lambda x: np.gradient(x, axis=0),
+    "norm": lambda x: np.linalg.norm(x, axis=1),
+    "norm 1": lambda x: np.linalg.norm(x, 1, axis=1),
+    "cov": lambda x: np.cov(x),
+    "average": lambda x: np.average(x, axis=0, weights=np.float32([1, 2, 3])),
+    "polyval": lambda x: np.polyval([3, 0, 100], x),
+    "polyval by floats": lambda x: np.polyval([0.1, 3], x.astype(np.float32)),
+    "vander": lambda x: np.vander(x[0], 4),
+    "round": lambda x: np.round(x, 1),
+    "round to hundreds": lambda x: np.round(x.astype(int), -2),
+    "copysign": lambda x: np.copysign(x.astype(np.uint8), x.astype(int)),
+    "copysign of floats": lambda x: np.copysign(x, x.astype(np.float32)),
+    "fabs": lambda x: np.fabs(x.astype(int)),
+    "rint": lambda x: np.rint(x.astype(int)),
+    "modf": lambda x: np.modf(x.astype(int))[0],
+    "nan_to_num": lambda x: np.nan_to_num(x),
+}
+
+
+@pytest.mark.parametrize("call", OF_INTEGERS)
+def test_a_numpy_function_of_integers_converts_them_as_numpy_does(call):
+    """Before it computes with them: what is small wraps around, and has no sign or no half."""
+    expected = np.asarray(OF_INTEGERS[call](COUNTS))
+    actual = np.asarray(gc.evaluate(OF_INTEGERS[call](gc.constant(COUNTS)), {}))
+    np.testing.assert_allclose(actual, expected, rtol=1e-13)
+    assert (expected.shape, expected.dtype) == (actual.shape, actual.dtype)
+
+
 EDGES = np.array([1.0, np.nan, -np.inf, np.inf, -0.0, 0.0, -3.0, 1 + 1e-9])
 WHOLE = np.array([7, -7, 0, 2**62 + 1])
 AT_EDGES = {

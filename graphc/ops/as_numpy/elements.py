@@ -61,7 +61,11 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
 
 @means(np.round, np.around)
 def _round(a: Any, decimals: int = 0) -> Node:
-    return e.round(a) if not decimals else e.round(a * 10.0**decimals) / 10.0**decimals
+    (x,) = lift([a], "round")
+    unit = 10.0 ** abs(decimals)
+    if decimals >= 0:
+        return e.round(x * unit) / unit if decimals and x.type.is_float else e.round(x)
+    return e.astype(e.round(x / unit) * unit, x.dtype)
 
 
 @means(np.nan_to_num)
@@ -69,6 +73,8 @@ def _nan_to_num(
     x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Node:
     (v,) = lift([x], "nan_to_num")
+    if not v.type.is_float:
+        return v
     limits = np.finfo(v.dtype)
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf

@@ -13,7 +13,7 @@ from ...ir import Node, lift
 from .. import contract, joins, layout, leaves, reduce
 from .. import elementwise as e
 from .arrangement import flat
-from .reductions import count_nonzero
+from .reductions import count_nonzero, in_floats
 from .table import means
 
 means(np.dot)(lambda a, b: contract.dot(a, b))
@@ -73,7 +73,7 @@ def cross(a: Any, b: Any, *, axis: int = -1) -> Node:
 
 @means(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    (v,) = lift([x], "norm")
+    v = in_floats(x)
     count = 1 if isinstance(axis, int) else len(axis) if axis is not None else v.ndim
     if ord in (None, "fro"):
         return reduce.norm(v, axis, keepdims)
@@ -85,7 +85,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
 @means(np.linalg.vector_norm)
 def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: float = 2) -> Any:
     """Of all the elements along some axes, as of one vector."""
-    (v,) = lift([x], "vector_norm")
+    v = in_floats(x)
     if ord == 2:
         return reduce.norm(v, axis, keepdims)
     if ord == np.inf:

@@ -33,8 +33,8 @@ def _chosen_along_axes(reduction: Function) -> Function:
     return lambda a, axis=None, *, keepdims=False: reduction(a, axis, bool(keepdims))
 
 
-def _floats(a: Any, dtype: Any) -> Node:
-    """Means of integers and of truth values are float64."""
+def in_floats(a: Any, dtype: Any = None) -> Node:
+    """Means of integers and of truth values, and what else NumPy converts first, are float64."""
     x = in_dtype(a, dtype)
     return x if x.type.is_float else e.astype(x, np.float64)
 
@@ -49,7 +49,7 @@ means(np.all)(_chosen_along_axes(reduce.all))
 
 @means(np.mean)
 def _mean(a: Any, axis: Any = None, dtype: Any = None, *, keepdims: bool = False) -> Node:
-    return reduce.mean(_floats(a, dtype), axis, bool(keepdims))
+    return reduce.mean(in_floats(a, dtype), axis, bool(keepdims))
 
 
 def _spread(reduction: Function) -> Function:
@@ -58,7 +58,7 @@ def _spread(reduction: Function) -> Function:
         correction: float | None = None,
     ) -> Any:  # fmt: skip
         less = ddof if correction is None else correction
-        return reduction(_floats(a, dtype), axis, less, bool(keepdims))
+        return reduction(in_floats(a, dtype), axis, less, bool(keepdims))
 
     return function
 
@@ -75,8 +75,8 @@ def _ptp(a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
 @means(np.average)
 def _average(a: Any, axis: Any = None, weights: Any = None, *, keepdims: bool = False) -> Any:
     if weights is None:
-        return reduce.mean(_floats(a, None), axis, keepdims)
-    (x,), (w,) = lift([a], "average"), lift([weights], "average")
+        return reduce.mean(in_floats(a), axis, keepdims)
+    x, (w,) = in_floats(a), lift([weights], "average")
     if w.ndim < x.ndim:
         (at,) = shapes.as_axes(axis, x.ndim)
         w = layout.reshape(w, tuple(d if k == at else 1 for k, d in enumerate(x.shape)))
@@ -91,7 +91,7 @@ def count_nonzero(a: Any, axis: Any = None, *, keepdims: bool = False) -> Node:
 
 @means(np.cov)
 def _cov(m: Any, y: Any = None, rowvar: bool = True, bias: bool = False, ddof: Any = None) -> Node:
-    (x,) = lift([m], "cov")
+    x = in_dtype(in_floats(m), np.float64)
     x = x if rowvar or x.ndim == 1 else x.T
     if y is not None:
         raise ArgumentError("np.cov of two arrays: join them first, with np.stack")

@@ -13,6 +13,7 @@ from ...ir import Node, lift
 from .. import elementwise as e
 from .. import joins, layout, leaves, reduce, slices
 from .arrangement import along, expand_dims
+from .reductions import in_floats
 from .table import means
 
 
@@ -27,7 +28,7 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Node:
 
 @means(np.gradient)
 def _gradient(f: Any, *spacing: Any, axis: Any = None) -> Any:
-    (x,) = lift([f], "gradient")
+    x = in_floats(f)
     given = axis if isinstance(axis, tuple | list) else shapes.as_axes(axis, x.ndim)
     axes = [shapes.as_axis(k, x.ndim) for k in given]  # in their order: so are steps and results
     steps = spacing or (1.0,)
@@ -85,9 +86,10 @@ def _correlate(a: Any, v: Any, mode: str = "valid") -> Any:
 
 @means(np.polyval)
 def _polyval(p: Any, x: Any) -> Any:
-    coefficients = list(p)
-    value = coefficients[0] + 0.0 * x
-    for c in coefficients[1:]:
+    """By Horner's rule from 0 on, in dtypes that come about as NumPy's do."""
+    is_known = not any(isinstance(c, Node) for c in p)
+    value = leaves.zeros_like(*lift([x], "polyval"))
+    for c in np.asarray(p) if is_known else p:
         value = value * x + c
     return value
 
@@ -95,6 +97,7 @@ def _polyval(p: Any, x: Any) -> Any:
 @means(np.vander)
 def _vander(x: Any, N: int | None = None, increasing: bool = False) -> Node:
     (v,) = lift([x], "vander")
+    v = e.astype(v, np.result_type(v.dtype, np.int64))
     count = v.shape[0] if N is None else N
     powers = [leaves.ones_like(v)]
     for _ in range(count - 1):

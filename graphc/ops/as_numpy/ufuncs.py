@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ...ir import FUNCTIONS, Node, Op, lift
 from .. import contract
 from .. import elementwise as e
+from .reductions import in_floats
 from .table import Function
 
 _SAME = (
@@ -42,13 +45,26 @@ def _remainder_from_zero(x: Any, y: Any) -> Node:
     return e.where(e.less(u, 0), -e.remainder(-u, by), e.remainder(u, by))
 
 
+def _with_sign(x: Any, y: Any) -> Node:
+    """Also of integers: not all of them have a sign, but floats do."""
+    u, v = lift([x, y], "copysign")
+    size = e.abs(in_floats(u, np.result_type(u.dtype, v.dtype)))
+    return e.where(_is_negative(v), -size, size)
+
+
+def _parts(x: Any) -> tuple[Node, Node]:
+    v = in_floats(x)
+    return e.subtract(v, e.trunc(v)), e.trunc(v)
+
+
 _ARCS = "sin cos tan sinh cosh tanh"
 
 # By name, for a ufunc has no other that is sure.
 UFUNCS: dict[str, Function] = {
     **{name: FUNCTIONS[name] for name in _SAME.split()},
     **{f"arc{name}": FUNCTIONS[f"a{name}"] for name in _ARCS.split()},
-    "absolute": e.abs, "fabs": e.abs, "arctan2": e.atan2, "rint": e.round,
+    "absolute": e.abs, "arctan2": e.atan2,
+    "fabs": lambda x: e.abs(in_floats(x)), "rint": lambda x: e.round(in_floats(x)),
     "fmax": lambda x, y: _of_numbers(e.maximum, x, y),
     "fmin": lambda x, y: _of_numbers(e.minimum, x, y),
     "float_power": e.power, "invert": e.logical_not,
@@ -61,10 +77,10 @@ UFUNCS: dict[str, Function] = {
     "logaddexp2": lambda x, y: e.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
     "fmod": _remainder_from_zero,
     "heaviside": lambda x, y: e.where(e.less(x, 0), 0.0, e.where(e.equal(x, 0), y, _one_or_nan(x))),
-    "copysign": lambda x, y: e.where(_is_negative(y), -e.abs(x), e.abs(x)),
+    "copysign": _with_sign,
     "signbit": lambda x: _is_negative(x),
     "matvec": lambda x, y: contract.einsum("...ij,...j->...i", x, y),
     "vecmat": lambda x, y: contract.einsum("...i,...ij->...j", x, y),
     "divmod": lambda x, y: (UFUNCS["floor_divide"](x, y), UFUNCS["remainder"](x, y)),
-    "modf": lambda x: (e.subtract(x, e.trunc(x)), e.trunc(x)),
+    "modf": _parts,
 }  # fmt: skip
