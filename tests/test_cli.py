@@ -61,6 +61,12 @@ level = gc.input("level")
 bent = gc.abs(level) + level**2
 stepped = gc.floor(level)
 """,
+    "counted.py": """\
+import graphc as gc
+
+counts = gc.input("counts", (3,), "int64")
+number = gc.sum(counts)
+""",
     "shapes.py": """\
 import graphc as gc
 

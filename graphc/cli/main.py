@@ -19,6 +19,7 @@ from .given import Usage
 
 FINE, FAILED, MISUSED = 0, 1, 2
 _WIDTH = 79
+_LEFT = re.compile(r"unrecognized arguments: ([^-].*)")
 _CHOICE = re.compile(r"argument (\S+): invalid choice: (.*) \(choose from (.*)\)")
 
 
@@ -43,6 +44,9 @@ class _Parser(argparse.ArgumentParser):
         elif choice := _CHOICE.search(message):
             option, given, choices = (part.replace("'", "") for part in choice.groups())
             message = f"{option} is one of {choices}, and not {given}"
+        elif left := _LEFT.match(message):
+            one = "a command takes one argument, and the rest by options, as in --wrt x,z --at x=2"
+            message = f"{left[1]} is left over: {one}"
         elif "arguments are required: COMMAND" in message:
             message = f"give a command: {', '.join(COMMANDS)}"
         raise Usage(f"{message} (`{self.prog} --help` tells more)")

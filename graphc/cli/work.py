@@ -20,7 +20,7 @@ from ..draw.subject import VIEWS
 from ..errors import ArgumentError
 from ..explain import explain
 from ..forms import leaves
-from ..ir import Node
+from ..ir import Graph, Node
 from ..passes import Mode
 from . import voice
 from .files import Found, find
@@ -29,16 +29,16 @@ from .given import Usage, names, picked, values
 _MODES: dict[str, Mode] = {"on": True, "strict": "strict", "off": False}
 # A program and the reference interpreter may differ by reordered sums.
 _TOLERANCE = 1e-6
+_EVERY = "every input of floats"
 
 
 def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", metavar="FILE[:NAME]", help="a Python file that builds nodes")
 
 
-def _wrt(command: argparse.ArgumentParser, required: bool = False) -> None:
-    default = "" if required else "; else none"
+def _wrt(command: argparse.ArgumentParser, default: str = "none") -> None:
     command.add_argument(
-        "--wrt", metavar="W,b", required=required, help=f"differentiate by these names{default}"
+        "--wrt", metavar="W,b", help=f"differentiate by these names; else {default}"
     )
 
 
@@ -53,6 +53,14 @@ def _found(options: argparse.Namespace) -> tuple[Found, list[Node]]:
         voice.note(found.chosen)
     wrt = picked(names(options.wrt), found.known, "--wrt") if options.wrt else []
     return found, wrt
+
+
+def _inputs(z: Node) -> list[Node]:
+    """What to differentiate by where nothing is named."""
+    inputs = [v for v in Graph([z]).parameters if v.type.is_float]
+    if not inputs:
+        raise Usage(f"{z.label} has no input of floats to differentiate by")
+    return inputs
 
 
 def _given(options: argparse.Namespace, found: Found) -> dict[Any, Any] | None:
@@ -194,7 +202,7 @@ def run_draw(options: argparse.Namespace) -> int:
 
 def check_options(command: argparse.ArgumentParser) -> None:
     _file(command)
-    _wrt(command, required=True)
+    _wrt(command, _EVERY)
     _at(command, "one is drawn at random")
     command.add_argument("--seed", type=int, default=0, help="of what is drawn (default: 0)")
     command.add_argument("--plot", metavar="FILE", help="draw the error against the step, as SVG")
@@ -202,6 +210,7 @@ def check_options(command: argparse.ArgumentParser) -> None:
 
 def run_check(options: argparse.Namespace) -> int:
     found, wrt = _found(options)
+    wrt = wrt or _inputs(found.one)
     report = check(found.one, wrt, at=_given(options, found), seed=options.seed)
     voice.show(report)
     if options.plot:
@@ -215,7 +224,7 @@ def run_check(options: argparse.Namespace) -> int:
 
 def explain_options(command: argparse.ArgumentParser) -> None:
     _file(command)
-    _wrt(command, required=True)
+    _wrt(command, _EVERY)
     _at(command, "formulas alone")
     command.add_argument(
         "--format", choices=("text", "markdown", "latex"), default="text", help="default: text"
@@ -230,6 +239,7 @@ def run_explain(options: argparse.Namespace) -> int:
     found, wrt = _found(options)
     if options.limit < 0:
         raise Usage(f"--limit is a number of steps, or 0 for all, and not {options.limit}")
+    wrt = wrt or _inputs(found.one)
     e = explain(found.one, wrt, _given(options, found), limit=options.limit or None)
     if options.why:
         voice.say(e.why(_asked(options.why, found.known)))
