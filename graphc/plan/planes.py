@@ -6,8 +6,6 @@ space, it begins anew for every three elements, and takes four times as long as 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .. import shapes
 from ..ir import Graph, Node, building_for, with_inputs
 from ..ops.contract import contract
@@ -16,6 +14,7 @@ from ..ops.letters import letters_of
 from ..ops.slices import WHOLE, Span, at_index
 from ..passes.rewrite import adopt
 from .rows import SHORT, is_by_element
+from .sets import Sets
 
 # What is turned before anything is computed from it has at most this share of the elements.
 _SHARE = 4
@@ -37,21 +36,14 @@ def planes(graph: Graph) -> Graph:
     return _Turned(graph, turned).graph if turned else graph
 
 
-def _groups(graph: Graph) -> Iterable[list[Node]]:
+def _groups(graph: Graph) -> list[list[Node]]:
     """What is computed element by element of one another, in one shape with a short last axis."""
-    group_of: dict[Node, list[Node]] = {}
+    sets = Sets(filter(_may_turn, graph.nodes))
     for v in graph.nodes:
-        if not _may_turn(v):
-            continue
-        mine = [v]
-        for x in v.inputs:
-            other = group_of.get(x)
-            if other is not None and other is not mine and x.shape == v.shape:
-                small, mine = sorted((mine, other), key=len)
-                mine += small
-                group_of.update(dict.fromkeys(small, mine))
-        group_of[v] = mine
-    return {id(group): group for group in group_of.values()}.values()
+        for x in v.inputs if v in sets else ():
+            if x in sets and x.shape == v.shape:
+                sets.join(x, v)
+    return sets.all()
 
 
 def _may_turn(v: Node) -> bool:
@@ -71,11 +63,10 @@ def _gains(graph: Graph, group: list[Node]) -> bool:
     read = {x for v in group for x in v.inputs if x not in inside and x.ndim and x.shape[-1] != 1}
     if any(shapes.typical(x.type.size) > most for x in read) or not outputs.isdisjoint(group):
         return False
-    readers = {c: v for v in group for c in graph.consumers(v) if c not in inside}
-    return all(_may_read(c, inside) for c in readers)
+    return all(_may_read(c) for v in group for c in graph.consumers(v) if c not in inside)
 
 
-def _may_read(c: Node, inside: set[Node]) -> bool:
+def _may_read(c: Node) -> bool:
     """Whether something else can be computed of values that are turned."""
     if c.op.family == "reduce":
         return bool(c.attrs["axis"])
