@@ -45,25 +45,20 @@ def _at(x: Node) -> tuple[Node, Index]:
 
 def _sums(graph: Graph) -> Iterator[tuple[Node, list[Node]]]:
     """The sums that add places to one another or to something else, with their terms in order."""
-    outputs = set(graph.outputs)
     inner: set[Node] = set()
-
-    def is_alone(v: Node) -> bool:
-        return len(graph.consumers(v)) == 1 and v not in outputs
-
     for root in reversed(graph.nodes):
         if root in inner:
             continue
         v, terms, sums = root, [], []
         while v.op is add and all(x.type == root.type for x in v.inputs):
             first, last = v.inputs
-            if last.op is add and is_alone(last) or last.op is not place:
+            if last.op is add and graph.uses[last] == 1 or last.op is not place:
                 first, last = last, first  # of two it makes no difference which comes first
-            if last.op is not place or v is not root and not is_alone(v):
+            if last.op is not place or v is not root and graph.uses[v] > 1:
                 break
             terms.append(last)
             sums.append(v)
             v = first
-        if sum(x.op is place and is_alone(x) for x in (*terms, v)) >= 2:
+        if sum(x.op is place and graph.uses[x] == 1 for x in (*terms, v)) >= 2:
             inner.update(sums)
             yield root, [v, *reversed(terms)]

@@ -221,7 +221,6 @@ class _Sums:
     def __init__(self, graph: Graph, is_small: Callable[[Node], bool]) -> None:
         self.graph, self.is_small = graph, is_small
         self.position = {v: k for k, v in enumerate(graph.nodes)}
-        self.outputs = frozenset(graph.outputs)
         # By the axis along which it is, or None for a new one: what is put together, and the whole.
         self.joined: dict[tuple[int | None, tuple[Node, ...]], Node] = {}
 
@@ -236,7 +235,7 @@ class _Sums:
             with building_for(root):
                 for (axis, values), whole in self.joined.items():
                     added = _added_up(terms, axis, values)
-                    if added and all(axis is None or self._is_alone(v) for v in added):
+                    if added and all(axis is None or self.graph.uses[v] == 1 for v in added):
                         terms[:] = [v for v in terms if v not in added]
                         made[root].append(FUNCTIONS["sum"](whole, axis=axis or 0))
         found = {}
@@ -288,16 +287,13 @@ class _Sums:
             terms, waiting = [], list(root.inputs)
             while waiting:
                 v = waiting.pop()
-                if v.op.name == "add" and v.type == root.type and self._is_alone(v):
+                if v.op.name == "add" and v.type == root.type and self.graph.uses[v] == 1:
                     inner.add(v)
                     waiting.extend(v.inputs)
                 else:
                     terms.append(v)
             if len(terms) >= _TERMS:
                 yield root, sorted(terms, key=self.position.__getitem__, reverse=True)
-
-    def _is_alone(self, v: Node) -> bool:
-        return len(self.graph.consumers(v)) == 1 and v not in self.outputs
 
     def _products(self, root: Node, terms: list[Node]) -> tuple[list[Node], list[Node]]:
         """One product for many like ones among some terms, and the others."""
@@ -315,7 +311,7 @@ class _Sums:
 
     def _kind(self, v: Node) -> Any:
         """What like products have in common; None where a value is none, or is no small one."""
-        if v.op.name != "einsum" or len(v.inputs) != 2 or not self._is_alone(v):
+        if v.op.name != "einsum" or len(v.inputs) != 2 or self.graph.uses[v] > 1:
             return None
         if not _is_plain(*letters_of(v)) or not all(map(self.is_small, v.inputs)):
             return None
