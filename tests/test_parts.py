@@ -293,6 +293,17 @@ def scoped_block(x, k):
         return x + gc.tanh(x @ gc.input(f"W{k}", (4, 4)))
 
 
+def test_a_picture_keeps_its_frames_while_another_call_builds_the_nodes_again():
+    """As another thread may: nodes are shared, and the last call that made them has them."""
+    x = gc.input("x", ())
+    z = run(LAYER + "z = layer(layer(x))", x=x)["z"]
+    order = gc.Graph([z]).nodes
+    frames = Frames(order)
+    drawn = [frames.path(v) for v in order]
+    run(LAYER + "z = layer(layer(x))", x=x)
+    assert drawn == [frames.path(v) for v in order]
+
+
 def test_a_scope_in_two_calls_is_two_scopes():
     """The frame of a call that holds nothing but a scope is not drawn; the scopes were one."""
     h = gc.input("h", ("n", 4))

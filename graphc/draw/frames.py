@@ -25,13 +25,15 @@ class Frames:
     def __init__(self, order: Iterable[Node], added: Set[Node] = frozenset()) -> None:
         """What was `added` to a graph stands in its frames, and makes none."""
         nodes = [v for v in order if v.inputs]
+        # As it is now: another thread that builds the same node is the last call that made it.
+        self._part = {v: v.part for v in nodes}
         counted = [v for v in nodes if v.origin is None and v not in added] or nodes
         self._same: dict[tuple[Part, str], Part] = {}
         self._one: dict[Part, Part] = {WHOLE: WHOLE}
-        parts = [p for p in dict.fromkeys(v.part for v in nodes) for p in p.chain]
+        parts = [p for p in dict.fromkeys(self._part.values()) for p in p.chain]
         for part in parts:
             self._identify(part)
-        self._counts = self._counted(Counter(v.part for v in counted))
+        self._counts = self._counted(Counter(self._part[v] for v in counted))
         inner: dict[Part, int] = {}
         for part in dict.fromkeys(self._one.values()):
             if part.outer is not None:
@@ -93,7 +95,7 @@ class Frames:
 
     def path(self, v: Node) -> Path:
         """The frames around a node; a leaf stands where it is used."""
-        return () if not v.inputs else self._paths[self._one[v.part]]
+        return () if not v.inputs else self._paths[self._one[self._part[v]]]
 
     @functools.cached_property
     def ours(self) -> frozenset[Path]:
