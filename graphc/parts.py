@@ -28,7 +28,7 @@ class Part:
     It is made by a call of a function of the user's or of graphc's (`logsumexp`), or by a scope.
     """
 
-    __slots__ = ("name", "outer", "is_call", "is_ours", "depth", "serial")
+    __slots__ = ("name", "outer", "is_call", "is_ours", "depth", "serial", "met", "is_open")
 
     def __init__(
         self,
@@ -40,6 +40,8 @@ class Part:
         self.name, self.outer, self.is_call, self.is_ours = name, outer, is_call, is_ours
         self.depth: int = outer.depth + 1 if outer is not None else 0
         self.serial = next(_serials)  # parts are numbered in the order in which they were begun
+        self.met: dict[Any, tuple[Any, Part]] = {}  # while it runs: nodes of others, as they were
+        self.is_open = False  # whether others have some of what it built: it is not one operation
 
     def __call__(self, *event: object) -> None:
         """A tracer that starts while a frame bears this part finds a trace function here."""

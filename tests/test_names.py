@@ -398,3 +398,22 @@ def test_a_variable_names_the_result_of_a_call_and_not_what_was_built_on_the_way
     graph = gc.Graph([q])
     assert p not in graph and "p" not in graph.names.values() and "q" == graph.names[q]
     assert {"scores", "p"} == set(gc.Graph([p]).names.values())
+
+
+def test_a_variable_keeps_what_another_call_builds_again_on_the_way():
+    """The standard deviation took the mean for its own: `mu` had no name, and was drawn as std."""
+    x = gc.input("x", ("n", "d"))
+    mu = gc.mean(x, axis=1, keepdims=True)
+    s = gc.std(x, axis=1, keepdims=True)
+    assert {"x", "mu", "s"} == set(gc.Graph([mu, s]).names.values())
+    assert "mu = " in gc.compile((x - mu) / s).plain
+    assert "mu = mean(x, axis=1)" in str(gc.tree((x - mu) * 2))
+
+
+def test_a_function_that_shares_what_it_builds_is_drawn_as_its_operations():
+    """What it takes was read off what it did not build: s was drawn as std(x - mu)."""
+    x = gc.input("x", ("n", "d"))
+    s = gc.std(x, axis=1, keepdims=True)
+    mu = gc.mean(x, axis=1, keepdims=True)
+    drawn = str(gc.tree((x - mu) / s))
+    assert "mu = mean(x, axis=1)" in drawn and "std(" not in drawn

@@ -106,7 +106,7 @@ class _Around:
         names, found = ChainMap(self._names, calls), [*scopes]
         for path, members in self._members(scopes, shut).items():
             exits = [i for i in members if i in leaving]
-            if len(exits) > 1:
+            if len(exits) > 1 or any(self._pieces[i].node.part.is_open for i in members):
                 for i in members:
                     found[i] = path[:-1]
                 continue

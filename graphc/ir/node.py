@@ -34,7 +34,8 @@ _INSTEAD = {
     "float value": "functions of tensors are gc.sin, gc.exp and their like, not those of math",
     "int value": "whole numbers in a tensor are made by gc.floor and gc.astype",
     "integer value": "elements are picked by gc.take, loops run over known sizes",
-    "array": "join tensors with gc.stack or gc.concat",
+    "array": "leave np.asarray out where it is a tensor, join several with np.stack or "
+    "np.concatenate",
 }
 
 
@@ -105,6 +106,11 @@ class Node(Operators):
         is_users = where is None
         if is_users:
             frame, part = at_work()
+            if part is not self.part and self.inputs and self.origin is None:
+                if part.is_ours:
+                    part.met.setdefault(self, (self.where, self.part))
+                else:
+                    self.part.is_open = True
         # A scope keeps what it made; of the calls that made a node, the last one has it.
         if part is not self.part and self.inputs and (is_users or self.origin is not None):
             if self.part is WHOLE or self.part.is_call:
@@ -130,6 +136,21 @@ class Node(Operators):
                     waiting.append(v)
                     if type(v.where) is Where:
                         object.__setattr__(v, "where", OnTheWay(*v.where))
+
+    def _leave_others(self, call: Part) -> None:
+        """What a variable holds, or another call has returned, stays theirs where the call that
+        returns this node has built it again on the way: the mean in a standard deviation.
+        """
+        held = {v for v, was in call.met.items() if v is not self and _is_held(*was)}
+        returned = {part for v in held if (part := call.met[v][1]).is_ours}
+        for v, (where, part) in call.met.items():
+            if v in held or (v is not self and part in returned):
+                object.__setattr__(v, "where", where)
+                object.__setattr__(v, "part", part)
+                call.is_open = True
+            else:
+                part.is_open = True
+        call.met.clear()
 
     def __init__(self) -> None:
         raise ArgumentError("nodes are made by gc.input, gc.constant and operations on them")
@@ -295,6 +316,13 @@ class _Draft(Node):
 
     __slots__ = ()
     __setattr__, __delattr__ = object.__setattr__, object.__delattr__  # type: ignore[assignment]
+
+
+def _is_held(where: Where | None, part: Part) -> bool:
+    """Whether a variable has a node, or one of graphc's functions has returned it."""
+    if where is None or type(where) is OnTheWay:
+        return False
+    return part.is_ours or where.assigned_name is not None
 
 
 def _is_identity(other: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 from ..errors import ArgumentError, GraphcError, NameClash
 from ..misfits import misfit
-from ..parts import is_spelled_by
+from ..parts import Part, is_spelled_by
 from ..shapes import Dim, Shape
 from ..tensor_type import TensorType
 from .functions import FUNCTIONS
@@ -250,6 +251,9 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
             made = function(*args, **kwargs)
             if isinstance(made, Node):
                 made._leave_name()
+                call = sys._getframe().f_trace  # the part, of what the user has called
+                if type(call) is Part and call.met:
+                    made._leave_others(call)
             return made
         except GraphcError as error:
             error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))
