@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +10,9 @@ from .. import shapes
 from ..errors import IndexingError, ShapeError
 from ..ir import Node, lift, spelling
 from ..shapes import Dim
-from ..wording import counted
 from . import elementwise as e
 from . import index, layout, leaves
-from .slices import MASK, getitem
-
-_WHOLE = slice(None)
+from .slices import MASK, for_each_axis, getitem
 
 
 class _Held(NamedTuple):
@@ -29,9 +25,9 @@ class _Held(NamedTuple):
 @spelling
 def getitem_at_positions(x: Node, given: tuple[Any, ...]) -> Node:
     """`x[rows, columns]`: slices first, then one take for all the arrays together."""
-    entries = list(_for_each_axis(x, [part for entry in given for part in _listed(x, entry)]))
+    entries = list(for_each_axis(x, [part for entry in given for part in _listed(entry)]))
     chosen = [k for k, entry in enumerate(entries) if not isinstance(entry, slice | None)]
-    x = getitem(x, tuple(_WHOLE if k in chosen else entry for k, entry in enumerate(entries)))
+    x = getitem(x, tuple(slice(None) if k in chosen else entry for k, entry in enumerate(entries)))
     positions = [_position(entries[k], x.shape[k], k) for k in chosen]
     if len(chosen) == 1:
         return index.take(x, positions[0], axis=chosen[0])
@@ -49,7 +45,7 @@ def getitem_at_positions(x: Node, given: tuple[Any, ...]) -> Node:
     return index.take(flat, _in_one_row(positions, sizes), axis=at)
 
 
-def _listed(x: Node, entry: Any) -> tuple[Any, ...]:
+def _listed(entry: Any) -> tuple[Any, ...]:
     """A list as an array; a mask as the positions where it holds, one array for each axis of it."""
     if isinstance(entry, Node):
         if entry.dtype == bool:
@@ -68,19 +64,6 @@ def _listed(x: Node, entry: Any) -> tuple[Any, ...]:
     if array.dtype.kind not in "iu":
         raise IndexingError(f"positions must be integers, and were given as {constant.type}")
     return (array,)
-
-
-def _for_each_axis(x: Node, given: list[Any]) -> Iterator[Any]:
-    """One entry for each axis and each None, with the Ellipsis written out."""
-    rest = x.ndim - sum(entry is not None and entry is not Ellipsis for entry in given)
-    if rest < 0:
-        axes = counted(x.ndim, "axis", "axes")
-        raise IndexingError(f"too many indices: {x.ndim - rest} for {axes}")
-    ellipses = sum(entry is Ellipsis for entry in given)
-    if ellipses > 1:
-        raise IndexingError("an index holds at most one Ellipsis")
-    for entry in given if ellipses else [*given, Ellipsis]:
-        yield from [_WHOLE] * rest if entry is Ellipsis else [entry]
 
 
 def _position(entry: Any, size: Dim, axis: int) -> Any:

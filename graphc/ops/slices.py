@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -259,10 +259,10 @@ def getitem(x: Node, index: Any) -> Node:
     given = index if isinstance(index, tuple) else (index,)
     if any(isinstance(entry, Node | np.ndarray | list | tuple) for entry in given):
         return FUNCTIONS["getitem_at_positions"](x, given)  # type: ignore[no-any-return]
-    return at_index(x, index=tuple(_canonical(x, given)))
+    return at_index(x, index=tuple(map(_canonical, for_each_axis(x, given))))
 
 
-def _canonical(x: Node, given: tuple[Any, ...]) -> Iterable[Any]:
+def for_each_axis(x: Node, given: Sequence[Any]) -> Iterator[Any]:
     """One entry for each axis and each None, with the Ellipsis written out."""
     ellipses = sum(entry is Ellipsis for entry in given)
     used = sum(entry is not None and entry is not Ellipsis for entry in given)
@@ -271,20 +271,17 @@ def _canonical(x: Node, given: tuple[Any, ...]) -> Iterable[Any]:
     if used > x.ndim:
         raise IndexingError(f"too many indices: {used} for {counted(x.ndim, 'axis', 'axes')}")
     for entry in given if ellipses else (*given, Ellipsis):
-        if entry is Ellipsis:
-            yield from [WHOLE] * (x.ndim - used)
-        elif entry is None:
-            yield None
-        elif isinstance(entry, slice):
-            step = 1 if entry.step is None else entry.step
-            if not isinstance(step, int) or step == 0:
-                raise IndexingError(f"a slice's step must be an int that is not 0, not {step!r}")
-            yield Span(_bound(entry.start), _bound(entry.stop), step)
-        else:
-            bound = _bound(entry)
-            if bound is None:
-                raise IndexingError("an index must not be a node mixed with others: use gc.take")
-            yield bound
+        yield from [slice(None)] * (x.ndim - used) if entry is Ellipsis else [entry]
+
+
+def _canonical(entry: Any) -> Dim | Span | None:
+    """An int, a size, a slice or None, as it stands in an index."""
+    if not isinstance(entry, slice):
+        return _bound(entry)
+    step = 1 if entry.step is None else entry.step
+    if not isinstance(step, int) or step == 0:
+        raise IndexingError(f"a slice's step must be an int that is not 0, not {step!r}")
+    return Span(_bound(entry.start), _bound(entry.stop), step)
 
 
 def _bound(value: Any) -> Dim | None:
