@@ -1,5 +1,6 @@
 """What a picture calls things: gradients by their order, names given twice, operations."""
 
+import re
 import struct
 
 import pytest
@@ -267,8 +268,14 @@ def test_a_title_tells_what_is_drawn():
 
 
 def test_dashed_lines_run_beneath_the_labels_of_others():
-    """Whose texts have the paper around them where a line crosses."""
+    """Which have the paper around them where a line crosses."""
     x, y = curve()
     svg = gc.draw(y, wrt=x).svg.split('class="legend"')[0]
-    assert "paint-order: stroke" in svg
     assert svg.rindex('class="edge reuse"') < svg.index('class="edge value"')
+
+
+def test_a_label_stands_upon_its_halo():
+    """Where one text had both, by `paint-order`, cairosvg showed no label at all."""
+    svg = gc.draw(gc.sum(gc.exp(gc.input("x", ("n",))))).svg
+    halo, label = re.findall("<text(.*)>n</text>", svg)[:2]
+    assert f' class="halo" aria-hidden="true"{label}' == halo and "paint-order" not in svg

@@ -88,8 +88,8 @@ def css() -> str:
         ".graphc .box text { font-size: 13px; text-anchor: middle; }",
         ".graphc .edge text, .graphc .frame text, .graphc .legend text { font-size: 10.5px; }",
         # Where a line runs behind a label, the label has the paper around it.
-        ".graphc .edge text { text-anchor: middle; paint-order: stroke; stroke-width: 3px; "
-        "stroke-linejoin: round; }",
+        ".graphc .edge text { text-anchor: middle; }",
+        ".graphc .halo { stroke-width: 3px; stroke-linejoin: round; }",
         ".graphc .heading { font-size: 15px; font-weight: 600; }",
         ".graphc .shape { stroke-width: 1.3; }",
         ".graphc .rim { fill: none !important; }",
@@ -110,7 +110,7 @@ def _colours(c: Colours) -> list[str]:
     rules = [
         f".graphc .paper {{ fill: {c.paper}; }}",
         f".graphc text {{ fill: {c.ink}; }}",
-        f".graphc .edge text {{ stroke: {c.paper}; }}",
+        f".graphc .halo {{ stroke: {c.paper}; }}",
         ".graphc .edge text, .graphc .frame text, .graphc .legend text, .graphc .step "
         f"{{ fill: {c.quiet}; }}",
         f".graphc .frame rect {{ fill: {c.inside}; stroke: {c.frame}; }}",
