@@ -63,6 +63,7 @@ _INSTEAD = {
     "inplace copy": "no tensor is changed",
     "unbiased": "correction=1 divides by n - 1",
     "p ord": "it is the root of a sum of squares: of absolute values write gc.sum(gc.abs(x))",
+    "has_aux aux": "the function returns the loss alone, and another what else is wanted",
     "static_argnums static_argnames": "ints, strings, truth values and None are static unasked",
     "device gpu": "programs run on NumPy",
     "verbose": "progress= shows a bar",
@@ -79,6 +80,7 @@ _IN_ONE = {
     "axes": " (axes stand in one tuple, as in (1, 0))",
     "names": ' (names stand in one string, as in "n d")',
     "outputs": " (outputs stand in one list, and inputs= orders the arguments)",
+    "wrt": " (several nodes stand in one list, tuple or dict)",
 }
 
 # What takes nodes, where gc.grad_fn and its kin take functions.

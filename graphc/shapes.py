@@ -22,6 +22,8 @@ from .wording import counted, with_kind
 Dim: TypeAlias = int | Size
 Shape: TypeAlias = tuple[Dim, ...]
 
+_OF_DIMS = ": formulas are written with dims, as in 2 * gc.dim('n')"
+
 
 def dim(name: str) -> Size:
     """A symbolic size: a positive integer that is known when the program runs.
@@ -34,7 +36,9 @@ def dim(name: str) -> Size:
     # Python reads an identifier in this normal form, and so does every program that names the size.
     known = unicodedata.normalize("NFKC", name) if isinstance(name, str) else ""
     if not known.isidentifier() or keyword.iskeyword(known):
-        raise ShapeError(f"a dim's name must be a Python identifier, and {name!r} is not")
+        said = f"a dim's name must be a Python identifier, and {name!r} is not"
+        is_formula = any(sign in known for sign in "+-*/")
+        raise ShapeError(said + (_OF_DIMS if is_formula else ""))
     return _symbol(known)
 
 

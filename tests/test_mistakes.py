@@ -51,8 +51,9 @@ def run(text, file):
     # Where it was run before, positions are known by its code, which is a new object each time.
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     names = {"gc": gc, "np": np, "Decimal": Decimal, "Fraction": Fraction, "Table": Table}
-    if "sparse." in text:
-        names["sparse"] = pytest.importorskip("scipy.sparse")
+    for part in ("sparse", "special"):
+        if f"{part}." in text:
+            names[part] = pytest.importorskip(f"scipy.{part}")
     if file != "inputs.py":
         names |= run(INPUTS, "inputs.py")
     try:

@@ -104,7 +104,8 @@ ELSEWHERE = {
     "outside",
     "kron": " of its own: np.kron takes its tensors",
     "matrix_power": " of its own: np.linalg.matrix_power takes its tensors",
-    "linspace": " of its own: what np.linspace gives stands beside tensors",
+    "linspace": "; the nearest is a + (b - a) * np.linspace(0, 1, n)",
+    "geomspace": " of its own: what np.geomspace gives stands beside tensors",
     "erf": "; NumPy has none, and programs need NumPy alone: gc.elementwise makes an operation of "
     "a formula and a NumPy text",
     "randn": "; no graph draws random numbers: draw them with NumPy, and pass them in as an input",

@@ -183,7 +183,7 @@ def backprop(
         raise _about(
             ShapeError(
                 f"a gradient is taken of a scalar, and {z.label} is {z.type}: "
-                "sum it, or use gc.vjp with a cotangent"
+                f"{_swapped(z, targets) or 'sum it, or use gc.vjp with a cotangent'}"
             ),
             z,
         )
@@ -214,6 +214,14 @@ def backprop(
                 object.__setattr__(table[v], "differentiated", z)
             steps.append(Step(v, tuple(contributions), table[v]))
     return GradTable(z, targets, tuple(kept), steps)
+
+
+def _swapped(z: Node, targets: Sequence[Node]) -> str:
+    """What to write where a target is the scalar, and is computed from z."""
+    for v in targets:
+        if v is not z and not v.shape and any(u is z for u in topo([v])):
+            return f"the gradient of {v.label} by {z.label} is gc.grad({v.label}, {z.label})"
+    return ""
 
 
 def contribution(c: Node, i: int, g: Node) -> Node:

@@ -34,8 +34,7 @@ _INSTEAD = {
     "float value": "functions of tensors are gc.sin, gc.exp and their like, not those of math",
     "int value": "whole numbers in a tensor are made by gc.floor and gc.astype",
     "integer value": "elements are picked by gc.take, loops run over known sizes",
-    "array": "leave np.asarray out where it is a tensor, join several with np.stack or "
-    "np.concatenate",
+    "array": "a tensor needs no np.asarray, several are joined by np.stack or np.concatenate",
 }
 
 

@@ -335,8 +335,10 @@ def _root(s: Node) -> Node:
 
 
 @spelling
-def norm(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
+def norm(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Node:
     """The Euclidean length over some axes; its derivative at 0 is 0.
+
+    They are named, for the second argument of NumPy's norm is no axis.
 
     >>> import graphc as gc
     >>> float(gc.evaluate(gc.norm(gc.constant([3.0, 4.0])), {}))

@@ -76,7 +76,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     v = in_floats(x)
     count = 1 if isinstance(axis, int) else len(axis) if axis is not None else v.ndim
     if ord in (None, "fro"):
-        return reduce.norm(v, axis, keepdims)
+        return reduce.norm(v, axis=axis, keepdims=keepdims)
     if count == 1 and isinstance(ord, int | float):
         return vector_norm(v, axis=axis, keepdims=keepdims, ord=ord)
     raise ArgumentError(f"norm of symbolic matrices has no ord={ord!r}; the nearest is ord='fro'")
@@ -87,7 +87,7 @@ def vector_norm(x: Any, *, axis: Any = None, keepdims: bool = False, ord: float 
     """Of all the elements along some axes, as of one vector."""
     v = in_floats(x)
     if ord == 2:
-        return reduce.norm(v, axis, keepdims)
+        return reduce.norm(v, axis=axis, keepdims=keepdims)
     if ord == np.inf:
         return reduce.max(e.abs(v), axis, keepdims)
     if ord == -np.inf:

@@ -46,7 +46,9 @@ def array_function(function: Any, args: Sequence[Any], kwargs: dict[str, Any]) -
 @spelling
 def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """`np.tanh(node)`, `np.add.reduce(node)`: Node.__array_ufunc__ comes here."""
-    name = f"np.{ufunc.__name__}"
+    name = ufunc.__name__
+    if getattr(np, name, None) is ufunc:  # scipy has others
+        name = f"np.{name}"
     if any(isinstance(out, np.ndarray) for out in kwargs.get("out") or ()):
         raise ArgumentError(
             f"{name} would write a symbolic tensor into an array: write x = x + y, not x += y, "
@@ -168,7 +170,17 @@ _INSTEAD = {
     "np.right_shift": "x // 2**n",
     "np.angle": "np.arctan2",
     "np.linalg.cond": "np.linalg.norm",
+    "np.linspace": "a + (b - a) * np.linspace(0, 1, n)",
+    "np.apply_along_axis": "an axis= of the function, or gc.vmap",
+    "expit": "gc.sigmoid",
+    "log_expit": "-gc.softplus(-x)",
+    "logit": "np.log(p) - np.log1p(-p)",
+    "xlogy": "np.where(x == 0, 0, x * np.log(y))",
 }
+_NOT_OF_NUMPY = (
+    "programs need NumPy alone, which has none: gc.elementwise makes an operation of a formula "
+    "and a NumPy text"
+)
 _NOTHING_LIKE_IT = "nothing is like it: compute it outside, and pass the result in as an argument"
 
 
@@ -181,6 +193,8 @@ def nearest(name: str) -> str:
             f"; the nearest is np.{name.removeprefix('np.nan')}, of "
             "np.where(np.isnan(x), 0, x) or another number that leaves it as it is"
         )
+    if "." not in name:
+        return f"; {_NOT_OF_NUMPY}"
     return f"; {_NOTHING_LIKE_IT}" if name.startswith(("np.linalg.", "np.fft.")) else ""
 
 
