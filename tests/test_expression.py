@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.expression import CONSTANTS, ExpressionError, functions, parse
+from graphc.cli.expression import CONSTANTS, ExpressionError, functions, parse
 from tests.timing import takes
 
 # -- what is refused, with the sentence and the column of the caret ------------------------------

@@ -31,7 +31,6 @@ FLOORS = {
     "ops": 4,
     "autodiff": 5,
     "binding.py": 5,
-    "expression.py": 5,
     "evaluate.py": 6,  # below the passes: fold computes with the reference interpreter
     "notation": 6,  # what the passes did is told in the user's terms
     "passes": 7,

@@ -9,9 +9,9 @@ from ..check import check
 from ..draw import draw
 from ..errors import Disconnected
 from ..explain import Explanation, explain
-from ..expression import CONSTANTS, parse
 from ..ir import Graph, Node, topo
 from . import voice
+from .expression import CONSTANTS, parse
 from .given import Usage, names, picked, values
 from .ways import DIGITS, Slopes, Ways, ways
 

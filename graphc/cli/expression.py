@@ -14,9 +14,9 @@ import warnings
 from collections.abc import Callable, Collection
 from typing import Any, NoReturn
 
-from .errors import ArgumentError, GraphcError
-from .ir import FUNCTIONS, OPS, Node
-from .ops.leaves import constant, input
+from ..errors import ArgumentError, GraphcError
+from ..ir import FUNCTIONS, OPS, Node
+from ..ops.leaves import constant, input
 
 # More than anybody types, and less than would take long.
 _LONGEST, _DEEPEST = 4096, 100
@@ -78,7 +78,7 @@ def parse(text: str, variables: Collection[str] = ()) -> Node:
     >>> parse("__import__('os')")
     Traceback (most recent call last):
         ...
-    graphc.expression.ExpressionError: there is no function __import__
+    graphc.cli.expression.ExpressionError: there is no function __import__
         __import__('os')
         ^
     """

@@ -13,8 +13,8 @@ import numpy as np
 from ..draw.text import short
 from ..errors import GraphcError
 from ..evaluate import evaluate
-from ..expression import parse
 from ..ir import Node
+from .expression import parse
 
 # A longer text of values belongs into a file.
 _LONGEST = 100_000
