@@ -85,9 +85,15 @@ def with_functions():
     return [loss, gc.grad(loss, W)]
 
 
+def of_numbers():
+    """As written, the gradient of each step is a number times a vector: numbers have no axis."""
+    loss = sum((gc.tanh(V[t] @ B) for t in range(1, STEPS)), gc.tanh(V[0] @ B))
+    return [loss, gc.grad(loss, B)]
+
+
 CASES = (
     recurrent, with_decay, of_vectors, of_transposed, with_partial_sums, of_a_product_that_waits,
-    gates, stretched, with_functions,
+    gates, stretched, with_functions, of_numbers,
 )  # fmt: skip
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
 
@@ -106,6 +112,16 @@ def test_both_faces_give_what_the_interpreter_gives(case, batch):
     """The small one puts values together, the large one does not."""
     outputs, at = case(), values(batch)
     f = gc.compile(outputs, inputs=list(at))
+    for wanted, found in zip(gc.evaluate(outputs, at), f(*at.values()), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
+@each_case
+@pytest.mark.parametrize("mode", ["strict", False])
+def test_programs_as_written_are_put_together_too(case, mode):
+    """There products stand that simplifying makes others of."""
+    outputs, at = case(), values(3)
+    f = gc.compile(outputs, inputs=list(at), simplify=mode)
     for wanted, found in zip(gc.evaluate(outputs, at), f(*at.values()), strict=True):
         np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
 

@@ -363,7 +363,7 @@ def _is_plain(terms: list[str], out: str) -> bool:
     """Whether it is a product of matrices or vectors, with one letter summed, or an outer one."""
     a, b = terms
     shared = set(a) & set(b)
-    is_once = all(len(set(t)) == len(t) <= 2 for t in terms)
+    is_once = all(len(set(t)) == len(t) in (1, 2) for t in terms)
     return is_once and len(shared) <= 1 and sorted(set(a + b) - shared) == sorted(out) != []
 
 
