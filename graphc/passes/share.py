@@ -112,17 +112,6 @@ def shaped_later(n: Node, there: There) -> Node | None:
     return None if twin is None else f["reshape"](twin, n.shape)
 
 
-@rule("add", "subtract", "multiply", "divide", over=("reshape",), strict=True)
-def stretched_alike(n: Node, there: There) -> Node | None:
-    """x - reshape(s) = x - s for a single number s where that is there"""
-    single = [x.op.name == "reshape" and not x.inputs[0].ndim for x in n.inputs]
-    if not any(single):
-        return None
-    operands = (x.inputs[0] if k else x for x, k in zip(n.inputs, single, strict=True))
-    twin = there.find(n.op, *operands, **n.attrs)
-    return twin if twin is not None and twin.type == n.type else None
-
-
 @rule("multiply", "einsum", over=("divide",))
 def grouped_alike(n: Node, there: There) -> Node | None:
     """x * (y / z) = (x / z) * y where x / z is there, for a sum: a single element may be tiny"""
@@ -257,8 +246,8 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 
 SHARING: tuple[Rule, ...] = (
-    commuted, reduced_alike, shaped_later, stretched_alike, grouped_alike, scaled_dot,
-    cross_entropy_alike, exponential_of_negative, rest_alike, diagonal_alike,
+    commuted, reduced_alike, shaped_later, grouped_alike, scaled_dot, cross_entropy_alike,
+    exponential_of_negative, rest_alike, diagonal_alike,
 )  # fmt: skip
 # When all else is done: what these make of a node other rules would not know.
 LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from ...ir import Node, is_literal
 from ..rewrite import rule
-from .vocabulary import EXACT, LITERAL, ROUNDED, Alone, f, is_zero, letters, number, op, sides
+from .vocabulary import (
+    EXACT,
+    LITERAL,
+    ROUNDED,
+    Alone,
+    f,
+    is_zero,
+    letters,
+    number,
+    op,
+    sides,
+    without_sign,
+)
 
 
 @rule("stop_gradient", strict=True)
@@ -137,6 +149,19 @@ def product_with_choice(n: Node, is_alone: Alone) -> Node | None:
             if is_literal(a, 0) and is_literal(b, 1):
                 return f.where(c, a, x)
     return None
+
+
+@rule("where", over=("negative", "multiply", "divide"), signs=True)
+def choice_of_negative(n: Node, is_alone: Alone) -> Node | None:
+    """where(c, -x, 0) = -where(c, x, 0), also of (-s) * x: a sign is met further on"""
+    c, *choices = n.inputs
+    chosen = [x for x in choices if not is_literal(x, 0)]
+    if [x.type for x in chosen] != [n.type] or not n.type.is_float:
+        return None
+    plain = without_sign(chosen[0], is_alone)
+    if plain is None:
+        return None
+    return f.negative(f.where(c, *(plain if x in chosen else x for x in choices)))
 
 
 @rule("where", over=EXACT, strict=True)

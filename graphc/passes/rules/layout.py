@@ -114,6 +114,24 @@ def function_on_stretched(n: Node) -> Node | None:
     return arithmetic_on_stretched(n)
 
 
+@rule(*EXACT, *ROUNDED, over=("reshape", "getitem"), strict=True)
+def axes_in_front(n: Node) -> Node | None:
+    """f(x[None], y) = f(x, y) where y has that axis: what is elementwise puts it there itself"""
+    inputs = tuple(map(_without_axes_in_front, n.inputs))
+    is_shorter = inputs != n.inputs and any(x.ndim == n.ndim for x in inputs)
+    return n.op(*inputs, **n.attrs) if is_shorter else None
+
+
+def _without_axes_in_front(v: Node) -> Node:
+    """The x of a v that only puts axes of size 1 in front of it."""
+    if v.op not in (op.reshape, op.getitem):
+        return v
+    (x,) = v.inputs
+    if v.op is op.getitem and not slices.keeps_all(x.shape, v.attrs["index"]):
+        return v
+    return x if v.shape == (1,) * (v.ndim - x.ndim) + x.shape else v
+
+
 @rule("getitem", over=("concat",), strict=True)
 def slice_of_concat(n: Node) -> Node | None:
     """concat(x, y, ...)[the part of x] = x"""

@@ -16,6 +16,7 @@ from .vocabulary import (
     fits,
     grows,
     is_constant_along,
+    is_zero,
     like,
     number,
     op,
@@ -96,6 +97,20 @@ def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
+@rule("sum", over=("where",), strict=True)
+def sum_of_choice(n: Node) -> Node | None:
+    """sum(where(c, x, 0)) = where(c, sum(x), 0) for a c that is constant along the sum"""
+    (v,) = n.inputs
+    if v.op is not op.where or not is_constant_along(v.inputs[0], n):
+        return None
+    c, *choices = v.inputs
+    chosen = [x for x in choices if not is_zero(x, 1.0)]
+    if [x.type for x in chosen] != [v.type]:
+        return None
+    sums = (op.sum(x, **n.attrs) if x in chosen else like(n, 0) for x in choices)
+    return f.where(beside(c, n), *sums)
+
+
 @rule("sum", over=("subtract", "multiply", "divide"), hides=True)
 def sum_of_deviations(n: Node) -> Node | None:
     """sum(s * (x - mean(x))) = 0 over the axes of the mean"""
@@ -121,7 +136,7 @@ def _is_mean(m: Node, x: Node, axes: tuple[int, ...]) -> bool:
     total, count = m.inputs
     if total.op is not op.sum or total.inputs[0] is not x or total.attrs["axis"] != axes:
         return False
-    if not total.attrs["keepdims"] and len(axes) < x.ndim:
+    if not total.attrs["keepdims"] and axes != tuple(range(len(axes))):
         return False
     size = shapes.size(tuple(x.shape[k] for k in axes))
     if m.op is op.multiply:  # by 1 / size, where that is exact

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...ir import Node, is_literal
 from ..rewrite import rule
-from .vocabulary import LITERAL, Alone, f, is_zero, like, number, op, sides
+from .vocabulary import LITERAL, Alone, f, is_zero, like, number, op, sides, without_sign
 
 
 @rule("multiply", over=LITERAL, strict=True)
@@ -124,6 +124,20 @@ def quotient_of_negatives(n: Node) -> Node | None:
     return None
 
 
+@rule("negative", over=("multiply", "divide"), signs=True)
+def negative_of_scaled_difference(n: Node, is_alone: Alone) -> Node | None:
+    """-(s * (x - y)) = s * (y - x), -((x - y) / s) = (y - x) / s"""
+    (v,) = n.inputs
+    if v.op not in (op.multiply, op.divide) or not is_alone(v) or not n.type.is_float:
+        return None
+    for k, d in enumerate(v.inputs):
+        is_known = any(number(x) is not None for x in d.inputs)  # 1 - x is known to other rules
+        if d.op is op.subtract and is_alone(d) and not is_known:
+            turned = f.subtract(*d.inputs[::-1])
+            return v.op(*(turned if i == k else x for i, x in enumerate(v.inputs)))
+    return None
+
+
 @rule("negative", over=("multiply", "divide"), strict=True)
 def negative_of_product(n: Node, is_alone: Alone) -> Node | None:
     """-(s * X) = (-s) * X, -(s / X) = (-s) / X, -(X / s) = X / (-s) where s is smaller than X"""
@@ -179,12 +193,10 @@ def minus_negative(n: Node) -> Node | None:
 def plus_negative_product(n: Node, is_alone: Alone) -> Node | None:
     """x + (-s) * y = x - s * y, x - (-s) * y = x + s * y, and so with quotients"""
     for x, v in sides(n):
-        if v.op not in (op.multiply, op.divide) or not n.type.is_float or not is_alone(v):
+        if v.op is op.negative or (n.op is op.subtract and v is n.inputs[0]):
             continue
-        if n.op is op.subtract and v is n.inputs[0]:
-            continue
-        if sum(a.op is op.negative for a in v.inputs) == 1:
-            plain = v.op(*(a.inputs[0] if a.op is op.negative else a for a in v.inputs))
+        plain = without_sign(v, is_alone) if n.type.is_float else None
+        if plain is not None:
             return f.subtract(x, plain) if n.op is op.add else f.add(x, plain)
     return None
 

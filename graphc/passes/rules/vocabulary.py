@@ -81,6 +81,20 @@ def opposite(x: Node) -> Node:
     return found
 
 
+def without_sign(x: Node, is_alone: Alone, depth: int = 2) -> Node | None:
+    """The y of an x that is -y, where the sign is one of its own or of a factor; else None."""
+    if x.op is op.negative:
+        found: Node = x.inputs[0]
+        return found
+    if depth and x.op in (op.multiply, op.divide) and is_alone(x):
+        for k, v in enumerate(x.inputs):
+            plain = without_sign(v, is_alone, depth - 1)
+            if plain is not None:
+                made: Node = x.op(*(plain if i == k else other for i, other in enumerate(x.inputs)))
+                return made
+    return None
+
+
 def takes_fewer(new: shapes.Dim, old: shapes.Dim) -> bool:
     """Whether a count of operations is never larger than another, and not always the same."""
     return new != old and shapes.is_at_least(old, new)
