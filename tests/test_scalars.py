@@ -65,3 +65,11 @@ def test_a_program_that_was_wrong_on_floats(name, simplify):
     graph, expected = SUMS[name]
     f = gc.compile(graph, inputs=[a, b], simplify=simplify)
     assert f(1.0, 1.0) == expected == f(np.float64(1), np.float64(1))
+
+
+def test_a_formula_has_no_sign_twice():
+    """The slope of 1 / (1 + exp(-x)) was written with exp(--x)."""
+    y = 1 / (1 + gc.exp(-a))
+    assert "math.exp(one_float)" in gc.compile([y, gc.grad(y, a)]).source
+    share = gc.compile(gc.sigmoid(-(a - b)), simplify=False)
+    assert "math.exp(one_float - another_float)" in share.source

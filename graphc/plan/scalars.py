@@ -41,8 +41,13 @@ def written(graph: Graph, computed: Iterable[Node], texts: Texts) -> Iterator[st
             within[v] = f"({text})"
             continue
         yield from comments.above(v)
-        # Reading and writing it again leaves out the parentheses that it can do without.
-        yield ast.unparse(ast.parse(f"{texts.name(v)} = {text}"))
+        yield _plain(f"{texts.name(v)} = {text}")
+
+
+def _plain(line: str) -> str:
+    """A line without the parentheses that it can do without, and with x for --x."""
+    found = ast.unparse(ast.parse(line))
+    return _plain(found.replace("--", "")) if "--" in found else found
 
 
 def _takes_once(user: Node, x: Node) -> bool:
