@@ -39,7 +39,6 @@ from .errors import (
 from .evaluate import evaluate
 from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example
-from .jit import Jit, jit
 from .misfits import explain_calls
 from .notation import latex
 from .ops.as_numpy.other_names import otherwise
@@ -164,8 +163,16 @@ from .parts import scope
 from .shapes import dim, dims
 from .sparse import sparse_hessian, sparse_jacobian, sparsity
 from .tensor_type import TensorType
-from .trace import trace
-from .transforms import grad_fn, hessian_fn, jacobian_fn, value_and_grad, vmap
+from .tracing import (
+    Jit,
+    grad_fn,
+    hessian_fn,
+    jacobian_fn,
+    jit,
+    trace,
+    value_and_grad,
+    vmap,
+)
 
 __all__ = [
     "abs",

@@ -44,12 +44,9 @@ FLOORS = {
     "debug.py": 10,  # what went wrong, and what was measured, is drawn
     "profile.py": 10,
     "compile.py": 11,  # a compiled function draws and profiles itself
-    "untraceable.py": 11,
     "sparse": 12,
     "optim": 12,
-    "trace.py": 12,
-    "jit.py": 13,
-    "transforms.py": 14,
+    "tracing": 13,
     "__init__.py": 15,
     "cli": 16,
     "__main__.py": 17,

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from . import forms
-from .compile import Function, compile
-from .errors import ArgumentError
-from .ir import FUNCTIONS, Node
-from .ir.building import tracing
-from .misfits import elsewhere
-from .ops.leaves import input as declare_input
+from .. import forms
+from ..compile import Function, compile
+from ..errors import ArgumentError
+from ..ir import FUNCTIONS, Node
+from ..ir.building import tracing
+from ..misfits import elsewhere
+from ..ops.leaves import input as declare_input
+from ..wording import a_kind
 from .trace import Plain, Traced, parameters, results
 from .untraceable import traces
-from .wording import a_kind
 
 _ARRAY = np.ndarray
 

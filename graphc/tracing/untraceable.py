@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from numbers import Number
 from typing import Any
 
-from . import forms
-from .errors import ArgumentError, GraphcError, NotConcrete
-from .ir.building import tracing
-from .lines import is_internal, raised_at
-from .sizes import OF_FORMULAS
-from .wording import a_kind, counted
+from .. import forms
+from ..errors import ArgumentError, GraphcError, NotConcrete
+from ..ir.building import tracing
+from ..lines import is_internal, raised_at
+from ..sizes import OF_FORMULAS
+from ..wording import a_kind, counted
 
 # How Python, NumPy and sympy say that an expression in sizes is no number.
 _OF_A_SIZE = re.compile(

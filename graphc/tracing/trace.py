@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import forms
-from .errors import ArgumentError
-from .ir import FUNCTIONS, Node
-from .ops.leaves import input as declare_input
-from .shapes import is_expression
-from .tensor_type import TensorType
+from .. import forms
+from ..errors import ArgumentError
+from ..ir import FUNCTIONS, Node
+from ..ops.leaves import input as declare_input
+from ..shapes import is_expression
+from ..tensor_type import TensorType
+from ..wording import a_kind
 from .untraceable import traces
-from .wording import a_kind
 
 Plain = Callable[..., Any]
 

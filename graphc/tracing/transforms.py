@@ -6,14 +6,14 @@ import functools
 from collections.abc import Callable
 from typing import Any, SupportsIndex
 
-from . import forms
-from .autodiff import grad, hessian, jacobian, mapped
-from .errors import ArgumentError, Disconnected
-from .ir import Node, operands, rebuild, topo
+from .. import forms
+from ..autodiff import grad, hessian, jacobian, mapped
+from ..errors import ArgumentError, Disconnected
+from ..ir import Node, operands, rebuild, topo
+from ..ops.leaves import placeholder
+from ..wording import counted
 from .jit import Jit
-from .ops.leaves import placeholder
 from .trace import Plain, called, parameters, results
-from .wording import counted
 
 
 def _derived(
