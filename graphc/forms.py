@@ -78,7 +78,8 @@ def _text(form: Any) -> str:
     if isinstance(form, list):
         return "[" + ", ".join(map(_text, form)) + "]"
     if isinstance(form, tuple):
-        return "(" + "".join(f"{_text(part)}, " for part in form).strip() + ")"
+        end = "," if len(form) == 1 else ""
+        return "(" + ", ".join(map(_text, form)) + end + ")"
     return str(form)
 
 

@@ -262,7 +262,7 @@ class _Writer:
             if any(name in text for text in carried):
                 imports.append(f"from {module} import {name}")
         return [
-            f'"""{self.function}: a NumPy program written by graphc. It needs NumPy alone."""',
+            f'"""{self.function}: a NumPy program written by graphc. {_NEEDS}"""',
             "",
             "from __future__ import annotations",
             "",
@@ -285,6 +285,8 @@ class _Writer:
 
 
 _MODULES = ("_thread", "base64", "functools", "math", "os", "sys", "np")
+# Before, a float32 times a number of Python's was a float64, and there was no np.vecdot.
+_NEEDS = "It needs NumPy alone, 2.0 or later."
 _LIMITS = ("TILE_BYTES", "LONG_RUN", "THREAD_WORK")
 # What two results leave glibc's malloc gives back to the system, and asks for it again at the next
 # call: a fault for each page. It keeps twice as much as the largest piece that was let go, if that

@@ -1,4 +1,4 @@
-"""affine: a NumPy program written by graphc. It needs NumPy alone."""
+"""affine: a NumPy program written by graphc. It needs NumPy alone, 2.0 or later."""
 
 from __future__ import annotations
 

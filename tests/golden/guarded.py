@@ -1,4 +1,4 @@
-"""guarded: a NumPy program written by graphc. It needs NumPy alone."""
+"""guarded: a NumPy program written by graphc. It needs NumPy alone, 2.0 or later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 def guarded(x):
     """
     x : f64[]
-    -> (f64[], f64[], f64[],)
+    -> (f64[], f64[], f64[])
     """
     if type(x) is float:
         try:
@@ -23,7 +23,7 @@ def guarded(x):
             t3 = 0.5 / t2
             result_1 = t3 if t1 else 0.0
             result_2 = t3 / (2.0 * t2) * -2.0 * t3 if t1 else 0.0
-            return (root, result_1, result_2,)
+            return (root, result_1, result_2)
         except (ArithmeticError, ValueError):
             pass  # where Python refuses, NumPy answers: inf or NaN
     return guarded_numpy(x)
@@ -44,7 +44,7 @@ def guarded_numpy(x):
     t6 = t5 * (-2.0)
     t7 = t6 * t3
     result_2 = np.where(t1, t7, 0.0)
-    return (root[()], result_1[()], result_2[()],)
+    return (root[()], result_1[()], result_2[()])
 
 
 class BindError(TypeError, ValueError):

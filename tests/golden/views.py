@@ -1,4 +1,4 @@
-"""views: a NumPy program written by graphc. It needs NumPy alone."""
+"""views: a NumPy program written by graphc. It needs NumPy alone, 2.0 or later."""
 
 from __future__ import annotations
 
