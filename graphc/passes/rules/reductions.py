@@ -111,22 +111,49 @@ def sum_of_choice(n: Node) -> Node | None:
     return f.where(beside(c, n), *sums)
 
 
+@rule("any", over=("logical_or",), strict=True)
+def any_of_any(n: Node) -> Node | None:
+    """any(x or any(x)) = any(x) along the same axes"""
+    for x, v in sides(n.inputs[0]):
+        if v.op is op.any and v.inputs[0] is x and v.attrs == {**n.attrs, "keepdims": True}:
+            return n.op(x, **n.attrs)
+    return None
+
+
 @rule("sum", over=("subtract", "multiply", "divide"), hides=True)
 def sum_of_deviations(n: Node) -> Node | None:
     """sum(s * (x - mean(x))) = 0 over the axes of the mean"""
+    return like(n, 0) if _adds_up_to_zero(n.inputs[0], n) else None
+
+
+@rule("sum", over=("add", "subtract"), hides=True)
+def sum_beside_deviations(n: Node) -> Node | None:
+    """sum(y + s * (x - mean(x))) = sum(y) over the axes of the mean, also where that is chosen"""
     (v,) = n.inputs
-    if not n.type.is_float:
-        return None
+    for y, x in sides(v):
+        if y.type == v.type and _adds_up_to_zero(x, n):
+            left = op.sum(y, **n.attrs)
+            return f.negative(left) if v.op is op.subtract and y is v.inputs[1] else left
+    return None
+
+
+def _adds_up_to_zero(v: Node, n: Node) -> bool:
+    """Whether v, of n's operand, is the deviation of an x from its mean along the axes of n.
+
+    It may be times what is constant there, and 0 where a condition that is so does not hold.
+    """
+    if not n.type.is_float or v.shape != n.inputs[0].shape:
+        return False
+    if v.op is op.where:
+        c, *choices = v.inputs
+        chosen = [x for x in choices if not is_zero(x, 1.0)]
+        return len(chosen) == 1 and is_constant_along(c, n) and _adds_up_to_zero(chosen[0], n)
     if v.op in (op.multiply, op.divide):
-        for s, x in sides(v):
-            if x.op is op.subtract and x.shape == v.shape and is_constant_along(s, n):
-                if v.op is op.multiply or x is v.inputs[0]:
-                    v = x
-                    break
-    if v.op is not op.subtract:
-        return None
-    x, mean = v.inputs
-    return like(n, 0) if x.shape == v.shape and _is_mean(mean, x, n.attrs["axis"]) else None
+        for s, x in sides(v) if v.op is op.multiply else [v.inputs[::-1]]:
+            if x.op is op.subtract and is_constant_along(s, n):
+                return _adds_up_to_zero(x, n)
+        return False
+    return v.op is op.subtract and _is_mean(v.inputs[1], v.inputs[0], n.attrs["axis"])
 
 
 def _is_mean(m: Node, x: Node, axes: tuple[int, ...]) -> bool:
