@@ -189,6 +189,18 @@ def minus_negative(n: Node) -> Node | None:
     return None
 
 
+@rule("add", "subtract", over=LITERAL, strict=True)
+def plus_negative_number(n: Node) -> Node | None:
+    """x + (-c) = x - c, x - (-c) = x + c for a number c"""
+    if not n.type.is_float:
+        return None
+    for x, c in sides(n) if n.op is op.add else (n.inputs,):
+        if c.dtype == n.dtype and (number(c) or 0) < 0:
+            other = op.subtract if n.op is op.add else op.add
+            return other(x, like(c, -number(c)))
+    return None
+
+
 @rule("add", "subtract", over=("multiply", "divide"), strict=True)
 def plus_negative_product(n: Node, is_alone: Alone) -> Node | None:
     """x + (-s) * y = x - s * y, x - (-s) * y = x + s * y, and so with quotients"""
