@@ -61,6 +61,8 @@ ELEMENTWISE = [
     ("minus_negative", x - (-y), x + y, True),
     ("plus_negative_number", -2.0 + x, x - 2.0, True),
     ("plus_negative_number", x + y - (-2.0), x + y + 2.0, True),
+    ("plus_negative_number", -2.0 + x, x - 2.0, True),
+    ("plus_negative_number", x + y - (-2.0), x + y + 2.0, True),
     ("negative_of_difference", -(x - y), y - x, False),
     ("even_of_negative", gc.square(-x), gc.square(x), True),
     ("even_of_negative", gc.abs(-x), gc.abs(x), True),
