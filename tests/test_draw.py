@@ -434,6 +434,30 @@ def test_repeated_layers_fold_into_one_box_that_counts_them():
     assert {"24 ×", "23 ×"} <= {box.lines[0] for box in both}
 
 
+def unrolled(steps):
+    """A loop whose every step reads the same weights."""
+
+    def step(h, x, W, U):
+        return gc.tanh(gc.sigmoid(x @ W) * (x @ W + h @ U))
+
+    X, W, U = gc.input("X", (steps, 5, 3)), gc.input("W", (3, 4)), gc.input("U", (4, 4))
+    h = gc.zeros((5, 4))
+    for k in range(steps):
+        h = step(h, X[k], W, U)
+    return gc.sum(h * h), [W, U]
+
+
+def test_an_unrolled_loop_folds_where_its_lines_would_be_a_tangle():
+    """Though there were room for 64 boxes: 121 lines of weights and slices ran across them."""
+    loss, weights = unrolled(30)
+    lines = [box.lines for box in gc.draw(loss).picture.boxes]
+    assert ("29 ×", "step 2 … step 30") in lines and len(lines) < 10
+    both = gc.draw(loss, wrt=weights).picture
+    assert ("28 ×", "∇ step 1 … step 28") in {box.lines for box in both.boxes}
+    assert len(both.edges) < 45
+    assert len(gc.draw(unrolled(4)[0]).picture.boxes) > 10
+
+
 def test_scopes_fold_and_expand_by_name():
     """fold=True folds every scope; expand= keeps some open."""
     loss, _ = network(2, is_scoped=True)

@@ -265,6 +265,11 @@ def test_a_title_tells_what_is_drawn():
     y = gc.exp(z * h)
     slopes = [gc.grad(y, z), gc.grad(gc.grad(y, z), z)]
     assert "y, ∂y/∂z, ∂²y/∂z²" == gc.draw(y, slopes).picture.title
+    v = [gc.input(f"v{k}", ()) for k in range(9)]
+    total = gc.exp(sum(v))
+    assert "total and its gradient by v0" == gc.draw(total, wrt=v[0]).picture.title
+    told = gc.draw(total, wrt=v).picture.title
+    assert "total and its gradients by v0, v1, v2, v3, v4, v5 and 3 more" == told
 
 
 def test_dashed_lines_run_beneath_the_labels_of_others():

@@ -51,6 +51,7 @@ class Builder:
         self.frames = Frames(subject.order, {v for v, s in self.state.items() if s == "added"})
         self.expand = self.frames.called([expand] if isinstance(expand, str) else [*expand])
         self.fold_all, self.most = fold is True, _room(fold)
+        self.untangle = fold is None and not self.expand
         self.pieces, self.links = subject.pieces(view)
         if subject.order and not self.pieces:
             raise ArgumentError(
@@ -111,7 +112,7 @@ class Builder:
             [self.pieces[i].is_gradient for i in members],
         )  # fmt: skip
         closed = self.around.closed if len(place) == len(self.pieces) else frozenset()
-        groups = fold(part, self.most, self.fold_all, self.expand, closed)
+        groups = fold(part, self.most, self.fold_all, self.expand, closed, self.untangle)
         for group in groups:
             _renumber(group, members)
         outputs = set(self.subject.outputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -146,11 +147,11 @@ class Captions:
 
     def repeated(self, group: Group, last: Piece) -> tuple[str, ...]:
         """`24 ×`, and the result of a block."""
-        run = group.children
-        if run[0].kind != "scope":
+        scopes = sorted((g.name for g in group.children if g.kind == "scope"), key=_counted)
+        if not scopes:
             return (f"{group.count} ×", *self.lines(last))
-        ends = f"{run[0].name} … {run[-1].name}" if group.block == 1 else run[0].name
-        return (f"{group.count} ×", short(printable(ends), _LINE))
+        ends = " … ".join(dict.fromkeys((scopes[0], scopes[-1])))
+        return f"{group.count} ×", short("∇ " * last.is_gradient + printable(ends), _LINE)
 
     def group_facts(self, group: Group, members: list[Piece]) -> tuple[str, ...]:
         """How many nodes, of which operations."""
@@ -161,6 +162,11 @@ class Captions:
             size = len(members) // group.count
             facts.append(f"{group.count:,} times the same {size} nodes")
         return tuple(facts)
+
+
+def _counted(name: str) -> list[str | int]:
+    """What sorts names as they were counted: `layer 2` before `layer 10`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def _equation(name: str | None, value: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Folding: which pieces of a graph share a box, so that what is laid out stays small.
 
-Scopes fold first, then repeated structure ("24 ×"); what is still too much is cut into stretches of
-the topological order, which cannot make a circle. Everything here takes linear time.
+Scopes fold first, then repeated structure ("24 ×"), also where there is room but lines are tangled;
+what is still too much is cut into stretches of the topological order, which cannot make a circle.
+Everything here takes linear time.
 """
 
 from __future__ import annotations
@@ -11,10 +12,15 @@ from collections import Counter
 from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass, field
 
-# Rounds of hashing that tell apart what stands in different places of a repeated block.
-_ROUNDS = 3
+# Rounds of hashing that tell apart what stands in different places of a repeated block; fewer
+# where that is not enough, as the ends of a short loop are not like its middle that far away.
+_ROUNDS = 3, 1
 # So many inputs that go the same way are one box.
 _LEAVES = 3
+# A value with so many readers is used everywhere: the weights of an unrolled loop.
+_EVERYWHERE = 8
+# So many lines more than boxes hide what repeats, where one value is used everywhere.
+_TANGLE = 24
 
 
 @dataclass
@@ -52,24 +58,22 @@ def fold(
     fold_all: bool,
     opened: Paths = frozenset(),
     closed: Paths = frozenset(),
+    untangle: bool = False,
 ) -> list[Group]:
-    """Groups that cover the pieces, at most `most` of them.
+    """Groups that cover the pieces, at most `most` of them; fewer if that is to `untangle` them.
 
     Scopes that are `opened` stay so, and so do those that are `closed`, though there be room.
     """
-    singles = [Group("piece", [i]) for i in range(len(pieces))]
-    if len(singles) <= most and not fold_all and closed.isdisjoint(pieces.scopes):
-        return singles
-    groups = _by_scope(pieces, singles, 0 if fold_all else most, opened, closed - opened)
-    if len(groups) <= most and not fold_all:
+    groups = [Group("piece", [i]) for i in range(len(pieces))]
+    if len(groups) > most or fold_all or not closed.isdisjoint(pieces.scopes):
+        groups = _by_scope(pieces, groups, 0 if fold_all else most, opened, closed - opened)
+    is_enough = len(groups) <= most and not (untangle and _is_tangled(groups, pieces))
+    if is_enough and not fold_all:
         return groups
-    signatures = _signatures(pieces)
-    # A repeated block may hold repeated blocks: three rounds are enough for loops in loops.
-    for _ in range(3):
-        shorter = _repeats(groups, signatures, pieces)
-        if len(shorter) == len(groups):
+    for rounds in _ROUNDS:
+        groups = _repeated(groups, _signatures(pieces, rounds), pieces)
+        if len(groups) <= most and not (untangle and _is_tangled(groups, pieces)):
             break
-        groups = shorter
     return groups if len(groups) <= most else _stretches(groups, pieces, most)
 
 
@@ -161,13 +165,21 @@ def leaves_together(
 # -- repeated structure -----------------------------------------------------------------------
 
 
+def _is_tangled(groups: list[Group], pieces: Pieces) -> bool:
+    """Whether there are many lines, and many of them from one box."""
+    owner = {i: k for k, group in enumerate(groups) for i in group.members}
+    edges = {(owner[x], k) for i, k in owner.items() for x in pieces.inputs[i] if owner[x] != k}
+    readers = Counter(tail for tail, _ in edges)
+    return len(edges) - len(groups) > _TANGLE and max(readers.values()) >= _EVERYWHERE
+
+
 def _ids(keys: Sequence[Hashable]) -> list[int]:
     """Equal keys have equal numbers."""
     known: dict[Hashable, int] = {}
     return [known.setdefault(key, len(known)) for key in keys]
 
 
-def _signatures(pieces: Pieces) -> tuple[list[int], list[int]]:
+def _signatures(pieces: Pieces, rounds: int) -> tuple[list[int], list[int]]:
     """What each piece is like, by itself and with its neighbourhood."""
     plain = _ids(list(zip(pieces.like, pieces.halves, strict=True)))
     consumers: list[list[int]] = [[] for _ in pieces.inputs]
@@ -175,15 +187,27 @@ def _signatures(pieces: Pieces) -> tuple[list[int], list[int]]:
         for x in inputs:
             consumers[x].append(i)
     deep = plain
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         deep = _ids([(deep[i], tuple([deep[x] for x in v])) for i, v in enumerate(pieces.inputs)])
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         # A value used everywhere says nothing about its place.
         deep = _ids([
-            (deep[i], tuple(sorted([deep[c] for c in v])) if len(v) < 8 else ())
+            (deep[i], tuple(sorted([deep[c] for c in v])) if len(v) < _EVERYWHERE else ())
             for i, v in enumerate(consumers)
         ])  # fmt: skip
     return plain, deep
+
+
+def _repeated(
+    groups: list[Group], signatures: tuple[list[int], list[int]], pieces: Pieces
+) -> list[Group]:
+    """Repeated blocks as one group each, loops in loops too: three rounds are enough for those."""
+    for _ in range(3):
+        shorter = _repeats(groups, signatures, pieces)
+        if len(shorter) == len(groups):
+            break
+        groups = shorter
+    return groups
 
 
 def _repeats(

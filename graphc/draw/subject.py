@@ -19,12 +19,14 @@ from ..notation import (
     names_of,
     text,
 )
-from ..wording import a_kind
+from ..wording import a_kind, in_words
 from .text import printable
 
 # A gradient is called by a formula of so many characters, where its forward value has no name.
 _BY, _TITLE = 20, 60
 _MOST_NAMED = 4000
+# So many targets are told in a title.
+_MOST_TARGETS = 6
 VIEWS = ("forward", "gradient", "both", "pruned", "jacobians", "plan")
 
 
@@ -98,8 +100,10 @@ class Subject:
     def described(self) -> str:
         """A title for what has none: what is drawn."""
         if self.table is not None:
-            by = ", ".join(t.label for t in self.table.targets)
-            return f"{self.reference(self.table.z)} and its gradients by {by}"
+            by = [t.label for t in self.table.targets]
+            several = "s" * (len(by) > 1)
+            targets = in_words(by, _MOST_TARGETS)
+            return f"{self.reference(self.table.z)} and its gradient{several} by {targets}"
         told = [
             self.reference(v, _TITLE)
             for v in self.outputs
