@@ -15,7 +15,7 @@ from . import elementwise as e
 from .chain import guarded, times
 from .layout import broadcast_to, permute_dims, reshape
 from .leaves import literal, size
-from .scan import products_of_others
+from .scan import products_of_others, widened
 from .slices import expand_dims
 
 Axis = int | tuple[int, ...] | None
@@ -85,11 +85,7 @@ def _reduction(name: str, fold: str, *, infer: Any = _reduced, bprop: Any, **opt
 
 
 def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
-    """NumPy widens small integers and bool when it sums."""
-    dtype = x.dtype if x.is_float else np.add.resolve_dtypes((x.dtype, x.dtype, None))[-1]
-    if x.dtype.kind in "biu":
-        dtype = np.result_type(x.dtype, np.uint64 if x.dtype.kind == "u" else np.int64)
-    return _reduced(x, axis, keepdims).with_dtype(dtype)
+    return widened(_reduced(x, axis, keepdims))
 
 
 def _may_be_short(x: Node) -> bool:
@@ -145,12 +141,8 @@ def _extremum_bprop(node: Node, i: int, g: Node) -> Node:
     x = node.inputs[0]
     axis, keepdims = node.attrs["axis"], node.attrs["keepdims"]
     tied = e.equal(x, _spread(node, node))
-    ties = _spread(astype_like(_sum(tied, axis=axis, keepdims=keepdims), g), node)
+    ties = _spread(e.astype(_sum(tied, axis=axis, keepdims=keepdims), g.dtype), node)
     return guarded(tied, times(_spread(g, node), e.reciprocal(ties)))
-
-
-def astype_like(x: Node, like: Node) -> Node:
-    return e.astype(x, dtype=like.dtype)
 
 
 def _largest(

@@ -23,8 +23,8 @@ _EXAMPLES = (
 )
 
 
-def _running(x: TensorType, axis: int) -> TensorType:
-    """NumPy widens small integers and bool when it accumulates."""
+def widened(x: TensorType) -> TensorType:
+    """What NumPy adds up and multiplies in: small integers and bool are too narrow for many."""
     if x.is_float:
         return x
     return x.with_dtype(np.result_type(x.dtype, np.uint64 if x.dtype.kind == "u" else np.int64))
@@ -37,7 +37,7 @@ def _axis(node: Node) -> int:
 
 _cumulative_sum: Op = Op(
     "cumulative_sum",
-    infer=_running,
+    infer=lambda x, axis: widened(x),
     numpy=lambda n: f"np.cumsum(x0, axis={n.attrs['axis']})",
     into=lambda n: f"np.cumsum(x0, axis={n.attrs['axis']}, out=out)",
     bprop=lambda n, i, g: flip(_cumulative_sum(flip(g, _axis(n)), **n.attrs), _axis(n)),
@@ -80,7 +80,7 @@ def _cumulative_prod_bprop(node: Node, i: int, g: Node) -> Node:
 
 _cumulative_prod: Op = Op(
     "cumulative_prod",
-    infer=_running,
+    infer=lambda x, axis: widened(x),
     numpy=lambda n: f"np.cumprod(x0, axis={n.attrs['axis']})",
     into=lambda n: f"np.cumprod(x0, axis={n.attrs['axis']}, out=out)",
     bprop=_cumulative_prod_bprop,
