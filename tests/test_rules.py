@@ -61,8 +61,6 @@ ELEMENTWISE = [
     ("minus_negative", x - (-y), x + y, True),
     ("plus_negative_number", -2.0 + x, x - 2.0, True),
     ("plus_negative_number", x + y - (-2.0), x + y + 2.0, True),
-    ("plus_negative_number", -2.0 + x, x - 2.0, True),
-    ("plus_negative_number", x + y - (-2.0), x + y + 2.0, True),
     ("negative_of_difference", -(x - y), y - x, False),
     ("even_of_negative", gc.square(-x), gc.square(x), True),
     ("even_of_negative", gc.abs(-x), gc.abs(x), True),
@@ -978,6 +976,12 @@ SHARED = [
         True,
     ),
     ("grouped_alike", [A / s, gc.sum(A * (C / s), axis=1)], None, False),
+    (
+        "grouped_alike",
+        [A / s, gc.sum(gc.where(C > 0, A * (C / s), 0.0), axis=1)],
+        lambda first: gc.sum(gc.where(C > 0, first * C, 0.0), axis=1),
+        False,
+    ),
     ("scaled_dot", [(-1 / M) * Z, gc.vdot(Z, G) / M], lambda first: -gc.vdot(first, G), False),
     (
         "cross_entropy_alike",

@@ -68,10 +68,16 @@ class There:
         return self.graph.uses.get(v, 0) <= 1
 
     def is_summed(self) -> bool:
-        """Whether this node is there to be summed and for nothing else."""
-        if self.graph.uses.get(self.here) != 1:
-            return False
-        return any(v.op.name == "sum" for v in self.graph.consumers(self.here))
+        """Whether this node is there to be summed, some of it or all, and for nothing else."""
+        user = self._only_user(self.here)
+        if user is not None and user.op.name == "where" and user.inputs[0] is not self.here:
+            user = self._only_user(user)
+        return user is not None and user.op.name == "sum"
+
+    def _only_user(self, v: Node) -> Node | None:
+        """The one node that uses v, once."""
+        users = self.graph.consumers(v)
+        return users[0] if self.graph.uses.get(v) == len(users) == 1 else None
 
     def is_added_to(self, v: Node) -> bool:
         """Whether this node is there to be added to v, or subtracted, and for nothing else."""
