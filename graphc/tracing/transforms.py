@@ -34,30 +34,11 @@ def _derived(
             there = counted(len(args), "argument")
             cure = ": what is differentiated by is given by position" if kwargs else ""
             raise ArgumentError(f"argnums= is {argnums}, and was given {there}{cure}")
-        numbers = tuple(k % len(args) for k in counted_from_0)
+        numbers = [k % len(args) for k in counted_from_0]
         meant: dict[Node, Node] = {}
-        names = parameters(function, len(args))
-
-        def one(x: Any, path: str) -> Node:
-            if not isinstance(x, Node) or not x.type.is_float:
-                is_node = isinstance(x, Node)
-                cure = ": pass floats" if is_node or type(x) is int else ""
-                raise ArgumentError(
-                    f"derivatives are by floats, and {path}, an argument of "
-                    f"{called(function)}, is {x.type if is_node else repr(x)}{cure}"
-                )
-            if x.op.name == "input":
-                return x
-            # Only what depends on the argument counts, not what depends on the same node elsewhere.
-            stand_in = placeholder(x.type, path)
-            meant[stand_in] = x
-            return stand_in
-
-        def by(k: int, form: Any) -> Any:
-            parts = zip(forms.leaves(form), forms.paths(form, names[k]), strict=True)
-            return forms.fill(form, [one(x, path) for x, path in parts])
-
-        given = [by(k, a) if k in numbers else a for k, a in enumerate(args)]
+        names, given = parameters(function, len(args)), [*args]
+        for k in sorted({*numbers}):
+            given[k] = _standing_in(args[k], names[k], function, meant)
         values = results(function, function(*given, **kwargs))
         chosen = tuple(given[k] for k in numbers)
         try:
@@ -71,6 +52,29 @@ def _derived(
         return forms.map_leaves(lambda v: new[v], made)
 
     return Jit(functools.wraps(function, updated=())(derived))
+
+
+def _standing_in(form: Any, name: str, function: Plain, meant: dict[Node, Node]) -> Any:
+    """An argument to differentiate by, with inputs for its values: what they stand for is `meant`.
+
+    Only what depends on the argument counts, not what depends on the same node elsewhere.
+    """
+
+    def one(x: Any, path: str) -> Node:
+        if not isinstance(x, Node) or not x.type.is_float:
+            is_node = isinstance(x, Node)
+            cure = ": pass floats" if is_node or type(x) is int else ""
+            raise ArgumentError(
+                f"derivatives are by floats, and {path}, an argument of "
+                f"{called(function)}, is {x.type if is_node else repr(x)}{cure}"
+            )
+        if x.op.name == "input":
+            return x
+        stand_in = placeholder(x.type, path)
+        meant[stand_in] = x
+        return stand_in
+
+    return forms.fill(form, map(one, forms.leaves(form), forms.paths(form, name)))
 
 
 def _scalar(value: Any, function: Plain) -> Node:
