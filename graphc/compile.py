@@ -18,6 +18,7 @@ from .debug import Diagnosis, diagnosed
 from .draw import Drawing, draw
 from .errors import ArgumentError, BindError, IndexingError
 from .evaluate import evaluate
+from .folders import in_folder
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .misfits import elsewhere, explained_methods
 from .objective import Objective
@@ -361,7 +362,8 @@ class Function:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program to a file that runs with NumPy alone."""
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
+        into = in_folder(path, "a program")
+        with open(into, "w", encoding="utf-8", newline="\n") as file:
             file.write(self.source)
 
     def draw(self, **options: Any) -> Drawing:

@@ -22,6 +22,7 @@ FLOORS = {
     "lines.py": 0.1,
     "errors.py": 0.2,
     "misfits.py": 0.3,
+    "folders.py": 0.3,
     "sizes.py": 0.5,  # the symbols that shapes are made of
     "parts.py": 1,
     "shapes.py": 1,

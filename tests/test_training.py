@@ -450,7 +450,7 @@ MISTAKES = [
     (gc.ArgumentError, "a learning rate is a number", lambda: optim.sgd("fast")),
     (gc.ArgumentError, "a learning rate is a number", lambda: optim.adam(-0.1)),
     (gc.ArgumentError, "weight_decay is a number", lambda: optim.adamw(weight_decay=-1)),
-    (gc.ArgumentError, "in a folder that is there, and nowhere/run.npz is not",
+    (gc.ArgumentError, "into a folder that is there, and nowhere is not",
      lambda: gc.fit(gc.sum(v**2), {v: [0, 0]}, {}, checkpoint="nowhere/run.npz")),
     (gc.ArgumentError, "clipped needs a limit", lambda: optim.sgd(0.1).clipped()),
     (gc.ArgumentError, "a limit above 0", lambda: optim.sgd(0.1).clipped(norm=0)),

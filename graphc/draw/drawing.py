@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from ..errors import ArgumentError
+from ..folders import in_folder
 from ..ir import Node
 from ..misfits import elsewhere, explained_as, explained_methods
 from ..passes import Log
@@ -91,14 +92,15 @@ class Drawing:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the drawing to a file; its suffix says in which format."""
-        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        into = in_folder(path, "a drawing")
+        suffix = os.path.splitext(into)[1].lower()
         if suffix not in (".svg", ".dot", ".gv", ".html", ".png", ".pdf"):
             raise ArgumentError(
                 "a drawing is saved as .svg, .dot, .html, .png or .pdf, by the file's suffix, and "
-                f"{os.fspath(path)!r} has none of them"
+                f"{into!r} has none of them"
             )
         found: str | bytes = getattr(self, {".gv": "dot"}.get(suffix, suffix[1:]))
-        with open(path, "wb") as file:
+        with open(into, "wb") as file:
             file.write(found if isinstance(found, bytes) else found.encode())
 
     def _repr_mimebundle_(

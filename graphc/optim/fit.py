@@ -17,6 +17,7 @@ import numpy as np
 from ..compile import Function, compile
 from ..errors import ArgumentError, BindError, MissingInput
 from ..evaluate import by_name
+from ..folders import in_folder
 from ..ir import Graph, Node, no_node
 from ..plan.carried import arguments
 from ..wording import with_kind
@@ -71,9 +72,7 @@ def fit(
     """
     optimizer = optimizer or adam()
     run = _Run(loss, params, batches, optimizer, epochs, validation, patience)
-    path = None if checkpoint is None else os.fspath(checkpoint)
-    if path is not None and not os.path.isdir(os.path.dirname(path) or "."):
-        raise ArgumentError(f"checkpoint= is a file in a folder that is there, and {path} is not")
+    path = None if checkpoint is None else in_folder(checkpoint, "a checkpoint")
     now = run.begun
     if path is not None and resume and os.path.exists(path):
         now = Training.load(path, run.description)

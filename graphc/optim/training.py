@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from ..errors import ArgumentError
+from ..folders import in_folder
 from ..misfits import explained_methods
 from ..wording import counted
 
@@ -97,7 +98,7 @@ class Training:
         }
         told = {name: getattr(self, name) for name in _TOLD}
         arrays["training"] = np.array(json.dumps({**told, "run": dict(run or {})}))
-        unfinished = f"{os.fspath(path)}.unfinished"
+        unfinished = f"{in_folder(path, 'a training')}.unfinished"
         with open(unfinished, "wb") as file:
             np.savez(file, **arrays)
             file.flush()
