@@ -416,3 +416,13 @@ def test_numbers_beside_arrays_are_made_once():
     for a, b in zip(f(*given), want, strict=True):
         assert a.dtype == b.dtype == "float32"
         np.testing.assert_allclose(a, b, rtol=3e-6)
+
+
+def test_negative_numbers_stand_in_brackets_where_they_must_and_nowhere_else():
+    """A reader met `x.clip((-1.0), 1.0)` and `(-0.5) * x`."""
+    x = gc.input("x", ("n",))
+    bent = gc.clip(x, -1.0, 1.0)
+    results = [bent, -0.5 * bent, bent * -0.5, gc.constant(-2.0) ** bent, -1e-30 - bent]
+    plain = gc.compile(results, simplify=False).plain
+    for text in ("x.clip(-1.0, 1.0)", "= -0.5 * ", " * (-0.5)", "= (-2.0) ** ", "= -1e-30 - "):
+        assert text in plain, plain

@@ -21,6 +21,8 @@ from .names import Identifiers
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _OPERAND = re.compile(r"\b(?:x(\d+)|dim_(\w+))\b")
+# A negative number in brackets that it can do without: it begins a formula, or is an argument.
+_BRACKETED = re.compile(r"(?:^|(?<=\()|(?<=, ))\((-[\d.e+-]+)\)(?=[,)]| [-+*/] )")
 
 Piece = tuple[str, int | None, str | None]
 Writes = Callable[[Node, str, Sequence[str]], str | None]
@@ -113,7 +115,8 @@ class Texts:
                 parts.append(operands[operand])
             elif dim is not None:
                 parts.append(self._dim(dim))
-        return "".join(parts)
+        found = "".join(parts)
+        return _BRACKETED.sub(r"\1", found) if "(-" in found else found
 
     def operand(self, v: Node, x: Node) -> str:
         """How v's text calls its operand x."""

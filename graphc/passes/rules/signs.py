@@ -196,8 +196,8 @@ def plus_negative_number(n: Node) -> Node | None:
         return None
     for x, c in sides(n) if n.op is op.add else (n.inputs,):
         if c.dtype == n.dtype and (number(c) or 0) < 0:
-            other = op.subtract if n.op is op.add else op.add
-            return other(x, like(c, -number(c)))
+            c = like(c, -number(c))
+            return f.subtract(x, c) if n.op is op.add else f.add(x, c)
     return None
 
 
