@@ -96,7 +96,7 @@ def entry(name: str, value: Any) -> Iterator[str]:
     yield f"### `{name}{call(value)}`"
     yield from ["", *told(VALUES.get(name) or text_of(value))]
     cls = value if inspect.isclass(value) else type(value)
-    if cls.__module__.startswith("graphc"):
+    if cls.__module__.startswith("graphc") and not isinstance(value, gc.Op):
         rows = [f"- `.{name}{given}`: {says}" for name, given, says in members(cls)]
         if cls is gc.Node:
             rows.append(f"- What methods of arrays do, as nodes: {', '.join(of_arrays())}.")
@@ -104,9 +104,10 @@ def entry(name: str, value: Any) -> Iterator[str]:
 
 
 def text_of(value: Any) -> str:
-    """Its docstring; of an object that is called, that of the call."""
-    is_object = not (inspect.isclass(value) or inspect.ismodule(value) or inspect.isroutine(value))
-    return inspect.getdoc(type(value).__call__ if is_object else value) or ""
+    """Its docstring; of an object that is called, that of the call, and of a record its own."""
+    has_own = any(f(value) for f in (inspect.isclass, inspect.ismodule, inspect.isroutine))
+    is_told = has_own or isinstance(value, gc.Op)
+    return inspect.getdoc(value if is_told else type(value).__call__) or ""
 
 
 def told(text: str) -> Iterator[str]:

@@ -68,7 +68,7 @@ class Diagnosis:
             self._way = trace.way(self.node)
 
     def draw(self, **options: Any) -> Drawing:
-        """The graph with its values, what holds NaN in red; the options are those of `gc.draw`.
+        """The graph with its values, NaN and inf in red; the options are those of `gc.draw`.
 
         >>> import graphc as gc
         >>> x = gc.input("x", ())

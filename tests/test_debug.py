@@ -337,6 +337,10 @@ def test_values_and_drawing():
     svg = found.draw().svg
     ElementTree.fromstring(svg)
     assert "NaN" in svg and "first_nan" in svg
+    masked = gc.exp(gc.where(x > 0, -x, -np.inf))
+    deep = gc.compile({"log": gc.log(x), "masked": masked}, simplify=False).debug([1.0, 0.0])
+    states = {box.lines[0]: box.state for box in deep.draw().picture.boxes}
+    assert {"log(x)": "first_nan"} == {line: state for line, state in states.items() if state}
 
 
 def test_debugging_takes_arguments_as_a_call_does():

@@ -81,7 +81,7 @@ def test_values_stand_on_edges_and_nan_is_red_from_where_it_arises():
     assert "[0, NaN]" == edges["u", "v"].label and "nan" == edges["u", "v"].state
     assert "−2" == edges["sum(x)", "s"].label and "" == edges["sum(x)", "s"].state
     assert "from 0 to 0, 1 of 2 NaN" in found["u"].facts
-    assert "NaN arises here" in drawing.svg
+    assert "NaN or inf arises here" in drawing.svg
 
 
 def test_recorded_values_are_taken_as_they_are():

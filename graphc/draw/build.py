@@ -47,7 +47,7 @@ class Builder:
         self.subject, self.view, self.heat = subject, view, heat
         self.notes = notes
         self.values = values or {}
-        self.state = {**states(self.values), **(state or {})}
+        self.state = {**states(self.values, subject.outputs), **(state or {})}
         self.frames = Frames(subject.order, {v for v, s in self.state.items() if s == "added"})
         self.expand = self.frames.called([expand] if isinstance(expand, str) else [*expand])
         self.fold_all, self.most = fold is True, _room(fold)

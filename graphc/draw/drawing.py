@@ -167,7 +167,7 @@ class _Draw:
         `heat` colours: by "cost", the flops for the `sizes` of the symbols (100 unless given), by a
         mapping from nodes to numbers, or by a pair of a title and such a mapping. `at` gives the
         inputs values, or `values` maps nodes to arrays: edges show those of a few elements instead
-        of sizes, and what holds NaN is red.
+        of sizes, and NaN is red, and inf that comes to a result.
 
         >>> import graphc as gc
         >>> x = gc.input("x", ())

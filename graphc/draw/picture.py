@@ -23,8 +23,8 @@ STATES = {
     "ghost": "dropped by pruning",
     "removed": "only before",
     "added": "only after",
-    "nan": "holds NaN",
-    "first_nan": "NaN arises here",
+    "nan": "holds NaN or inf",
+    "first_nan": "NaN or inf arises here",
 }
 STEPS_OF_HEAT = 5
 FONT_SIZE, SMALL = 13.0, 10.5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,11 +17,12 @@ _MOST_ELEMENTS = 3
 
 
 class Seen(NamedTuple):
-    """A value: in short, if it is short; in a sentence; and how many of its elements are NaN."""
+    """A value: in short, if it is short; in a sentence; how many elements are NaN, and infinite."""
 
     short: str
     summary: str
     nans: int
+    infs: int = 0
 
 
 def seen_at(nodes: Sequence[Node], at: Mapping[Any, Any]) -> dict[Node, Seen]:
@@ -48,29 +49,40 @@ def seen(value: Any) -> Seen:
     """What there is to see of an array.
 
     >>> seen([1.0, float("nan"), 3.0, 5.0])
-    Seen(short='', summary='from 1 to 5, 1 of 4 NaN', nans=1)
+    Seen(short='', summary='from 1 to 5, 1 of 4 NaN', nans=1, infs=0)
     """
     array = np.asarray(value)
     short = _shown(array.tolist()) if array.size <= _MOST_ELEMENTS else ""
-    missing = np.isnan(array) if array.dtype.kind in "fc" else np.zeros(array.shape, bool)
-    nans = int(np.sum(missing))
+    is_float = array.dtype.kind in "fc"
+    missing = np.isnan(array) if is_float else np.zeros(array.shape, bool)
+    nans, infs = int(np.sum(missing)), int(np.sum(np.isinf(array))) if is_float else 0
     if array.ndim == 0:
-        return Seen(short, f"value {short}", nans)
+        return Seen(short, f"value {short}", nans, infs)
     numbers, told = array[~missing], []
     if numbers.size:
         told.append(f"from {_shown(numbers.min().item())} to {_shown(numbers.max().item())}")
     if nans:
         told.append(f"{nans:,} of {array.size:,} NaN")
-    return Seen(short, ", ".join(told) or "no elements", nans)
+    return Seen(short, ", ".join(told) or "no elements", nans, infs)
 
 
-def states(values: Mapping[Node, Seen]) -> dict[Node, str]:
-    """For each node that holds NaN, whether it has it from an input or is the first to have it."""
-    return {
-        v: "nan" if any(x in values and values[x].nans for x in v.inputs) else "first_nan"
-        for v, found in values.items()
-        if found.nans
-    }
+def states(values: Mapping[Node, Seen], outputs: Iterable[Node]) -> dict[Node, str]:
+    """For each node that holds NaN, or inf that comes to an output, whether it has it from an input
+    or is the first to have it. What a mask leaves out is no mistake.
+    """
+    waiting = [v for v in outputs if v in values and not _is_finite(values[v])]
+    reached = set(waiting)
+    while waiting:
+        inputs = dict.fromkeys(waiting.pop().inputs)
+        near = [x for x in inputs if x in values and x not in reached and not _is_finite(values[x])]
+        reached.update(near)
+        waiting += near
+    wrong = reached | {v for v, found in values.items() if found.nans}
+    return {v: "nan" if not wrong.isdisjoint(v.inputs) else "first_nan" for v in wrong}
+
+
+def _is_finite(value: Seen) -> bool:
+    return not value.nans + value.infs
 
 
 def _shown(value: Any) -> str:

@@ -479,4 +479,11 @@ stop_gradient = Op(
     view=True,
     family="elementwise",
     examples=examples(1, (-2.0, 2.0), ()),
+    doc="""x itself, which gradients take for a constant.
+
+    >>> import graphc as gc
+    >>> x = gc.input("x", ())
+    >>> gc.evaluate(gc.grad(gc.stop_gradient(x) * x, x), {x: 3.0})
+    np.float64(3.0)
+    """,
 )
