@@ -196,6 +196,7 @@ class Function:
     ) -> None:
         self.name, form = wish.name, wish.form
         self._wish, self._written = wish, written
+        self._known: _Made | None = None
         self._text = text = text or self._new_text()
         self.source = text.source
         namespace: dict[str, Any] = {"__name__": f"graphc.programs.{self.name}"}
@@ -218,10 +219,14 @@ class Function:
         arguments = {str(v.name): str(v.type) for v in self.graph.parameters}
         return _Text(program.source, program.function, program.on_floats, arguments)
 
-    @functools.cached_property
+    @property
     def _made(self) -> _Made:
         """Made again where the function comes from a pickle, and only if it is asked for."""
-        return self._wish.granted(self._as_written())
+        # Python 3.11's cached_property has one lock for all functions: threads would compile one
+        # after the other, and a process that is forked meanwhile would wait for ever.
+        if self._known is None:
+            self._known = self._wish.granted(self._as_written())
+        return self._known
 
     def _as_written(self) -> Graph:
         written = self._written

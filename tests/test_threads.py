@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 import graphc as gc
+from graphc import passes
 
 
 def network():
@@ -122,3 +123,26 @@ def test_threads_compile_each_its_own_program():
     for k, answer in enumerate(together):
         for want, got in zip(compiled(k), answer, strict=True):
             assert want.tobytes() == got.tobytes()
+
+
+def test_no_compile_waits_for_that_of_another_thread(monkeypatch):
+    """They did: in Python 3.11 the lock of a cached_property is one for all objects."""
+    run, begun, may_end = passes.run, threading.Event(), threading.Event()
+
+    def held_up(graph, mode):
+        if graph.outputs[0].op.name == "exp":
+            begun.set()
+            may_end.wait(60)
+        return run(graph, mode)
+
+    monkeypatch.setattr(passes, "run", held_up)
+    x = gc.input("x", ())
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(gc.compile, gc.exp(x))
+        assert begun.wait(60)
+        second = pool.submit(gc.compile, gc.sin(x))
+        try:
+            assert 0.0 == second.result(20)(0.0)
+        finally:
+            may_end.set()
+        assert 1.0 == first.result(60)(0.0)
