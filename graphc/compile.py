@@ -46,11 +46,12 @@ def compile(
 ) -> Function:
     """A NumPy program for a node, or for a list, tuple or dict of nodes.
 
-    `inputs` fixes the order of the arguments, which is otherwise that of declaration. The program
-    is simplified: what was finite stays finite and as accurate. With `simplify="strict"` NaN, inf
-    and signed zeros are kept too; with `False` it is the program as written. `check_facts=True` has
-    the program refuse arguments that do not lie where their inputs were declared to lie. With
-    `memory="low"` gradients compute again what takes much memory to keep, where that pays.
+    `name` is the function's. `inputs` fixes the order of the arguments, which is otherwise that of
+    declaration. The program is simplified: what was finite stays finite and as accurate. With
+    `simplify="strict"` NaN, inf and signed zeros are kept too; with `False` it is the program as
+    written. `check_facts=True` has the program refuse arguments that do not lie where their inputs
+    were declared to lie. `threads` is how many a call may use, by default one for each processor.
+    With `memory="low"` gradients compute again what takes much memory to keep, where that pays.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))

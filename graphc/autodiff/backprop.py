@@ -169,7 +169,8 @@ def backprop(
 ) -> GradTable:
     """Algorithms 6.5 and 6.6: the table of gradients of z, for the targets and all between.
 
-    What is known not to depend on a target may be named as lying `beyond`: it is not walked.
+    The gradient by z itself is `seed`, or 1. What is known not to depend on a target may be named
+    as lying `beyond`: it is not walked.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ())

@@ -33,7 +33,8 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     Reverse mode is held against forward mode, against exact arithmetic (sympy's expressions at
     more than 50 digits) and against numeric differences. A gradient is wrong where they differ by
     more than rounding and their own uncertainty explain; then the first node whose own rule
-    disagrees is named. Inputs that `at` omits are drawn from what they were declared to be.
+    disagrees is named. Inputs that `at` omits are drawn, by `seed`, from what they were declared to
+    be.
 
     >>> import graphc as gc
     >>> w = gc.input("w", (3,))

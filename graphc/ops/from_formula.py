@@ -39,10 +39,11 @@ def elementwise(
     cure: str = "",
     doc: str = "",
 ) -> Op:
-    """An op from its sympy expression in x, y, z; or, to import fast, a function that makes it.
+    """An op from its meaning: a sympy expression in x, y, z, or a function that returns one.
 
-    `numpy` is its text (by default the ufunc of the same name), `like` the ufunc whose dtypes it
-    has, `d` its derivatives where sympy's are not the ones to use; they may mention `result`.
+    `numpy` is the text that programs hold (by default a call of the ufunc of the same name), `like`
+    a ufunc with the same dtypes. `d` gives the derivatives, one for each input, where sympy's are
+    not the ones to use; they may mention `result`. `between` is where examples are drawn.
 
     >>> import numpy as np, sympy as sp, graphc as gc
     >>> bell = gc.elementwise(
@@ -137,11 +138,11 @@ def _broadcast_like(
 
     @functools.lru_cache(maxsize=1024)  # of equal layers types are equal
     def infer(*types: TensorType, **attrs: Any) -> TensorType:
-        if len(types) != arity or attrs:
-            given = ", ".join([str(len(types)), *attrs])
-            raise ArgumentError(
-                f"{name} takes {counted(arity, 'operand')} and nothing else, not {given}"
-            )
+        taken = f"{name} takes {counted(arity, 'operand')}"
+        if attrs:
+            raise ArgumentError(f"{taken} by position, and no {next(iter(attrs))}=")
+        if len(types) != arity:
+            raise ArgumentError(f"{taken} and nothing else, not {len(types)}")
         if any(t.dtype.kind not in kinds for t in types):
             given = ", ".join(str(t) for t in types)
             cure = ": a power is written x**2" * (name == "logical_xor")

@@ -59,6 +59,8 @@ def fit(
     `checkpoint_every` steps), and the same call goes on from what it finds there, to the same bits
     that it would have reached without the break; `resume=False` begins anew.
 
+    A bar shows on a terminal how far the training is; `progress=` True or False decides that.
+
     >>> import numpy as np, graphc as gc
     >>> X, y = gc.input("X", ("n", 2)), gc.input("y", ("n",))
     >>> w, b = gc.input("w", (2,)), gc.input("b", ())

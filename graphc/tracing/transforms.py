@@ -96,6 +96,9 @@ def grad_fn(
 ) -> Jit:
     """The function that returns the gradient of a plain function by some of its arguments.
 
+    `argnums` is the position of one, or a tuple of them for a tuple of gradients. With
+    `disconnected="zero"` what the result does not depend on has zeros, and is no error.
+
     >>> import numpy as np, graphc as gc
     >>> slope = gc.grad_fn(lambda x: np.sum(np.sin(x)) ** 2)
     >>> slope(np.array([0.0, np.pi / 2]))
@@ -111,6 +114,8 @@ def value_and_grad(
     function: Plain, argnums: int | tuple[int, ...] = 0, *, disconnected: str = "raise"
 ) -> Jit:
     """The function that returns the value and the gradient, computed together.
+
+    `argnums` and `disconnected` are those of `grad_fn`.
 
     >>> import numpy as np, graphc as gc
     >>> both = gc.value_and_grad(lambda p, x: np.sum(p["w"] * x) + p["b"])
@@ -134,6 +139,8 @@ def jacobian_fn(
     disconnected: str = "raise",
 ) -> Jit:
     """The function that returns the Jacobian of a plain function: result.shape + argument.shape.
+
+    `argnums` and `disconnected` are those of `grad_fn`, `mode` is that of `jacobian`.
 
     >>> import numpy as np, graphc as gc
     >>> gc.jacobian_fn(lambda x: np.array([2.0, 3.0]) * x**2)(np.array([1.0, 2.0]))
