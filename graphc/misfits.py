@@ -50,7 +50,7 @@ _CALLED = {
     "file filename fname": "path",
 }
 
-# What no function here has, and what there is instead.
+# What no function here has, or this one has not, and what there is instead.
 _INSTEAD = {
     "batch_size batchsize": "gc.optim.Batches(data, size=...) makes batches",
     "lr learning_rate rate": "optimizers have it, as gc.optim.adam(learning_rate=...)",
@@ -69,6 +69,8 @@ _INSTEAD = {
     "verbose": "progress= shows a bar",
     "callbacks": "gc.optim.Training runs step by step",
     "tol rtol atol": "the verdict comes of estimated errors",
+    "explain.format explain.fmt explain.latex explain.markdown": "what it returns has .text, "
+    ".markdown and .latex",
     "file filename format fmt": "write .save(path), whose suffix decides",
     "opt optimize optimization_level O": "simplify= says what may be rewritten",
     "debug": "f.debug(...) finds where NaN and inf begin",
@@ -161,7 +163,7 @@ def _wrong(
 def _no_parameter(name: str, key: str, named: Sequence[str]) -> str:
     said = f"{name} has no {key}="
     called = [here for here in _among(_CALLED, key) if here in named]
-    instead = _among(_INSTEAD, key)
+    instead = _among(_INSTEAD, f"{name}.{key}") or _among(_INSTEAD, key)
     if instead and not called:
         return f"{said} ({instead[0]})"
     here = [*called, *difflib.get_close_matches(key, named, 1)]

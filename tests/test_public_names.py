@@ -186,6 +186,10 @@ NOT_OURS = {
     "arguments is their program, which has it",
     "drawing.show": 'a drawing has no show: write .save("graph.html"), or .png, .svg, .pdf, .dot, '
     "to look at; notebooks show it by itself",
+    "told.md": "an explanation has no md: it is called .markdown",
+    "told.save": "an explanation has no save: print it, or keep its .text, .markdown or .latex; "
+    "notebooks show it by itself",
+    "x.draw": "a tensor has no draw: write gc.draw(x, ...)",
     "x.maximum": "a tensor has no maximum: write gc.maximum(x, y)",
     "x.add_": "a tensor has no add_: no tensor is changed: take the value of the operator",
     "x.cuda": "a tensor has no cuda: programs run on NumPy",
@@ -198,7 +202,7 @@ def test_an_attribute_that_others_have_leads_to_what_there_is(expression, messag
     x = gc.input("x")
     known = {
         "f": gc.compile(x * 2), "adam": gc.optim.adam(), "x": x, "jitted": gc.jit(np.sin),
-        "drawing": gc.draw(x * 2),
+        "drawing": gc.draw(x * 2), "told": gc.explain(x * 2, x),
     }  # fmt: skip
     name, attribute = expression.split(".")
     with pytest.raises(AttributeError) as caught:

@@ -11,10 +11,20 @@ from ..autodiff import backprop
 from ..autodiff.backprop import Cut, cuts
 from ..errors import ArgumentError
 from ..ir import Node
+from ..misfits import elsewhere
 from ..wording import a_kind, counted, in_words
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
 from .outline import outline
+
+# What people look for in an explanation, and where it is.
+_ELSEWHERE = {
+    "md": "it is called .markdown",
+    "tex": "it is called .latex",
+    "save show html": "print it, or keep its .text, .markdown or .latex; notebooks show it by "
+    "itself",
+    "draw svg png": "gc.draw(z, wrt=...) is the same as a picture",
+}
 
 
 class Steps(Sequence[Step]):
@@ -36,6 +46,7 @@ class Steps(Sequence[Step]):
         return f"<{counted(len(self), 'step')}>"
 
 
+@elsewhere("an explanation", _ELSEWHERE)
 class Explanation:
     """Where a gradient comes from; `explain` makes it. Printing it tells the story.
 

@@ -98,6 +98,10 @@ _OF_TENSORS = {
     "to cuda device": "programs run on NumPy",
 }
 
+# What takes tensors, and asks for more than them or is not of their mathematics.
+_TAKING = ("backprop", "check", "compile", "draw", "evaluate", "explain", "hessian", "jacobian",
+           "latex", "tree")  # fmt: skip
+
 
 def missing_method(name: str) -> NoReturn:
     """The `__getattr__` of a tensor.
@@ -113,6 +117,8 @@ def missing_method(name: str) -> NoReturn:
         op = OPS.get(name)
         taken = op.examples[0].shapes if op is not None and op.examples else [()]
         said = f"write gc.{name}({', '.join('xyz'[: len(taken)])})"
+    if name in _TAKING:
+        said = f"write gc.{name}(x, ...)"
     if not said and name.endswith("_") and hasattr(Node, f"__{name[:-1]}__"):
         said = "no tensor is changed: take the value of the operator"
     said = f": {said}" if said else nearest(f"np.{name}")
