@@ -784,6 +784,34 @@ def test_an_identity_of_tensors(name, before, after, is_strict):
         np.testing.assert_allclose(now, was, rtol=1e-13, atol=1e-14)
 
 
+label = gc.input("label", (1,), "int64", between=(0, 4))
+CUBE, SHARED_LABELS = gc.input("cube", ("k", "m", 5)), gc.one_hot(known, 5)
+SCATTERED = gc.scatter_add_along_axis(gc.zeros((1, 5)), label[:, None], [[2.0]])
+# Where one row, or one operand, stands for all: what a rule finds in it is not there in each.
+STRETCHED = {
+    "plus a label for all": Z + 2.0 * gc.one_hot(label, 5),
+    "less than labels for all": SHARED_LABELS - CUBE,
+    "chosen by a label for all": gc.sum(Z * gc.one_hot(label, 5)),
+    "likelihood of a label for all": gc.sum(gc.log_softmax(Z) * gc.one_hot(label, 5)),
+    "plus a scatter for all": Z + SCATTERED,
+    "less than a scatter for all": SCATTERED - Z,
+    "plus what is summed alone": gc.einsum("ac,b->ab", S, u) + S * u,
+}
+
+
+@pytest.mark.parametrize("name", STRETCHED)
+def test_what_is_stretched_fits_where_a_rule_meets_it(name):
+    """A rule that took it for as large as the result ended with an error."""
+    before = STRETCHED[name]
+    f = gc.compile(before)
+    rng, values = np.random.default_rng(0), {}
+    for v in f.graph.parameters:
+        shape = [{"m": 3, "k": 2}.get(str(d), d) for d in v.shape]
+        drawn = rng.normal(size=shape)
+        values[v.name] = rng.integers(0, 5, shape) if v.dtype.kind == "i" else drawn
+    np.testing.assert_allclose(f(**values), gc.evaluate(before, values), rtol=1e-13)
+
+
 # Where a rule may meet what it looks at: below other ops, whose rules look at what it made.
 POSITIONS = {
     "transposed": lambda z: gc.permute_dims(z, tuple(reversed(range(z.ndim)))),
@@ -1102,6 +1130,21 @@ def test_a_rule_that_does_not_fit_is_left_out():
     graph = Graph([gc.exp(x)])
     with pytest.warns(RuntimeWarning, match=r"made f64\[2, k\] of .*test_rules.py:\d+.*left out"):
         found, fired_rules = rewritten(graph, [twice])
+    assert found.outputs == graph.outputs
+    assert not fired_rules
+
+
+def test_a_rule_that_ends_with_an_error_is_left_out():
+    """So is one that builds what cannot be, and it is named."""
+
+    @rule("exp")
+    def joined(n):
+        """exp(x) = exp(x) after itself along an axis that it has not"""
+        return gc.concat([n, n], axis=3)
+
+    graph = Graph([gc.exp(x)])
+    with pytest.warns(RuntimeWarning, match=r"joined, cannot rewrite exp .*: axis 3.*left out"):
+        found, fired_rules = rewritten(graph, [joined])
     assert found.outputs == graph.outputs
     assert not fired_rules
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from ..errors import ShapeError
+from ..errors import GraphcError, ShapeError
 from ..ir import FUNCTIONS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
 from ..lines import OnTheWay
 from .constants import folded_node
@@ -330,7 +330,11 @@ class _Round:
             for one in self.tried[node.op.name, *names]:
                 if (observed and one.hides) or (signs and one.signs):
                     continue
-                found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
+                try:
+                    found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
+                except GraphcError as error:
+                    left_out(f"rules, {one.name}, cannot rewrite", node, error.sentence)
+                    found = None
                 found = None if found is None else fitted(found, node)
                 if found is not None and found is not node:
                     adopt(found, node)
@@ -346,8 +350,7 @@ class _Round:
 def fitted(new: Node, old: Node) -> Node | None:
     """The new node stretched to the old one's shape; None where the dtype is another.
 
-    None also where no stretching leads there. That is a rule's mistake, and no reason to leave the
-    user without a program, which is as right without the rewrite: a warning says so.
+    None also where no stretching leads there, which is a rule's mistake.
     """
     if new.dtype != old.dtype:
         return None
@@ -357,10 +360,15 @@ def fitted(new: Node, old: Node) -> Node | None:
         stretched: Node = FUNCTIONS["broadcast_to"](new, old.shape)
         return stretched
     except ShapeError:
-        place = f" ({old.where.place})" if old.where is not None else ""
-        made = f"made {new.type} of {old.label}{place}, which is {old.type}"
-        warnings.warn(f"a rewrite of graphc's {made}: it was left out", RuntimeWarning, 2)
+        left_out(f"made {new.type} of", old, f"that is {old.type}")
         return None
+
+
+def left_out(what: str, node: Node, why: str = "") -> None:
+    """Warn of a rule's mistake, which leaves the user a program that is as right without it."""
+    place = f" ({node.where.place})" if node.where is not None else ""
+    told = f"{what} {node.label}{place}{why and ': '}{why}"
+    warnings.warn(f"a rewrite of graphc's {told}; it was left out", RuntimeWarning, 3)
 
 
 def adopt(new: Node, old: Node) -> None:

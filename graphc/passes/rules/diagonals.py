@@ -157,7 +157,9 @@ def _with_diagonal(v: Node, a: Node, s: Node, n: Node, is_first: bool) -> Node |
         has = {k for k, size in sizes.items() if size != 1}
         if term.replace(c, d) != out or len(set(other)) < len(other) or not has <= set(other):
             continue
-        if set(other) - set(term) != {d} or not a.dtype == b.dtype == s.dtype == n.dtype:
+        if c not in other or set(other) - set(term) != {d}:
+            continue
+        if not a.dtype == b.dtype == s.dtype == n.dtype:
             continue
         if shapes.typical(b.type.size) > shapes.typical(a.type.size):
             continue

@@ -81,7 +81,7 @@ def sum_by_one_hot(n: Node) -> Node | None:
     if last not in n.attrs["axis"]:
         return None
     for y, x in sides(v):
-        if labels_of(y) is not None and x.shape == v.shape and x.dtype == n.dtype:
+        if labels_of(y) is not None and x.shape == y.shape and x.dtype == n.dtype:
             if sums_to_one(y, (last,)):
                 return f.sum(f.take_along_axis(x, labels_of(y), axis=last), **n.attrs)
     return None
@@ -95,7 +95,9 @@ def dot_with_one_hot(n: Node) -> Node | None:
         return None
     for y, x in sides(n):
         last = y.ndim - 1
-        if labels_of(y) is not None and x.dtype == n.dtype and sums_to_one(y, (last,)):
+        if labels_of(y) is None or x.shape != y.shape or x.dtype != n.dtype:
+            continue
+        if sums_to_one(y, (last,)):
             chosen = f.take_along_axis(x, labels_of(y), axis=last)
             return f.reshape(chosen, n.shape) if out else f.sum(chosen)
     return None
@@ -128,7 +130,7 @@ def plus_one_hot(n: Node, is_alone: Alone) -> Node | None:
             continue
         for i, y in enumerate(v.inputs if v.op is op.multiply else (v,)):
             k = labels_of(y)
-            if k is None or not is_alone(v):
+            if k is None or y.shape != n.shape or not is_alone(v):
                 continue
             c = like(v, 1) if y is v else v.inputs[1 - i]
             if not fits(c.shape, k.shape) or c.dtype != n.dtype:
@@ -166,7 +168,7 @@ def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
     for x, v in sides(n):
         match v:
             case Node(op.scatter_add_along_axis, (zero, k, u)) if is_literal(zero, 0):
-                alone = is_alone(v) and x.shape == n.shape and x.dtype == u.dtype == n.dtype
+                alone = is_alone(v) and x.shape == v.shape and x.dtype == u.dtype == n.dtype
                 # More than one at a place would be added in another order.
                 if alone and k.shape[v.attrs["axis"]] == 1:
                     return v.op(x, k, u, **v.attrs)
@@ -178,7 +180,7 @@ def minus_scatter(n: Node, is_alone: Alone) -> Node | None:
     """x - scatter_add(0, k, u) = x + scatter_add(0, k, -u), and s - x = s + (-x)"""
     match n:
         case Node(op.subtract, (Node(op.scatter_add_along_axis, (zero, k, u)) as v, x)):
-            alone = is_alone(v) and x.shape == n.shape and x.dtype == u.dtype == n.dtype
+            alone = is_alone(v) and x.shape == v.shape and x.dtype == u.dtype == n.dtype
             if is_literal(zero, 0) and alone and k.shape[v.attrs["axis"]] == 1:
                 return v.op(f.negative(x), k, u, **v.attrs)
         case Node(op.subtract, (x, Node(op.scatter_add_along_axis, (zero, k, u)) as v)):
