@@ -159,11 +159,13 @@ def _differ(expected: Any, actual: Any, relative: float) -> str:
 
 @law("a record with a gradient has examples", has_gradient)
 def has_examples(op: Op) -> None:
+    """The laws reach an op through its examples alone."""
     _require(op.examples, f"{op.name} has no examples, and the laws reach an op through them")
 
 
 @law("its flops are a formula in the sizes that is not negative")
 def flops_are_counted(op: Op, k: int) -> None:
+    """Costs are told before running, as formulas in the sizes."""
     case = case_of(op, k)
     count = op.flops(case.node)
     is_formula = set(shapes.symbols([count])) <= set(case.sizes)
@@ -173,6 +175,7 @@ def flops_are_counted(op: Op, k: int) -> None:
 
 @law("it computes the same every time, and writes into no operand")
 def is_pure(op: Op, k: int) -> None:
+    """What is computed again has the same bits, and others read the operands too."""
     case = case_of(op, k)
     given = [np.copy(case.values[x]) for x in case.inputs]
     first, second = (np.copy(_run_text(op, case)) for _ in range(2))
@@ -185,6 +188,7 @@ def is_pure(op: Op, k: int) -> None:
 
 @law("only a view shares memory with its operands", lambda op: not op.view)
 def only_a_view_shares_memory(op: Op, k: int) -> None:
+    """What is not marked as a view may be written over while its inputs live."""
     case = case_of(op, k)
     result = _run_text(op, case)
     shared = [i for i, x in enumerate(case.inputs) if _shares(result, case.values[x])]
@@ -193,6 +197,7 @@ def only_a_view_shares_memory(op: Op, k: int) -> None:
 
 @law("a view shares memory with its first operand alone", lambda op: op.view)
 def a_view_shares_memory(op: Op) -> None:
+    """The flag is honest in both directions: some example shares, and never with another input."""
     found = False
     for k in range(len(op.examples)):
         case = case_of(op, k)
@@ -222,6 +227,7 @@ def _shares(a: Any, b: Any) -> bool:
 
 @law("its shape and its dtype are what NumPy returns")
 def shape_and_dtype(op: Op, k: int) -> None:
+    """A type is promised when the line is written; the program must keep the promise."""
     case = case_of(op, k)
     result = case.numbers(case.node)
     promised = shapes.numbers(case.node.shape, case.sizes)
@@ -250,6 +256,7 @@ def every_dtype(op: Op) -> None:
 
 @law("its text parses, and uses operands, sizes, NumPy and what programs carry")
 def text_parses(op: Op, k: int) -> None:
+    """A program stands on NumPy alone: operands, sizes (min and max), what programs carry."""
     case = case_of(op, k)
     allowed = {name for name, f in HELPERS.items() if inspect.isfunction(f)}
     allowed |= {"np", "min", "max", *(f"x{i}" for i in range(max(1, len(case.inputs))))}

@@ -104,6 +104,7 @@ def _refuse(wrong: list[Any], of: int, what: str) -> None:
 
 @law("its NumPy text is its expression to 4 ulp, extremes included", has_meaning)
 def text_is_the_meaning(op: Op) -> None:
+    """The sympy expression is the specification."""
     columns, inputs = points(op, INFINITE), inputs_of(op)
     results = evaluate(op(*inputs), dict(zip(inputs, columns, strict=True)))
     meaning = function_of(op.meaning.expr, op.meaning.variables)
@@ -122,7 +123,7 @@ def _is_of_floats(op: Op) -> bool:
 
 @law("NaN in gives NaN out", _is_of_floats)
 def nan_in_nan_out(op: Op) -> None:
-    """An unknown operand makes the result unknown."""
+    """An unknown operand makes the result unknown; where may drop it, so may 0 and 1 in powers."""
     inputs = inputs_of(op)
     node = op(*inputs)
     if not node.type.is_float:
