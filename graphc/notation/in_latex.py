@@ -55,6 +55,8 @@ def _number(text: str) -> str:
 
 def term_latex(t: Term, least: int = 0) -> str:
     """A term in LaTeX, for within dollars; in brackets if it holds together less than that."""
+    if (t.kind, t.head) == ("call", "outer"):
+        t = Term("infix", "@", (t.parts[0], Term("transpose", "", (t.parts[1],))))
     is_fraction = t.kind == "infix" and t.head == "/"
     if level(t) < least and not (is_fraction and least < ATOM):
         return rf"\left({term_latex(t)}\right)"

@@ -86,8 +86,15 @@ def _is_operand(e: ast.AST) -> bool:
     return isinstance(e, ast.Name) and re.fullmatch(r"x\d+", e.id) is not None
 
 
+# Which operands of a contraction are the sides of an outer product.
+_OUTER = {"a,b->ab": "01", "a,b->ba": "10"}
+
+
 def pattern(v: Node) -> Term:
     """How an op's value is written in terms of its operands."""
+    sides = _OUTER.get(v.attrs.get("subscripts", ""), "")
+    if sides:
+        return Term("call", "outer", tuple(Term("operand", k) for k in sides))
     written = _WRITTEN.get(v.op.name, own_text)
     found = _parsed(written if isinstance(written, str) else written(v))
     if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):
