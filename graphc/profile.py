@@ -17,9 +17,9 @@ from .ir import Graph, Node
 from .passes.cost import flops_of, weight
 from .plan.emit import MARK, Program
 from .plan.schedule import Step
-from .plan.table import columns, lines_of, operation, results, short
+from .plan.table import lines_of, operation, results, short
 from .shapes import Dim
-from .wording import counted, printable
+from .wording import columns, counted, printable
 
 # Runs are repeated for so many nanoseconds, and at least and at most so often.
 _LONGEST, _FEWEST, _MOST = 500_000_000, 5, 200

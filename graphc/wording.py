@@ -1,8 +1,9 @@
-"""How a message words what it speaks of: counts, lists, kinds of values, foreign text."""
+"""How a message words what it speaks of: counts, lists, columns, kinds of values, foreign text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from types import FunctionType
 
 _LONGEST = 100  # characters that a message shows of a value
@@ -24,6 +25,23 @@ def in_words(texts: Iterable[str], most: int = 12) -> str:
     more = len(given) - most
     *first, last = [*given[:most], f"{more:,} more"] if more > 0 else given or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def columns(rows: Iterable[Sequence[str]], are_numbers: bool = False) -> Iterator[str]:
+    """Rows of cells as lines, the last ones may lack; one cell alone is a remark across.
+
+    What follows the first cell stands to the right if it is numbers.
+    """
+    given = list(rows)
+    cells = [row for row in given if len(row) > 1]
+    widths = [max(map(len, column)) for column in zip_longest(*cells, fillvalue="")]
+    for row in given:
+        if len(row) > 1:
+            row = [
+                cell.rjust(width) if are_numbers and k else cell.ljust(width)
+                for k, (cell, width) in enumerate(zip(row, widths, strict=False))
+            ]
+        yield "  ".join(row).rstrip()
 
 
 def a_kind(value: object) -> str:

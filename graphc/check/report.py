@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, WrongGradient
 from ..ir import Node, operands
-from ..wording import in_words
+from ..wording import columns, in_words
 from .plot import Curve, plotted
 
 # From the best to the worst: what a parameter is called is the worst that was found of it.
@@ -87,13 +87,7 @@ class Report:
     @property
     def table(self) -> str:
         """The rows as text, a line for each parameter."""
-        lines = [_HEAD, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[k]) for line in lines) for k in range(len(_HEAD))]
-        shown = (
-            "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
-        return "\n".join(shown)
+        return "\n".join(columns([_HEAD, *map(_cells, self.rows)]))
 
     def __str__(self) -> str:
         return "\n".join([self.title, self.table, *self._reasons(), *self.notes])

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..wording import columns
+
 
 def is_terminal(stream: Any) -> bool:
     """Whether somebody is watching this stream."""
@@ -51,13 +53,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = Fa
             drawn.add_row(*map(_text, row))
         _console().print(drawn)
         return
-    widths = [max(len(row[k]) for row in [head, *rows]) for k in range(len(head))]
-    for row in [head, *rows]:
-        cells = [
-            f"{cell:>{w}}" if numbers and k else f"{cell:{w}}"
-            for k, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        say("  ".join(cells).rstrip())
+    for line in columns([head, *rows], numbers):
+        say(line)
 
 
 def source(code: str, language: str = "python") -> None:

@@ -6,7 +6,6 @@ tile, which do not grow with the sizes.
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +14,7 @@ from ..ir import Node
 from ..notation import fitted, names_of, text
 from ..passes.cost import flops_of, weight
 from ..shapes import Dim, Shape, as_dim, of_terms, terms, typical
-from ..wording import printable
+from ..wording import columns, printable
 from .memory import takes_memory
 from .schedule import Step
 
@@ -126,17 +125,6 @@ def lines_of(nodes: Iterable[Node]) -> str:
         file, _, line = place.rpartition(":")
         numbers.setdefault(file, []).append(line)
     return role + "; ".join(f"{file}:{short(found, 3)}" for file, found in numbers.items())
-
-
-def columns(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Rows of cells as lines, the last ones may lack; one cell alone is a remark across."""
-    given = list(rows)
-    cells = [row for row in given if len(row) > 1]
-    widths = [max(map(len, column)) for column in itertools.zip_longest(*cells, fillvalue="")]
-    for row in given:
-        if len(row) > 1:
-            row = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join(row).rstrip()
 
 
 def formula(value: Dim) -> str:
