@@ -90,6 +90,48 @@ def test_shares_of_a_whole_that_overflows(name, row):
     np.testing.assert_allclose(now, truth(given), rtol=1e-14)
 
 
+tops = gc.max(Z, axis=1)
+lower = Z - gc.max(Z, axis=1, keepdims=True)
+weights, weight = gc.exp(lower), gc.exp(v - gc.max(v))
+# What careful people write: the softmax, its log, the log of the sum.
+BY_HAND = {
+    "softmax": (weights / gc.sum(weights, axis=1, keepdims=True), softmax),
+    "softmax of one row": (weight / gc.sum(weight), softmax),
+    "log of softmax": (
+        gc.log(weights / gc.sum(weights, axis=1)[:, None]),
+        lambda z: np.log(softmax(z)),
+    ),
+    "log-softmax": (
+        lower - gc.log(gc.sum(weights, axis=1, keepdims=True)),
+        lambda z: np.log(softmax(z)),
+    ),
+    "logsumexp": (
+        tops + gc.log(gc.sum(gc.exp(Z - tops[:, None]), axis=1)),
+        lambda z: z[:, 0] - np.log(softmax(z)[:, 0]),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_what_is_less_the_largest_by_hand_is_not_shifted_again(name):
+    """It cannot overflow: the largest of each row is 0, and was looked for and taken off again."""
+    before, truth = BY_HAND[name]
+    given = np.array([1e3, 1e3, 999, 998, 997])
+    given = np.tile(given, (3, 1)) if Z in Graph([before]).nodes else given
+    after = run(Graph([before]), True)[0]
+    assert after.count()["max"] == 1
+    now = gc.evaluate(after.outputs[0], dict.fromkeys(after.parameters, given))
+    np.testing.assert_allclose(now, truth(given), rtol=1e-14)
+
+
+def test_rows_that_are_less_the_largest_of_all_are_numbers():
+    """The weights of a row that lies far below another are all 0, and so was their sum."""
+    rows = np.array([[0.0, 1, 2, 3, 4], [2000, 2001, 2002, 2003, 2004]])
+    below = gc.exp(Z - gc.max(Z))
+    share = run(Graph([below / gc.sum(below, axis=1, keepdims=True)]), True)[0].outputs[0]
+    np.testing.assert_allclose(gc.evaluate(share, {Z: rows}), softmax(rows), rtol=1e-14)
+
+
 ex, ey, ep = gc.exp(x), gc.exp(y), gc.exp(p)
 # Sums of exponentials that are written out: with x first, y second and p third of three terms.
 WRITTEN_OUT = {

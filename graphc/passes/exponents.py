@@ -18,7 +18,7 @@ from ..ops.slices import keeps_all
 from .facts import interval
 from .layouts import carried, labels, reshaped, stretched, stripped
 from .rules.exponentials import one_plus
-from .rules.softmax import is_largest
+from .rules.softmax import is_largest, is_shifted
 from .rules.vocabulary import f, fits, letters, like, number, op, opposite
 
 # A sum of more parts is left as it is.
@@ -55,7 +55,7 @@ def may_overflow(v: Node) -> bool:
 def _is_less_the_largest(x: Node) -> bool:
     """Whether x is what this pass, or gc.softmax, leaves of an exponent: x - t, -t or k * t."""
     for _ in range(_LAYERS):
-        if x.op in (op.subtract, op.negative, op.multiply) and is_largest(x.inputs[-1]):
+        if is_shifted(x) or (x.op in (op.negative, op.multiply) and is_largest(x.inputs[-1])):
             return True
         if x.op not in _AROUND:
             break

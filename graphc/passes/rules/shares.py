@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ...ir import Node
 from ..rewrite import rule
-from .softmax import _is_shifted
+from .softmax import is_shifted
 from .vocabulary import f, like, op, sides
 
 # What lies deeper in a product is left as it is.
@@ -18,7 +18,7 @@ def _exponents(total: Node) -> list[Node] | None:
     if total.op is not op.add or any(v.op is not op.exp for v in total.inputs):
         return None
     found = [v.inputs[0] for v in total.inputs]
-    return None if any(_is_shifted(x) or x.dtype != total.dtype for x in found) else found
+    return None if any(is_shifted(x) or x.dtype != total.dtype for x in found) else found
 
 
 def _share(e: Node, total: Node) -> Node | None:

@@ -16,9 +16,19 @@ from .quotients import is_chosen
 from .vocabulary import Alone, f, fits, letters, like, number, op, sides
 
 
-def _is_shifted(x: Node) -> bool:
-    """Whether x is already less its largest element, as gc.softmax writes it."""
-    return x.op is op.subtract and is_largest(x.inputs[1])
+def is_shifted(x: Node) -> bool:
+    """Whether x is already less its largest element, as gc.softmax or a careful hand writes it."""
+    return x.op is op.subtract and (is_largest(x.inputs[1]) or _is_largest_of(*x.inputs))
+
+
+def _is_largest_of(x: Node, t: Node) -> bool:
+    """Whether t is max(x), beside x: that of each row. Less that of all, a row's sum may be 0."""
+    top = t.inputs[0] if t.op in (op.reshape, op.getitem) and _only_adds_axes(t) else t
+    if top.op is not op.max or top.inputs[0] is not x:
+        return False
+    axes = top.attrs["axis"]
+    whole = tuple(1 if k in axes else d for k, d in enumerate(x.shape))
+    return x.ndim == 1 or (t.shape == whole and len(axes) < x.ndim)
 
 
 def is_largest(t: Node) -> bool:
@@ -30,7 +40,7 @@ def is_largest(t: Node) -> bool:
 
 def _may_overflow(x: Node) -> bool:
     """Whether exp(x) has a largest element that may be too large: of nothing there is none."""
-    return 0 not in x.shape and not _is_shifted(x)
+    return 0 not in x.shape and not is_shifted(x)
 
 
 class Dot(NamedTuple):
@@ -62,7 +72,7 @@ def log_softmax_in_dot(n: Node) -> Dot | None:
         match v:
             case Node(op.subtract, (x, Node(op.log, (Node(op.sum, (e,), attrs),)) as s)):
                 is_exp = e.op is op.exp and e.inputs[0] is x
-                if is_exp and _is_shifted(x) and attrs["keepdims"] and y.dtype == v.dtype:
+                if is_exp and is_shifted(x) and attrs["keepdims"] and y.dtype == v.dtype:
                     return Dot(n, y, v, x, s, attrs["axis"])
     return None
 
@@ -199,7 +209,7 @@ def log_of_softmax(n: Node) -> Node | None:
     if total.op is not op.sum or _chosen_from(e) is not total.inputs[0]:
         return None
     exponents = _before_exp(e)
-    if exponents is None or not _is_shifted(total.inputs[0].inputs[0]):
+    if exponents is None or not is_shifted(total.inputs[0].inputs[0]):
         return None
     return f.subtract(exponents, f.log(t))
 
@@ -268,7 +278,7 @@ def gradient_of_softmax(n: Node) -> Node | None:
         (g, t), (x,) = divided.inputs, e.inputs
         if g.shape != n.shape or t is not op.sum(e, **attrs):
             continue
-        p = f.divide(e, t) if _is_shifted(x) else f.softmax(x, axis=attrs["axis"])
+        p = f.divide(e, t) if is_shifted(x) else f.softmax(x, axis=attrs["axis"])
         if factors in ({g, f.divide(p, t)}, {divided, p}):
             total = op.sum(f.multiply(g, p), **attrs)
             return f.multiply(f.subtract(total, g) if is_flipped else f.subtract(g, total), p)
@@ -293,7 +303,7 @@ def scaled_softmax(n: Node, is_alone: Alone) -> Node | None:
     for s, p in sides(n):
         match p:
             case Node(op.divide, (Node(op.exp, (x,)) as e, Node(op.sum, (total,)) as t)):
-                if total is e and _is_shifted(x) and is_alone(p) and fits(s.shape, t.shape):
+                if total is e and is_shifted(x) and is_alone(p) and fits(s.shape, t.shape):
                     return f.multiply(f.divide(s, t), e)
     return None
 
