@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
@@ -147,11 +146,9 @@ class Captions:
 
     def repeated(self, group: Group, last: Piece) -> tuple[str, ...]:
         """`24 ×`, and the result of a block."""
-        scopes = sorted((g.name for g in group.children if g.kind == "scope"), key=_counted)
-        if not scopes:
+        if not group.ends:
             return (f"{group.count} ×", *self.lines(last))
-        ends = " … ".join(dict.fromkeys((scopes[0], scopes[-1])))
-        return f"{group.count} ×", short("∇ " * last.is_gradient + printable(ends), _LINE)
+        return f"{group.count} ×", short("∇ " * last.is_gradient + printable(group.ends), _LINE)
 
     def group_facts(self, group: Group, members: list[Piece]) -> tuple[str, ...]:
         """How many nodes, of which operations."""
@@ -162,11 +159,6 @@ class Captions:
             size = len(members) // group.count
             facts.append(f"{group.count:,} times the same {size} nodes")
         return tuple(facts)
-
-
-def _counted(name: str) -> list[str | int]:
-    """What sorts names as they were counted: `layer 2` before `layer 10`."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def _equation(name: str | None, value: str) -> tuple[str, ...]:

@@ -35,6 +35,17 @@ class Group:
     block: int = 1  # how many groups one block holds
     children: list[Group] = field(default_factory=list)
 
+    @property
+    def ends(self) -> str:
+        """`step 2 … step 30`, where scopes are repeated."""
+        names = sorted((g.name for g in self.children if g.kind == "scope"), key=_counted)
+        return " … ".join(dict.fromkeys((names[0], names[-1]))) if names else ""
+
+
+def _counted(name: str) -> list[str | int]:
+    """What sorts names as they were counted: `layer 2` before `layer 10`."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
 
 @dataclass
 class Pieces:

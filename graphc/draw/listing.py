@@ -35,7 +35,7 @@ def _line(graph: Graph, group: Group, pieces: Sequence[Piece]) -> str:
         graph.tags[x]: None
         for v in members
         for x in v.inputs
-        if x.op.name == "input" or x not in inside and x.op.name != "constant"
+        if x.op.name == "input" or x not in inside and x.op.name not in ("constant", "size")
     }
     operands = list(entering)[:_MOST_NAMED] + ["…"] * (len(entering) > _MOST_NAMED)
     half = "∇ " if pieces[group.members[0]].is_gradient else ""
@@ -51,10 +51,8 @@ def _called(group: Group, pieces: Sequence[Piece]) -> str:
         return group.name
     if group.kind != "repeat":
         return "…"
-    first, last = group.children[0], group.children[-1]
-    if first.kind == "scope":
-        names = first.name if group.block > 1 else f"{first.name} … {last.name}"
-        return f"{group.count} × {names}"
+    if group.ends:
+        return f"{group.count} × {group.ends}"
     block = [i for part in group.children[: group.block] for i in part.members]
     ops = [op_word(pieces[i].node) for i in block]
     told = ops[:_MOST_NAMED] + ["…"] * (len(ops) > _MOST_NAMED)

@@ -41,6 +41,10 @@ class Span(NamedTuple):
         """How many elements of an axis it takes."""
         return size if self.is_whole else shapes.span_length(size, *self)
 
+    def __repr__(self) -> str:
+        start, stop = ("" if b is None else str(b) for b in (self.start, self.stop))
+        return f"{start}:{stop}" + (f":{self.step}" if self.step != 1 else "")
+
     def source(self) -> str:
         start, stop = ("" if b is None else _bound_source(b) for b in (self.start, self.stop))
         return f"{start}:{stop}" + (f":{self.step}" if self.step != 1 else "")
