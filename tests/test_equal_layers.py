@@ -68,7 +68,7 @@ KINDS = {
     "weight decay": (tanh_of_affine, 42),
     "gates": (gated, 27),
     "dropout": (masked, 73),
-    "layer norm": (normed, 130),
+    "layer norm": (normed, 135),
     "attention": (attention, 54),
 }
 

@@ -423,6 +423,19 @@ TENSOR = [
         True,
     ),
     ("sum_of_deviations", gc.sum(v * (A - gc.mean(A, axis=0)), axis=0), gc.zeros(("n",)), False),
+    (
+        "axes_not_kept",
+        gc.reshape(gc.sum(A, axis=1, keepdims=True), ("m",)),
+        gc.sum(A, axis=1),
+        True,
+    ),
+    ("axes_not_kept", gc.max(A, axis=0, keepdims=True)[0], gc.max(A, axis=0), True),
+    (
+        "axes_not_kept",
+        gc.reshape(gc.permute_dims(gc.sum(W, axis=1, keepdims=True), (1, 2, 0)), (4, 2)),
+        gc.sum(W, axis=1).T,
+        True,
+    ),
     ("sum_of_negative", gc.sum(-A, axis=0), -gc.sum(A, axis=0), False),
     ("sum_of_scaled", gc.sum(3.0 * A), gc.sum(A) * 3.0, False),
     ("sum_of_scaled", gc.sum(0.5 * gc.tanh(A)), gc.sum(gc.tanh(A)) * 0.5, False),
@@ -604,7 +617,8 @@ TENSOR = [
         False,
     ),
     ("scale_that_returns", gc.vdot(A, C / gc.exp(s)) * gc.exp(s), gc.vdot(A, C), False),
-    ("axes_put_back", gc.sum(A, axis=1, keepdims=True)[:, 0][:, None], None, True),
+    ("axes_kept", gc.sum(A, axis=1)[:, None], gc.sum(A, axis=1, keepdims=True), True),
+    ("axes_kept", gc.sum(A, axis=1, keepdims=True)[:, 0][:, None], None, True),
     ("axes_put_back", gc.reshape(W, (6, 4))[:, None], gc.reshape(W, (6, 1, 4)), True),
     ("layout_of_negative", gc.reshape(-W, (6, 4)), -gc.reshape(W, (6, 4)), True),
     ("layout_of_negative", (-A).T, -(A.T), True),
@@ -994,7 +1008,7 @@ SHARED = [
     (
         "reduced_alike",
         [gc.sum(A, axis=0), A - gc.sum(A, axis=0, keepdims=True)],
-        lambda first: A - gc.reshape(first, (1, "n")),
+        lambda first: A - first,
         True,
     ),
     (
@@ -1003,6 +1017,7 @@ SHARED = [
         lambda first: gc.sum(gc.square(A - gc.reshape(first, (1, "n"))), axis=0) / M,
         True,
     ),
+    ("opposite_alike", [3.0 * A, gc.exp((-3.0) * A)], None, True),
     ("grouped_alike", [A / s, gc.sum(A * (C / s), axis=1)], None, False),
     (
         "grouped_alike",

@@ -14,17 +14,28 @@ import numpy as np
 
 from .. import shapes
 from ..ir import FUNCTIONS as f
-from ..ir import OPS, Graph, Node, Op, building_for, interned, is_literal, key_of, with_inputs
+from ..ir import (
+    OPS,
+    Graph,
+    Node,
+    Op,
+    building_for,
+    interned,
+    is_literal,
+    is_number,
+    key_of,
+    number_of,
+    with_inputs,
+)
 from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, rule
 from .rules.softmax import log_softmax_in_dot
-from .rules.vocabulary import adds_up, letters, opposite
+from .rules.vocabulary import REDUCTIONS, adds_up, letters, opposite
 
 _COMMUTATIVE = (
     "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
 )  # fmt: skip
-_REDUCTIONS = ("sum", "prod", "max", "min", "any", "all")
 
 
 class There:
@@ -96,7 +107,7 @@ def commuted(n: Node, there: There) -> Node | None:
     return twin if there.has_before(twin) else None
 
 
-@rule(*_REDUCTIONS, strict=True)
+@rule(*REDUCTIONS, strict=True)
 def reduced_alike(n: Node, there: There) -> Node | None:
     """sum(x, keepdims=True) = reshape(sum(x)) where that is there"""
     if not n.attrs["keepdims"]:
@@ -116,6 +127,18 @@ def shaped_later(n: Node, there: There) -> Node | None:
     operands = (x.inputs[0] if x is shaped[0] else x for x in n.inputs)
     twin = there.find(n.op, *operands, **n.attrs)
     return None if twin is None else f["reshape"](twin, n.shape)
+
+
+@rule("multiply", over=("constant",), strict=True)
+def opposite_alike(n: Node, there: There) -> Node | None:
+    """(-c) * x = -(c * x) for a number c where that is there"""
+    for c, x in (n.inputs, n.inputs[::-1]):
+        value = number_of(c) if is_number(c) and n.type.is_float else 0
+        if value < 0 and c.dtype == n.dtype:
+            operands = [f["constant"](-value, dtype=c.dtype), x]
+            twins = (there.find(n.op, *order) for order in (operands, operands[::-1]))
+            return next((f["negative"](twin) for twin in twins if twin is not None), None)
+    return None
 
 
 @rule("multiply", "einsum", over=("divide",))
@@ -252,8 +275,8 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 
 SHARING: tuple[Rule, ...] = (
-    commuted, reduced_alike, shaped_later, grouped_alike, scaled_dot, cross_entropy_alike,
-    exponential_of_negative, rest_alike, diagonal_alike,
+    commuted, reduced_alike, shaped_later, opposite_alike, grouped_alike, scaled_dot,
+    cross_entropy_alike, exponential_of_negative, rest_alike, diagonal_alike,
 )  # fmt: skip
 # When all else is done: what these make of a node other rules would not know.
 LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ... import shapes
 from ...ir import Node
+from ...ops import slices
 from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import (
+    REDUCTIONS,
     Alone,
     adds_up,
     beside,
@@ -70,6 +74,40 @@ def reduction_of_layout(n: Node) -> Node | None:
         x = v.inputs[0]
         return n.op(x, axis=tuple(range(x.ndim)), keepdims=False)
     return None
+
+
+@rule("reshape", "getitem", over=(*REDUCTIONS, "permute_dims"), strict=True)
+def axes_not_kept(n: Node, is_alone: Alone) -> Node | None:
+    """reshape(sum(x, keepdims=True)) = sum(x), transposed where that is"""
+    (v,) = n.inputs
+    if n.op is op.getitem and not slices.keeps_all(v.shape, n.attrs["index"]):
+        return None
+    order: Sequence[int] = range(v.ndim)
+    if v.op is op.permute_dims and is_alone(v):
+        order, (v,) = v.attrs["axes"], v.inputs
+    if not v.attrs.get("keepdims") or not is_alone(v):
+        return None
+    rest = [k for k in order if k not in v.attrs["axis"]]
+    if n.shape != tuple(v.shape[k] for k in rest):
+        return None
+    plain = v.op(*v.inputs, **{**v.attrs, "keepdims": False})
+    axes = tuple(sorted(rest).index(k) for k in rest)
+    return plain if axes == tuple(range(len(axes))) else f.permute_dims(plain, axes)
+
+
+@rule("reshape", "getitem", over=REDUCTIONS, strict=True)
+def axes_kept(n: Node, is_alone: Alone) -> Node | None:
+    """sum(x, axis=1)[:, None] = sum(x, axis=1, keepdims=True)"""
+    (v,) = n.inputs
+    if not v.ndim or v.attrs.get("keepdims", True) or not is_alone(v):
+        return None
+    if n.op is op.getitem and not slices.keeps_all(v.shape, n.attrs["index"]):
+        return None
+    (x,), axes = v.inputs, v.attrs["axis"]
+    is_in_front = axes == tuple(range(len(axes)))  # there nobody needs them
+    if is_in_front or n.shape != tuple(1 if k in axes else d for k, d in enumerate(x.shape)):
+        return None
+    return v.op(x, axis=axes, keepdims=True)
 
 
 @rule("sum", over=("negative",), signs=True)

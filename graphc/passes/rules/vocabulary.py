@@ -46,6 +46,7 @@ EXACT = tuple(
     or name.startswith(("is", "equal", "not_", "less", "greater", "logical"))
 )  # fmt: skip
 ROUNDED = tuple(name for name in _ELEMENTWISE if name not in EXACT)
+REDUCTIONS = tuple(o.name for o in OPS.values() if o.family == "reduce")
 # What converts integers that it is given beside floats.
 CONVERTING = tuple(name for name in _ELEMENTWISE if name not in ("where", "astype"))
 LITERAL = ("constant", "broadcast_to")
