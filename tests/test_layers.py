@@ -36,13 +36,12 @@ FLOORS = {
     "notation": 6,  # what the passes did is told in the user's terms
     "passes": 7,
     "records.py": 7,
-    "origins.py": 7,
     "plan": 8,
     "draw": 9,
     "check": 9,
     "objective.py": 9,
     "explain": 10,  # long ones are folded as pictures are
-    "debug.py": 10,  # what went wrong, and what was measured, is drawn
+    "debug": 10,  # what went wrong, and what was measured, is drawn
     "profile.py": 10,
     "compile.py": 11,  # a compiled function draws and profiles itself
     "sparse": 12,

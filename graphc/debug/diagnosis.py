@@ -1,4 +1,4 @@
-"""Debug: where the first NaN or inf of a run comes from, and what to do about it.
+"""A diagnosis: the first number that is not finite, told at the user's line, with a cure.
 
 Every value is computed by the reference interpreter; nothing is compiled.
 """
@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .draw import Drawing, draw
-from .errors import MissingInput
-from .evaluate import bind, evaluate, interpret
-from .ir import Graph, Node, cuts_path, topo
-from .ops.leaves import constant
+from ..draw import Drawing, draw
+from ..errors import MissingInput
+from ..evaluate import bind, evaluate, interpret
+from ..ir import Graph, Node, cuts_path, topo
+from ..ops.leaves import constant
+from ..wording import printable
 from .origins import Array, Index, Trace, aligned, first, not_finite
-from .wording import printable
 
 _OF_INFINITIES = (
     "keep infinite numbers out of it: inf - inf, 0 * inf, inf / inf and the like have no value "

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .evaluate import interpret
-from .ir import Graph, Node
-from .ops.letters import letters_of
+from ..evaluate import interpret
+from ..ir import Graph, Node
+from ..ops.letters import letters_of
 
 Array = Any
 Index = tuple[int, ...]
