@@ -1,5 +1,8 @@
 """The audit: it accepts what is true at hard points, and refutes with a point what is not."""
 
+import sys
+
+import numpy as np
 import pytest
 
 import graphc as gc
@@ -115,6 +118,14 @@ def test_a_region_is_simplified_by_sympy_and_audited(before, after):
     result, log = after_regions(before)
     assert result is after
     assert "worst error" in str(log)
+
+
+def test_what_numpy_is_told_to_raise_is_not_raised_by_an_audit(monkeypatch):
+    """It tries the smallest numbers that there are: compiling was a FloatingPointError."""
+    monkeypatch.setattr(sys.modules["graphc.passes.simplify"], "_memo", {})  # others met it before
+    slope = gc.grad(gc.sum(gc.log(x * gc.input("w", ())) / x), x)
+    with np.errstate(all="raise"):
+        gc.compile(slope)
 
 
 def test_a_region_whose_candidate_is_refuted_stays():

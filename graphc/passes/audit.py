@@ -214,7 +214,7 @@ def _errors_nearby(
     largest, digits = float(eps.max), FEWEST
     moved = 1 + 64 * float(eps.eps) * rng.uniform(-1, 1, (_NEIGHBOURS, len(point)))
     # Beside the largest number lies infinity, where no sum is finite: that excuses nothing.
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         columns = [
             np.clip(x * by, -largest, largest) if math.isfinite(x) else x * by
             for x, by in zip(point, moved.T, strict=True)

@@ -85,7 +85,7 @@ _EXACT = (0.0, 1.0, -1.0, _INFINITY, -_INFINITY)
 
 def _in_single(bound: float) -> float:
     """A bound of what is computed in single precision: there exp(100) is infinite."""
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         return float(np.float32(bound))
 
 

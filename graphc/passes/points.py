@@ -74,7 +74,7 @@ def points(dtypes: tuple[str, ...], known: tuple[Interval, ...]) -> tuple[Any, .
             values = low + np.abs(values)
         elif math.isfinite(high):
             values = high - np.abs(values)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
             column = np.concatenate([values, extremes]).astype(dtype)
         column.setflags(write=False)
         columns.append(column)
@@ -119,7 +119,7 @@ def _cancellations(
         middle = _between(low, high)
         is_below = sign_at(middle) == sign
         low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-    with np.errstate(over="ignore"):
+    with np.errstate(all="ignore"):
         found = np.concatenate([low, high, *(low * (1 + step) for step in _BESIDE)], axis=1)
     return [
         np.clip(row, *ends).astype(x.dtype)
