@@ -26,13 +26,14 @@ def test_a_small_graph_is_printed_node_by_node():
 def test_slices_are_printed_as_they_are_written():
     """They were index=(Span(start=1, stop=None, step=1), ...)."""
     x = gc.input("x", ("n", 3))
-    assert "<getitem: f64[n - 1, 1, 2] = getitem(x, index=(1:, None, ::2))>" == repr(x[1:, None, ::2])
+    assert "getitem(x, index=(1:, None, ::2))" in repr(x[1:, None, ::2])
 
 
 def test_a_function_is_printed_with_what_it_is_called_on():
     """A mean was mean(x, size), and no line said what size is."""
     z = gc.input("x", ("n",)) * 2
-    assert "  divide : f64[] = mean(z)   2 nodes" in str(gc.Graph([gc.exp(gc.mean(z))])).splitlines()
+    lines = str(gc.Graph([gc.exp(gc.mean(z))])).splitlines()
+    assert "  divide : f64[] = mean(z)   2 nodes" in lines
 
 
 def test_a_large_graph_is_printed_with_a_line_for_each_folded_part():
