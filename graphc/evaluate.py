@@ -12,7 +12,7 @@ import numpy as np
 from . import forms, shapes
 from .binding import Binding, no_input
 from .errors import ArgumentError, GraphcError, IndexingError, MissingInput
-from .ir import Node, no_node, operands, topo
+from .ir import Node, no_node, operands, refuse_shared_names, topo
 from .plan.carried import HELPERS
 from .wording import a_kind
 
@@ -143,7 +143,9 @@ def bind(
     """
     given = [v for v in values if isinstance(v, Node)]
     inputs = [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
-    missing = [v for v in inputs if v not in values and v.name not in values]
+    by_name = [v for v in inputs if v not in values]
+    refuse_shared_names(v for v in by_name if v.name in values)
+    missing = [v for v in by_name if v.name not in values]
     _refuse_unknown(values, inputs, bool(missing))
     for v in missing:
         error = MissingInput(f"{v.name} has no value")

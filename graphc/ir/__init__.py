@@ -7,7 +7,7 @@ same attributes are the same object, so common subexpressions are shared by cons
 from .building import building_for, standing_for
 from .declared import declaration, declare
 from .functions import FUNCTIONS
-from .graph import Graph
+from .graph import Graph, refuse_shared_names
 from .interning import key_of
 from .lifting import lift
 from .node import Attrs, Node, is_number, listed, no_node, operands
@@ -55,6 +55,7 @@ __all__ = [
     "number_of",
     "operands",
     "rebuild",
+    "refuse_shared_names",
     "size_of_result",
     "spelling",
     "standing_for",

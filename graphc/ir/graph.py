@@ -53,7 +53,7 @@ class Graph:
         self.outputs = listed(outputs, "outputs")
         self.nodes = topo(self.outputs)
         free = [v for v in self.nodes if v.op.name == "input"]
-        self._refuse_shared_names(free)
+        refuse_shared_names(free)
         if parameters is None:
             self.parameters = tuple(sorted(free, key=declaration))
         else:
@@ -64,21 +64,11 @@ class Graph:
                     error = ArgumentError(f"inputs are what gc.input made, each once, not {reason}")
                     error.locate(operands([v]))
                     raise error
-            self._refuse_shared_names(self.parameters)
+            refuse_shared_names(self.parameters)
         missing = set(free) - set(self.parameters)
         if missing:
             names = ", ".join(sorted(str(v.name) for v in missing))
             raise MissingInput(f"the graph needs {names}, which its inputs do not list")
-
-    @staticmethod
-    def _refuse_shared_names(inputs: Iterable[Node]) -> None:
-        seen: dict[str | None, Node] = {}
-        for v in inputs:
-            other = seen.setdefault(v.name, v)
-            if other is not v:
-                error = NameClash(f"two inputs of one graph are called {v.name!r}")
-                error.locate(operands([other, v]))
-                raise error
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Graph, (self.outputs, self.parameters)
@@ -263,3 +253,14 @@ class Graph:
     def __str__(self) -> str:
         """As it is printed: like its picture, folded where it is large."""
         return FUNCTIONS["folded_listing"](self)  # type: ignore[no-any-return]
+
+
+def refuse_shared_names(inputs: Iterable[Node]) -> None:
+    """Raise where two inputs have one name: a value that is given by it could be for either."""
+    seen: dict[str | None, Node] = {}
+    for v in inputs:
+        other = seen.setdefault(v.name, v)
+        if other is not v:
+            error = NameClash(f"two inputs of one graph are called {v.name!r}")
+            error.locate(operands([other, v]))
+            raise error
