@@ -347,7 +347,7 @@ def test_debugging_takes_arguments_as_a_call_does():
     """By position or by name; refused in the same words; nothing is compiled."""
     x, y = vector("x"), vector("y")
     f = gc.compile(gc.log(x) + y)
-    f._made = f._made._replace(write=None)
+    f._known = f._made._replace(write=None)
     assert not f.debug([0.0], y=[1.0]).ok
     with pytest.raises(BindError, match="has size 2"):
         f.debug([1.0], [1.0, 2.0])
