@@ -115,7 +115,7 @@ def batch(order: Iterable[Node], table: dict[Node, Node], lead: Shape) -> None:
 
 
 def vectorize(outputs: Any, batches: Mapping[Node, Node]) -> Any:
-    """The outputs for many examples at once: `{x: xs}` gives x all values of xs along its axis 0.
+    """The outputs for many examples at once: `{x: xs}` gives x each slice of xs along axis 0.
 
     Nodes that are not in the mapping are the same for every example. Results have one leading axis.
 

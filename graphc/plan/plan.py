@@ -184,8 +184,8 @@ class Plan:
 
     @functools.cached_property
     def sizes(self) -> list[Dim]:
-        """By how many elements it is decided whether to follow the plan: those that regions work
-        on, and those in kept memory, without those that another certainly exceeds.
+        """The counts of elements that decide at a call whether to follow the plan: those that
+        regions work on, and those in kept memory, without what another certainly exceeds.
         """
         kept = {v for v, slot in self.place.items() if slot is not None}
         steps = (step for step in self.steps if step.region or not kept.isdisjoint(step.computed))
