@@ -32,7 +32,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.epilog = f"Example: {_EXAMPLE}"
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> bool:
     at = values(options.at)
     wanted = names(options.wrt) if options.wrt else []
     y = parse(options.expression, {*at, *wanted})
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     if options.svg:
         draw(y, wrt=wrt).save(options.svg)
         voice.note(f"the graph is drawn in {options.svg}")
-    return 0 if agree else 1
+    return agree
 
 
 def _named(y: Node, inputs: dict[str, Node]) -> Node:

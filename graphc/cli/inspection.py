@@ -29,7 +29,7 @@ def ops_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", metavar="NAME", nargs="?", help="one; else a table")
 
 
-def run_ops(options: argparse.Namespace) -> int:
+def run_ops(options: argparse.Namespace) -> bool:
     if options.name is None:
         _all()
     elif options.name in OPS:
@@ -40,7 +40,7 @@ def run_ops(options: argparse.Namespace) -> int:
         close = difflib.get_close_matches(options.name, [*OPS, *_compositions()], 3)
         hint = f"did you mean {' or '.join(close)}?" if close else "`graphc ops` lists them"
         raise Usage(f"there is no operation {options.name}: {hint}")
-    return 0
+    return True
 
 
 def _all() -> None:
@@ -126,7 +126,7 @@ def bench_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def run_bench(options: argparse.Namespace) -> int:
+def run_bench(options: argparse.Namespace) -> bool:
     root = _benchmarks()
     if root is None:
         raise Usage(
@@ -136,7 +136,7 @@ def run_bench(options: argparse.Namespace) -> int:
         )
     given = [a for a in options.arguments if a not in ("--", "--traceback")]
     done = subprocess.run([sys.executable, "-m", "benchmarks", *given], cwd=root, check=False)
-    return min(done.returncode, 1) if done.returncode >= 0 else 1
+    return done.returncode == 0
 
 
 def _benchmarks() -> Path | None:

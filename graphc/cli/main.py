@@ -52,6 +52,7 @@ class _Parser(argparse.ArgumentParser):
         raise Usage(f"{message} (`{self.prog} --help` tells more)")
 
 
+# How each is told of its options, what it does, and returns whether all is fine, and its help.
 COMMANDS = {
     "derive": (derive.add_options, derive.run, "the derivatives of an expression, in four ways"),
     "compile": (work.compile_options, work.run_compile, "write a file's graph as a NumPy program"),
@@ -101,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # a terminal without Greek letters
     try:
         options = parser().parse_args(given)
-        code: int = options.run(options)
+        is_fine: bool = options.run(options)
         sys.stdout.flush()
-        return code
+        return FINE if is_fine else FAILED
     except SystemExit as stopped:  # --help
         return stopped.code if isinstance(stopped.code, int) else FINE
     except BrokenPipeError:  # `graphc ops | head`: nobody reads on

@@ -83,7 +83,7 @@ def compile_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--show", action="store_true", help="print the program too")
 
 
-def run_compile(options: argparse.Namespace) -> int:
+def run_compile(options: argparse.Namespace) -> bool:
     found, wrt = _found(options)
     outputs = _with_gradients(found, wrt)
     with voice.working("compiling"):
@@ -102,11 +102,11 @@ def run_compile(options: argparse.Namespace) -> int:
     runs = _runs_right(f, outputs, options.seed)
     if not wrt:
         voice.say("gradient: none asked for (--wrt W,b asks)")
-        return 0 if runs else 1
+        return runs
     voice.say()
     report = check(found.one, wrt, seed=options.seed)
     voice.show(report)
-    return 0 if runs and report.ok else 1
+    return runs and report.ok
 
 
 def _with_gradients(found: Found, wrt: list[Node]) -> Any:
@@ -178,23 +178,23 @@ def draw_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tree", action="store_true", help="print an outline instead")
 
 
-def run_draw(options: argparse.Namespace) -> int:
+def run_draw(options: argparse.Namespace) -> bool:
     found, wrt = _found(options)
     if options.tree:
         voice.show(tree(*found.nodes))
-        return 0
+        return True
     path = Path(options.output) if options.output else found.file(".svg")
     if options.view == "plan":
         draw(compile(_with_gradients(found, wrt)), view="plan", title=found.name).save(path)
         voice.say(f"picture: {path}")
-        return 0
+        return True
     with voice.working("drawing"):
         drawing = draw(
             *found.nodes, wrt=wrt or None, view=options.view, fold=options.fold or None
         )
         drawing.save(path)
     voice.say(f"picture: {path} ({drawing.picture.description})")
-    return 0
+    return True
 
 
 # -- check -------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def check_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--plot", metavar="FILE", help="draw the error against the step, as SVG")
 
 
-def run_check(options: argparse.Namespace) -> int:
+def run_check(options: argparse.Namespace) -> bool:
     found, wrt = _found(options)
     wrt = wrt or _inputs(found.one)
     report = check(found.one, wrt, at=_given(options, found), seed=options.seed)
@@ -216,7 +216,7 @@ def run_check(options: argparse.Namespace) -> int:
     if options.plot:
         Path(options.plot).write_text(report.plot(), encoding="utf-8")
         voice.note(f"the error against the step is drawn in {options.plot}")
-    return 0 if report.ok else 1
+    return report.ok
 
 
 # -- explain -----------------------------------------------------------------------------------
@@ -235,7 +235,7 @@ def explain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--why", metavar="NAME", help="only why this value is there, or is not")
 
 
-def run_explain(options: argparse.Namespace) -> int:
+def run_explain(options: argparse.Namespace) -> bool:
     found, wrt = _found(options)
     if options.limit < 0:
         raise Usage(f"--limit is a number of steps, or 0 for all, and not {options.limit}")
@@ -245,7 +245,7 @@ def run_explain(options: argparse.Namespace) -> int:
         voice.say(e.why(_asked(options.why, found.known)))
     else:
         voice.say(getattr(e, options.format))
-    return 0
+    return True
 
 
 def _asked(name: str, known: Mapping[str, Node]) -> Node | str:
