@@ -631,6 +631,7 @@ TENSOR = [
         gc.einsum("i,j->ij", gc.broadcast_to(s, ("m",)), v),
         gc.broadcast_to(s * v, ("m", "n")),
         False,
+    ("slice_of_everything", gc.exp(Z[:, 0:5])[:], E, True),
     ),
     ("sum_of_one_operand", gc.einsum("ab->b", A), gc.sum(A, axis=0), True),
     ("sum_of_one_operand", gc.einsum("abc->ca", W), gc.sum(W, axis=1).T, True),

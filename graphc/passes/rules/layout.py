@@ -73,6 +73,14 @@ def axes_put_back(n: Node) -> Node | None:
     return None
 
 
+@rule("getitem", strict=True)
+def slice_of_everything(n: Node) -> Node | None:
+    """x[:] = x, and so for x[0:n] of n elements"""
+    (x,) = n.inputs
+    forward = all(isinstance(e, slices.Span) and e.step == 1 for e in n.attrs["index"])
+    return x if forward and n.shape == x.shape else None
+
+
 @rule("permute_dims", "reshape", "getitem", over=("negative",), strict=True)
 def layout_of_negative(n: Node, is_alone: Alone) -> Node | None:
     """layout(-x) = -layout(x): a sign is met further on"""
