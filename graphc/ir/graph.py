@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
@@ -17,6 +18,9 @@ from .walks import ancestors, consumers, rebuild, topo
 
 if TYPE_CHECKING:
     import networkx
+
+
+_inputs_of = operator.attrgetter("inputs")
 
 
 class Graph:
@@ -43,6 +47,8 @@ class Graph:
     ('s', 'multiply', 1)
     >>> graph.applied(s)
     'sin(x)'
+    >>> graph.by_op["sin"], graph.not_floats
+    ([<s: f64[] = sin(x)>], [])
     >>> print(graph.listing([graph.line(s)]))
     graph(x)
       s : f64[] = sin(x)
@@ -52,7 +58,10 @@ class Graph:
     def __init__(self, outputs: Iterable[Node], parameters: Iterable[Node] | None = None) -> None:
         self.outputs = listed(outputs, "outputs")
         self.nodes = topo(self.outputs)
-        free = [v for v in self.nodes if v.op.name == "input"]
+        self.by_op: dict[str, list[Node]] = {}  # the nodes of each op, in order
+        for v in self.nodes:
+            self.by_op.setdefault(v.op.name, []).append(v)
+        free = self.by_op.get("input", [])
         refuse_shared_names(free)
         if parameters is None:
             self.parameters = tuple(sorted(free, key=declaration))
@@ -104,7 +113,7 @@ class Graph:
         >>> gc.Graph([gc.sin(x) * gc.cos(x)]).uses[x]
         2
         """
-        found = Counter(chain.from_iterable([set(v.inputs) for v in self.nodes]))
+        found = Counter(chain.from_iterable(map(set, map(_inputs_of, self.nodes))))
         found.update(self.outputs)
         return dict(found)
 
@@ -207,9 +216,14 @@ class Graph:
         graph.add_edges_from((x, v, i) for v in self.nodes for i, x in enumerate(v.inputs))
         return graph
 
+    @functools.cached_property
+    def not_floats(self) -> list[Node]:
+        """The nodes whose elements are truth values or integers."""
+        return [v for v in self.nodes if v.type.dtype.kind != "f"]
+
     def count(self) -> Counter[str]:
         """How many nodes there are of each op."""
-        return Counter(v.op.name for v in self.nodes)
+        return Counter({name: len(nodes) for name, nodes in self.by_op.items()})
 
     def __contains__(self, v: object) -> bool:
         return v in self._consumers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -222,11 +223,12 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     if found is not None:
         found._meet(node)
         return found
-    known: TensorType | None = node.type
-    for x, v in zip(inputs, node.inputs, strict=True):
-        if x.type is not v.type and x.type != v.type:
-            known = None
-    return interned.keep(key, node._on(inputs, known or op._inferred(inputs, attrs)))
+    is_alike = [*map(_type_of, inputs)] == [*map(_type_of, node.inputs)]
+    known = node.type if is_alike else op._inferred(inputs, attrs)
+    return interned.keep(key, node._on(inputs, known))
+
+
+_type_of = operator.attrgetter("type")
 
 
 class _Described:

@@ -15,18 +15,17 @@ def topo(outputs: Iterable[Node], beyond: Container[Node] = ()) -> list[Node]:
     """
     done: dict[Node, None] = {}
     for output in outputs:
-        stack = [output]
-        while stack:
-            node = stack.pop()
-            if node in done or node in beyond:
-                continue
-            for x in node.inputs:
-                if x not in done and x not in beyond:  # before the node come all that are like this
-                    stack.append(node)
-                    stack.extend(reversed(node.inputs))
+        # The way down to a node, and which inputs are left to see at each step of it.
+        way = [] if output in done or output in beyond else [(output, iter(output.inputs))]
+        while way:
+            node, left = way[-1]
+            for x in left:
+                if x not in done and x not in beyond:
+                    way.append((x, iter(x.inputs)))
                     break
             else:
                 done[node] = None
+                way.pop()
     return list(done)
 
 
@@ -56,7 +55,7 @@ def rebuild(
     for node in order:
         if node not in new:
             is_same = others.isdisjoint(node.inputs)
-            found = node if is_same else with_inputs(node, tuple([new[x] for x in node.inputs]))
+            found = node if is_same else with_inputs(node, tuple(map(new.__getitem__, node.inputs)))
             new[node] = found = rule(found)
             if found is not node:
                 others.add(node)

@@ -7,12 +7,12 @@ A sum has a shadow: that of `w * exp(x) + sum(exp(y)) + 1` is
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from ..ir import Node
+from ..ir import Graph, Node
 from ..ops.reduce import largest
 from ..ops.slices import keeps_all
 from .facts import interval
@@ -32,6 +32,7 @@ _LINEAR = (op.add, op.multiply, op.divide, op.where, op.sum, op.reshape, op.perm
 _AROUND = (op.minimum, op.subtract, op.reshape, op.permute_dims, op.getitem, op.broadcast_to)
 _LAYERS = 4
 HYPERBOLIC = (op.cosh, op.sinh)
+_TERMS = ("exp", "reciprocal", *(o.name for o in HYPERBOLIC))
 
 
 def exponent(v: Node) -> Node | None:
@@ -63,11 +64,11 @@ def _is_less_the_largest(x: Node) -> bool:
     return False
 
 
-def sums_of(nodes: Sequence[Node]) -> set[Node]:
+def sums_of(graph: Graph) -> set[Node]:
     """The nodes that may be sums of such exponentials; a cosh or a sinh is one by itself only."""
     found: set[Node] = set()
     named: set[Node] = set()
-    for v in nodes:
+    for v in () if graph.by_op.keys().isdisjoint(_TERMS) else graph.nodes:
         if v.op in (op.exp, op.reciprocal):
             if may_overflow(v):
                 found.add(v)

@@ -167,6 +167,8 @@ def _of_array(array: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Inter
 
 def _corners(f: Callable[[float, float], float], a: Interval, b: Interval) -> Interval:
     """Of an operation that is monotone in each operand."""
+    if a is b is ANYTHING:
+        return ANYTHING
     try:
         found = [f(x, y) for x in a for y in b]
     except (ZeroDivisionError, OverflowError):

@@ -8,7 +8,7 @@ from .log import Log
 
 def prune(graph: Graph, log: Log) -> Graph:
     """Keep what the outputs need; what only stopped gradients has done its work."""
-    if any(v.op.name == "stop_gradient" for v in graph.nodes):
+    if "stop_gradient" in graph.by_op:
         graph = graph.rewritten(_without_stops)
     log.add("prune", graph)
     return graph

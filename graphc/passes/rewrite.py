@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -152,6 +153,13 @@ class Tried(dict[Names, tuple[Rule, ...]]):
             self.clear()
 
 
+def names_at(node: Node) -> Names:
+    """The name of a node's op, and those of the ops of its inputs."""
+    return node.op.name, *map(_name_of_op, node.inputs)
+
+
+_name_of_op = operator.attrgetter("op.name")
+
 # Once for the process: there are few combinations, and each takes a look at all rules.
 chosen_of = functools.lru_cache(maxsize=16)(Chosen)
 
@@ -182,7 +190,7 @@ def observed(graph: Graph) -> set[Node]:
 
     There NaN may become a number (`where(isnan(x), 0, x)`), so no rule may make it one before.
     """
-    found = {x for v in graph.nodes if v.type.dtype.kind != "f" for x in v.inputs}
+    found = {x for v in graph.not_floats for x in v.inputs}
     for v in reversed(graph.nodes) if found else ():
         if v in found:
             found.update(v.inputs)
@@ -203,8 +211,12 @@ _HAND_ON = {
 
 def sign_is_seen(graph: Graph) -> set[Node]:
     """What may be a zero whose sign decides between inf and -inf, or between 0 and pi."""
-    seeing = [v for v in graph.nodes if v.op.name in _SEE_SIGNS and not _is_positive_power(v)]
-    found = {v.inputs[i] for v in seeing for i in _SEE_SIGNS[v.op.name]}
+    found = {
+        v.inputs[i]
+        for name, seen in _SEE_SIGNS.items()
+        for v in graph.by_op.get(name, ()) if not _is_positive_power(v)
+        for i in seen
+    }
     for v in reversed(graph.nodes) if found else ():
         name = v.op.name
         if v in found and (name in _HAND_ON or v.op.family != "elementwise"):
@@ -256,9 +268,9 @@ class Settled:
         return found
 
 
-def _kinds(nodes: Iterable[Node]) -> set[str]:
-    """Of which ops some nodes are, and of which dtypes."""
-    return {v.op.name for v in nodes}.union([v.type.dtype.kind for v in nodes])
+def _letters(nodes: Iterable[Node]) -> set[str]:
+    """The letters of some nodes' dtypes."""
+    return {v.type.dtype.kind for v in nodes}
 
 
 class _Round:
@@ -273,10 +285,14 @@ class _Round:
     ) -> None:
         self.graph, self.fired, self.settled = graph, fired, settled
         self.met: dict[Node, int] = {}  # uses of what the walk has come to
-        self.tried = Tried(chosen, _kinds(graph.nodes))
+        self.chosen = chosen
         shared = {v for v, count in graph.uses.items() if count > 1 and v.op.family != "leaf"}
         self.view = View(observed(graph), sign_is_seen(graph), shared)
         self.waiting = settled.waiting(graph, self.view)
+
+    @functools.cached_property
+    def tried(self) -> Tried:
+        return Tried(self.chosen, {*self.graph.by_op, *_letters(self.graph.not_floats)})
 
     def result(self) -> Graph:
         becomes: dict[Node, Node] = {}
@@ -285,7 +301,7 @@ class _Round:
             for old in self.graph.nodes:
                 node, inputs = old, old.inputs
                 if not changed.isdisjoint(inputs):
-                    node = with_inputs(old, tuple([becomes.get(x, x) for x in inputs]))
+                    node = with_inputs(old, tuple(map(becomes.get, inputs, inputs)))
                 if node is not old or old in waiting:
                     belonging_to(node)
                     node = self._simplest(node, old)
@@ -309,33 +325,38 @@ class _Round:
 
     def _note(self, found: Node) -> None:
         """There are now the ops of what a rule has built on what the walk has come to."""
-        self.tried.come(_kinds(topo([found], beyond=self.met)))
+        built = topo([found], beyond=self.met)
+        self.tried.come({v.op.name for v in built} | _letters(built))
 
     def is_alone(self, v: Node) -> bool:
         """Whether v has one consumer only. Leaves cost nothing, so they never are."""
         if v.op.family == "leaf":
             return False
-        is_shared = self.met.get(v, 0) > 1
-        if is_shared:  # what became one here may have had one consumer each before
+        if self.met.get(v, 0) > 1:  # what became one here may have had one consumer each before
             self.view.shared.add(v)
-        return not is_shared
+            return False
+        return True
 
     def _simplest(self, node: Node, old: Node) -> Node:
         observed, signs = old in self.view.observed, old in self.view.signs
         for _ in range(_FIRINGS):
-            names = [x.op.name for x in node.inputs]
-            if names and names.count("constant") == len(names):
+            names = names_at(node)
+            if names.count("constant") == len(names) - 1:
                 node = folded_node(node)
-                names = [x.op.name for x in node.inputs]
-            for one in self.tried[node.op.name, *names]:
-                if (observed and one.hides) or (signs and one.signs):
-                    continue
+                names = names_at(node)
+            rules = self.tried[names]
+            if observed or signs:
+                held = [r for r in rules if observed and r.hides or signs and r.signs]
+                rules = tuple([r for r in rules if r not in held])
+            for one in rules:
                 try:
                     found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
                 except GraphcError as error:
                     left_out(f"rules, {one.name}, cannot rewrite", node, error.sentence)
-                    found = None
-                found = None if found is None else fitted(found, node)
+                    continue
+                if found is None:
+                    continue
+                found = fitted(found, node)
                 if found is not None and found is not node:
                     adopt(found, node)
                     self._note(found)

@@ -22,7 +22,7 @@ _LOGS = (op.log, op.log1p)
 
 def scaled(graph: Graph, log: Log) -> Graph:
     """Sums of exponentials beside their largest term, where they are divided or a log is taken."""
-    sums = sums_of(graph.nodes)
+    sums = sums_of(graph)
     shifts = Shifts(graph, sums) if sums else None
     if shifts is None or not shifts.less:
         return graph
@@ -79,7 +79,7 @@ class _Walk:
             if is_left or self.shifts.sums.isdisjoint(v.inputs):
                 self.wild.add(v)
         if not self.becomes.keys().isdisjoint(v.inputs):
-            self.becomes[v] = with_inputs(v, tuple(self.becomes.get(x, x) for x in v.inputs))
+            self.becomes[v] = with_inputs(v, tuple(map(self.becomes.get, v.inputs, v.inputs)))
 
     def _settle(self, v: Node) -> bool:
         """Note what v is beside the largest; whether it becomes something by that."""

@@ -29,7 +29,7 @@ from ..ir import (
 )
 from ..ops.contract import contract
 from .facts import interval
-from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, rule
+from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, names_at, rule
 from .rules.softmax import log_softmax_in_dot
 from .rules.vocabulary import REDUCTIONS, adds_up, letters, opposite
 
@@ -54,11 +54,19 @@ class There:
         """The nodes whose operands the graph holds the other way round, too."""
         first: dict[Any, Node] = {}
         found: set[Node] = set()
-        for v in self.graph.nodes:
-            if v.op.name in _COMMUTATIVE:
-                twin = first.setdefault((v.op, frozenset(v.inputs)), v)
+        for name in _COMMUTATIVE:
+            for v in self.graph.by_op.get(name, ()):
+                twin = first.setdefault((name, frozenset(v.inputs)), v)
                 if twin is not v:
                     found.update((twin, v))
+        return found
+
+    @cached_property
+    def contractions(self) -> dict[frozenset[Node], list[Node]]:
+        """The contractions of the graph by what they contract."""
+        found: dict[frozenset[Node], list[Node]] = {}
+        for v in self.graph.by_op.get("einsum", ()):
+            found.setdefault(frozenset(v.inputs), []).append(v)
         return found
 
     def find(self, op: Op, *inputs: Node | None, **attrs: Any) -> Node | None:
@@ -250,12 +258,11 @@ def diagonal_alike(n: Node, there: There) -> Node | None:
     terms = shapes.size(tuple(v.shape[k] for k in axes))
     if not there.is_alone(v) or not adds_up(v, terms, axes):
         return None
-    for product in there.graph.consumers(v.inputs[0]):
-        if product.op.name == "einsum" and set(product.inputs) == set(v.inputs):
-            kept = _on_diagonal(*letters(product), axes)
-            if kept is not None:
-                found: Node = f["reshape"](contract(kept, [product]), n.shape)
-                return found
+    for product in there.contractions.get(frozenset(v.inputs), ()):
+        kept = _on_diagonal(*letters(product), axes)
+        if kept is not None:
+            found: Node = f["reshape"](contract(kept, [product]), n.shape)
+            return found
     return None
 
 
@@ -295,6 +302,8 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
     1
     """
     chosen = chosen_of(tuple(rules))
+    if chosen.by_head.keys().isdisjoint(graph.by_op):
+        return graph, []
     there = There(graph)
     becomes: dict[Node, Node] = {}
     fired: list[Rewrite] = []
@@ -302,7 +311,7 @@ def shared(graph: Graph, rules: Iterable[Rule] = SHARING) -> tuple[Graph, list[R
         for node in graph.nodes:
             if node.op.name not in chosen.by_head:
                 continue
-            candidates = chosen[node.op.name, *[x.op.name for x in node.inputs]]
+            candidates = chosen[names_at(node)]
             if candidates:
                 belonging_to(node)
                 there.here = node
@@ -343,6 +352,6 @@ def replaced(graph: Graph, becomes: dict[Node, Node]) -> Graph:
             stack.extend(x for x in reversed(needs) if x not in new)
             continue
         # Were two replacements to need each other, one would stay as it was: it is equal.
-        needs = tuple([new.get(x, x) for x in needs])
+        needs = tuple(map(new.get, needs, needs))
         new[v] = needs[0] if v in becomes else v if needs == v.inputs else with_inputs(v, needs)
     return Graph([new[v] for v in graph.outputs], graph.parameters)

@@ -102,7 +102,7 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
     for v in graph.nodes if roots else ():
         node = v
         if not becomes.keys().isdisjoint(v.inputs):
-            node = with_inputs(v, tuple([becomes.get(x, x) for x in v.inputs]))
+            node = with_inputs(v, tuple(map(becomes.get, v.inputs, v.inputs)))
         if v in roots:
             fit, found = _searched(node, counts, budget)
             refusals += [Refusal(text, node) for text in found.refused]
@@ -126,6 +126,11 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
 
 def _roots(graph: Graph) -> set[Node]:
     """Where regions end: at what no open op alone carries on, near something worth sympy's time."""
+    sums = (v for name in _SUMS for v in graph.by_op.get(name, ()))
+    worth_it = {v for v in sums if _has_common_factor(v)}
+    worth_it.update(*(graph.by_op.get(name, ()) for name in _WORTH_IT))
+    if not worth_it:
+        return worth_it
     near: list[Node] = []
     carried: set[Node] = set()
     far: dict[Node, int] = {}
@@ -133,14 +138,9 @@ def _roots(graph: Graph) -> set[Node]:
         if v.op.name not in OPEN:
             continue
         carried.update(v.inputs)
-        if v.op.name in _WORTH_IT or v.op.name in _SUMS and _has_common_factor(v):
-            far[v] = 0
-        else:
-            far[v] = 1 + min([far.get(x, _NEAR) for x in v.inputs])
+        far[v] = 0 if v in worth_it else 1 + min([far.get(x, _NEAR) for x in v.inputs])
         if far[v] < _NEAR and v.type.is_float:
             near.append(v)
-    if not near:
-        return set()
     ends = {v for v in near if v not in carried or graph.uses[v] > 1}
     return ends - observed(graph) - sign_is_seen(graph) if ends else ends
 
