@@ -17,7 +17,7 @@ from .ir import Graph, Node
 from .passes.cost import flops_of, weight
 from .plan.emit import MARK, Program
 from .plan.schedule import Step
-from .plan.table import lines_of, operation, results, short
+from .plan.table import and_more, lines_of, operation, results
 from .shapes import Dim
 from .wording import columns, counted, printable
 
@@ -222,7 +222,7 @@ def profiled(
     steps = [sizes.timing(step, seconds) for step, seconds in others if step is not None]
     given = [f"{v.name}: {v.type.with_shape(sizes.shape(v))}" for v in graph.parameters]
     taken = counted(len(steps), "step")
-    title = f"{name}({printable(short(given, 8))}): {taken}, medians of {count} runs"
+    title = f"{name}({printable(and_more(given, 8))}): {taken}, medians of {count} runs"
     notes = [_ON_FLOATS] if on_floats else []
     return Profile(graph, title, steps, (first[1], after), whole, sizes, notes)
 

@@ -105,7 +105,7 @@ def results(step: Step, names: Mapping[Node, str], shape: Callable[[Node], Shape
     """What others read of a step, with types."""
     types = {v: v.type.with_shape(shape(v)) for v in step.nodes}
     told = [f"{names[v]} : {t}" if v in names else str(t) for v, t in types.items()]
-    return printable(short(told, 2))
+    return printable(and_more(told, 2))
 
 
 def lines_of(nodes: Iterable[Node]) -> str:
@@ -124,7 +124,7 @@ def lines_of(nodes: Iterable[Node]) -> str:
     for place, _ in roles:
         file, _, line = place.rpartition(":")
         numbers.setdefault(file, []).append(line)
-    return role + "; ".join(f"{file}:{short(found, 3)}" for file, found in numbers.items())
+    return role + "; ".join(f"{file}:{and_more(found, 3)}" for file, found in numbers.items())
 
 
 def formula(value: Dim) -> str:
@@ -132,7 +132,7 @@ def formula(value: Dim) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def short(texts: Sequence[str], most: int) -> str:
+def and_more(texts: Sequence[str], most: int) -> str:
     """Some texts, and how many more there are."""
     more = f" and {len(texts) - most} more" if len(texts) > most else ""
     return ", ".join(texts[:most]) + more
@@ -154,7 +154,7 @@ def _places(plan: Plan, step: Step) -> str:
             found.append(f"slot {slot}")
         else:
             found.append(_memory(plan, v) if takes_memory(v) else "view" if v.ndim else "number")
-    return short(list(dict.fromkeys(found)), 3)
+    return and_more(list(dict.fromkeys(found)), 3)
 
 
 Terms = Counter[Dim]
