@@ -258,6 +258,15 @@ def test_a_bitmap_has_the_legend_of_the_svg():
     assert ">NaN or inf arises here<" in drawing.dot and ">flops, " in drawing.dot
 
 
+def test_names_of_a_gradient_are_left_out_whole():
+    """The second was cut where the line ended: `∇(… + (1 − x[:-1])²), ∇((1 − x[:-… =`."""
+    x = gc.input("x", ("n",))
+    f = gc.sum(100 * (x[1:] - x[:-1] ** 2) ** 2 + (1 - x[:-1]) ** 2)
+    lines = [line for box in gc.draw(f, wrt=x).picture.boxes for line in box.lines]
+    assert "∇(… + (1 − x[:-1])²), … = 1" in lines
+    assert all(line.count("[") == line.count("]") for line in lines)
+
+
 def test_a_title_tells_what_is_drawn():
     """Of a sum of products it was `… + …`; of a derivative that is drawn, nothing."""
     z, h, c = gc.input("z", ()), gc.input("h", ()), gc.input("c", ())

@@ -63,8 +63,11 @@ class Captions:
         terms = dict.fromkeys(
             self.subject.gradient(piece.node, v) for v in named or piece.adjoint_of[:3]
         )
-        told = [printable(text(cut(t, _NAME))) for t in list(terms)[:2]]
-        return ", ".join(short(t, _NAME) for t in told) + ", …" * (len(terms) > 2)
+        told = [short(printable(text(cut(t, _NAME))), _NAME) for t in list(terms)[:2]]
+        more = ", …" * (len(terms) > 2)
+        if len(", ".join(told) + more) > _LINE:
+            told, more = told[:1], ", …"
+        return ", ".join(told) + more
 
     def _value(self, piece: Piece, most: int) -> str:
         """The mathematics of a piece, as far as the line has room for it."""
