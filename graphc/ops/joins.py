@@ -61,7 +61,7 @@ def _concat_bprop(node: Node, i: int, g: Node) -> Node:
 
 def _concat_text(n: Node, out: str = "") -> str:
     parts = ", ".join(f"x{i}" for i in range(len(n.inputs)))
-    return f"np.concatenate(({parts},), {n.attrs['axis']}{out})"
+    return f"np.concatenate([{parts}], {n.attrs['axis']}{out})"
 
 
 _concat = Op(
