@@ -267,6 +267,16 @@ def test_names_of_a_gradient_are_left_out_whole():
     assert all(line.count("[") == line.count("]") for line in lines)
 
 
+def test_the_gradient_of_a_function_that_is_drawn_open_is_open_too():
+    """Eight of its nodes were a box "∇ std" that gradients went into and came out of, in circles."""
+    x = gc.input("x", ("n", "d"))
+    mu = gc.mean(x, axis=1, keepdims=True)
+    s = gc.std(x, axis=1, keepdims=True)
+    boxes = gc.draw(gc.sum(((x - mu) / s) ** 3), wrt=x).picture.boxes
+    lines = {line for box in boxes for line in box.lines}
+    assert "mu = mean(x, axis=1)" in lines and "(x − mu)²" in lines and "∇ std" not in lines
+
+
 def test_a_title_tells_what_is_drawn():
     """Of a sum of products it was `… + …`; of a derivative that is drawn, nothing."""
     z, h, c = gc.input("z", ()), gc.input("h", ()), gc.input("c", ())

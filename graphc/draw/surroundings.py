@@ -103,12 +103,11 @@ class _Around:
         leaving = {x.tail for x in self._links if scopes[x.tail] != scopes[x.head]}
         leaving |= {i for i, p in enumerate(self._pieces) if p.node in self._outputs}
         calls: dict[Node, Term] = {}
-        names, found = ChainMap(self._names, calls), [*scopes]
+        names, opened = ChainMap(self._names, calls), set()
         for path, members in self._members(scopes, shut).items():
             exits = [i for i in members if i in leaving]
             if len(exits) > 1 or any(self._pieces[i].node.part.is_open for i in members):
-                for i in members:
-                    found[i] = path[:-1]
+                opened.add(path)
                 continue
             within = {self._pieces[i].node for i in members}
             taken = dict.fromkeys(
@@ -118,7 +117,7 @@ class _Around:
             v = self._pieces[exits[0]].node
             told = [names.get(x) or fitted(x, names, _OPERAND) for x in taken]
             calls[v] = Term("call", v.part.name, (*told, *axes_of(v.part.name, within)))
-        return calls, found
+        return calls, [path[:-1] if path in opened else path for path in scopes]
 
     def beside_forward(self, scopes: Sequence[Path]) -> list[Path]:
         """A gradient stands where its forward node stands."""
