@@ -268,7 +268,7 @@ def test_names_of_a_gradient_are_left_out_whole():
 
 
 def test_the_gradient_of_a_function_that_is_drawn_open_is_open_too():
-    """Eight of its nodes were a box "∇ std" that gradients went into and came out of, in circles."""
+    """Eight of its nodes were a box "∇ std" that gradients entered and left, in circles."""
     x = gc.input("x", ("n", "d"))
     mu = gc.mean(x, axis=1, keepdims=True)
     s = gc.std(x, axis=1, keepdims=True)
