@@ -24,11 +24,12 @@ from . import (
     shares,
     signs,
     softmax,
+    symmetric,
 )
 
 _ROOMS = (
     layout, signs, powers, exponentials, quotients, factors, branches, kinks, outer, reductions,
-    diagonals, contractions, softmax, shares, labels,
+    diagonals, contractions, symmetric, softmax, shares, labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(

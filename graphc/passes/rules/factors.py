@@ -133,6 +133,31 @@ def scaled_both(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
+@rule("multiply", over=("divide",))
+def numbers_of_quotient_and_product(n: Node, is_alone: Alone) -> Node | None:
+    """(0.5 / x) * (2 * y) = y / x: numbers whose product is 1 or -1"""
+    for q, v in sides(n):
+        if q.op is not op.divide or v.op is not op.multiply or not is_alone(v):
+            continue
+        a, (b, y) = _factor(q.inputs[0]), _number_and_rest(v)
+        if a is not None and b is not None and abs(a * b) == 1 and y.dtype == n.dtype:
+            quotient: Node = f.divide(y, q.inputs[1])
+            return quotient if a * b == 1 else f.negative(quotient)
+    return None
+
+
+@rule("divide", over=("multiply",))
+def numbers_of_quotient(n: Node, is_alone: Alone) -> Node | None:
+    """(2 * x) / (2 * y) = x / y"""
+    u, v = n.inputs
+    if u.op is not op.multiply or v.op is not op.multiply or not is_alone(u):
+        return None
+    (a, x), (b, y) = _number_and_rest(u), _number_and_rest(v)
+    if a is None or b is None or abs(a) != abs(b) or not x.dtype == y.dtype == n.dtype:
+        return None
+    return f.divide(x, y) if a == b else f.negative(f.divide(x, y))
+
+
 # A factor so near 1 matters at the very ends of the range only, and there within a few ulp.
 _NEAR = 4
 
