@@ -70,6 +70,9 @@ _WHY = {
     "makes one of a rule",
     "DataLoader Dataset": "gc.optim.Batches(data, size=...) makes batches",
     "no_grad inference_mode": "there is no gradient unless gc.grad builds it",
+    "checkpoint remat": 'gc.compile(..., memory="low") computes again what takes much memory',
+    "custom_vjp custom_jvp custom_gradient primitive": "gc.elementwise and gc.Op make operations "
+    "with derivatives of yours",
     "save load export": "f.save(path) writes a program, pickle keeps nodes and functions",
 }
 
