@@ -702,6 +702,7 @@ TENSOR = [
     ),
     ("root_or_zero", gc.norm(A, axis=1), gc.sqrt(gc.sum(gc.square(A), axis=1)), True),
     ("root_or_zero", gc.std(A, axis=0), None, True),
+    ("root_or_zero", gc.std(W, axis=2), None, True),
 ]
 
 

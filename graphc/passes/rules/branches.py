@@ -216,6 +216,8 @@ def _is_of_squares(s: Node) -> bool:
         s = s.inputs[0]
     if s.op is op.divide and s.inputs[1].op is op.size:
         s = s.inputs[0]
+    if s.op is op.multiply and (number(s.inputs[1]) or 0) > 0:  # 1 / size, where that is exact
+        s = s.inputs[0]
     if s.op is op.einsum and len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]:
         (x, y), _ = letters(s)
         return x == y
