@@ -7,6 +7,7 @@ so that two dims are equal exactly when they are the same.
 from __future__ import annotations
 
 import functools
+import itertools
 import keyword
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
@@ -215,10 +216,14 @@ def broadcast(*shapes: Shape) -> Shape:
 
 
 def _of_a_slice(*sizes: Dim) -> str:
-    """What to write instead of a slice whose axis may end before it does."""
-    if not any(plain(d).has(sp.Min) for d in sizes):
-        return ""
-    return ": a slice ends where its axis ends; gc.take(x, np.arange(k), axis) is k long or fails"
+    """What to write beside a slice whose axis may end before it does, or instead of it."""
+    if any(plain(d).has(sp.Min) for d in sizes):
+        return (
+            ": a slice ends where its axis ends; gc.take(x, np.arange(k), axis) is k long or fails"
+        )
+    if any(plain(d) == sp.Max(0, plain(e)) for d, e in itertools.permutations(sizes, 2)):
+        return ": a slice may be empty; what stands beside it takes its shape, as in x[2:].shape"
+    return ""
 
 
 @functools.lru_cache(maxsize=4096)
