@@ -22,7 +22,7 @@ def guarded(x):
             # gradient of golden_programs.py:34   root = gc.where(x > 0, gc.sqrt(x), 0)
             t3 = 0.5 / t2
             result_1 = t3 if t1 else 0.0
-            result_2 = t3 / (2.0 * t2) * -2.0 * t3 if t1 else 0.0
+            result_2 = -(t3 / (2.0 * t2) / t2 if t1 else 0.0)
             return (root, result_1, result_2)
         except (ArithmeticError, ValueError):
             pass  # where Python refuses, NumPy answers: inf or NaN
@@ -41,9 +41,9 @@ def guarded_numpy(x):
     result_1 = np.where(t1, t3, 0.0)
     t4 = 2.0 * t2
     t5 = t3 / t4
-    t6 = t5 * (-2.0)
-    t7 = t6 * t3
-    result_2 = np.where(t1, t7, 0.0)
+    t6 = t5 / t2
+    t7 = np.where(t1, t6, 0.0)
+    result_2 = -t7
     return (root[()], result_1[()], result_2[()])
 
 
