@@ -227,7 +227,6 @@ ELEMENTWISE = [
     ("quotient_times_divisor", x / (1 - gc.sigmoid(y)) * gc.sigmoid(-y), x, False),
     ("quotient_times_divisor", x / (y * s) * y, x / s, False),
     ("quotient_times_divisor", y * (x / gc.sqrt(q)) * q, y * (x * gc.sqrt(q)), False),
-    ("quotient_over_part", gc.reciprocal(x / y) / y, gc.reciprocal(x), False),
     ("quotient_over_part", (x / y) / x, gc.reciprocal(y), False),
     ("quotient_times_divisor", (x / q - y) * q, x - y * q, False),
     ("quotient_times_divisor", (x / q - y / r) * (q * r), x * r - y * q, False),

@@ -138,14 +138,12 @@ def is_chosen(v: Node, p: Node) -> bool:
     return v.op is op.take_along_axis and v.inputs[0] is p
 
 
-@rule("divide", over=("divide", "reciprocal"), hides=True)
+@rule("divide", over=("divide",), hides=True)
 def quotient_over_part(n: Node) -> Node | None:
-    """(x / t) / x = 1 / t, (1 / (t / x)) / x = 1 / t"""
+    """(x / t) / x = 1 / t"""
     match n:
         case Node(op.divide, (Node(op.divide, (x, t)), y)) if x is y and t.type.is_float:
             return f.reciprocal(t)
-        case Node(op.divide, (Node(op.reciprocal, (Node(op.divide, (t, x)),)), y)) if x is y:
-            return f.reciprocal(t) if t.type.is_float else None
     return None
 
 
