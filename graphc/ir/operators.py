@@ -6,7 +6,7 @@ Each looks up by name the function that builds it: floors above say what that is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -134,11 +134,6 @@ class Operators:
 
     def __array_namespace__(self, *, api_version: str | None = None) -> Any:
         return FUNCTIONS["array_namespace"]()
-
-    if not TYPE_CHECKING:  # a type checker shall refuse such names itself
-
-        def __getattr__(self, name: str) -> NoReturn:
-            FUNCTIONS["missing_method"](name)
 
     sum = _method("sum", "axis=0", "f64[3]")
     prod = _method("prod", "axis=0", "f64[3]")

@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import errors
 from ...ir import FUNCTIONS, OPS, Node, Op
+from ...misfits import tell_instead
 from .protocols import nearest
 from .table import TABLE
 from .ufuncs import UFUNCS
@@ -106,8 +107,8 @@ _TAKING = ("backprop", "check", "compile", "draw", "evaluate", "explain", "hessi
            "latex", "tree")  # fmt: skip
 
 
-def missing_method(name: str) -> NoReturn:
-    """The `__getattr__` of a tensor.
+def missing_method(name: str) -> str:
+    """What is said where a tensor is asked for what it does not have.
 
     >>> import graphc as gc
     >>> gc.input("x").detach()
@@ -122,13 +123,15 @@ def missing_method(name: str) -> NoReturn:
         said = f"write gc.{name}({', '.join('xyz'[: len(taken)])})"
     if name in _TAKING:
         said = f"write gc.{name}(x, ...)"
-    if not said and name.endswith("_") and hasattr(Node, f"__{name[:-1]}__"):
+    if not said and name in _IN_PLACE:
         said = "no tensor is changed: take the value of the operator"
-    said = f": {said}" if said else nearest(f"np.{name}")
-    raise AttributeError(f"a tensor has no {name}{said}", obj=missing_method)
+    return f"a tensor has no {name}{f': {said}' if said else nearest(f'np.{name}')}"
 
 
-FUNCTIONS["missing_method"] = missing_method
+_IN_PLACE = [f"{name[2:-2]}_" for name in dir(Node) if name.startswith("__")]
+_OF_OTHERS = " ".join(_OF_TENSORS).split()
+_OF_ARRAYS = [name for name in (*dir(np.ndarray), *dir(np)) if not name.startswith("_")]
+tell_instead(Node, (*_OF_OTHERS, *FUNCTIONS, *_TAKING, *_IN_PLACE, *_OF_ARRAYS), missing_method)
 
 
 def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:

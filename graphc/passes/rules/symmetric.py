@@ -7,7 +7,7 @@ from ...ops import contract
 from ..rewrite import rule
 from .vocabulary import letters, op
 
-# Of gram matrices those that stand beside one of these are looked at: the others cost every product.
+# Gram matrices are looked at where one of these is: looking costs every product.
 _MADE_SO = ("eye", "diagonal_matrix")
 # Through so many operations a matrix is known to be symmetric.
 _DEPTH = 4
