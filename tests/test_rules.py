@@ -1226,3 +1226,10 @@ def test_the_sign_of_a_zero_that_divides_is_kept():
     q = gc.input("q", ())
     f = gc.compile(gc.maximum(1 / -(q - 1.0), 0.0), simplify=True)
     assert 0.0 == f(1.0)
+
+
+def test_a_difference_that_divides_is_not_turned():
+    """-(s / (x - y)) is -inf where x is y, and s / (y - x) is inf there."""
+    told = gc.tanh(-(s / (x - y)))
+    f = gc.compile(told, simplify=True)
+    assert [-1.0] == list(f(x=[2.0], y=[2.0], s=3.0))

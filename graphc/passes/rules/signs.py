@@ -130,7 +130,8 @@ def negative_of_scaled_difference(n: Node, is_alone: Alone) -> Node | None:
     (v,) = n.inputs
     if v.op not in (op.multiply, op.divide) or not is_alone(v) or not n.type.is_float:
         return None
-    for k, d in enumerate(v.inputs):
+    # What is divided by 0 is infinite, and has another sign divided by -0.
+    for k, d in enumerate(v.inputs if v.op is op.multiply else v.inputs[:1]):
         is_known = any(number(x) is not None for x in d.inputs)  # 1 - x is known to other rules
         if d.op is op.subtract and is_alone(d) and not is_known:
             turned = f.subtract(*d.inputs[::-1])
