@@ -92,6 +92,9 @@ def test_edges_bear_sizes():
     sizes = {(names[e.tail], names[e.head]): e.label for e in picture.edges}
     assert sizes["X", "z = X @ w"] == "n×d"
     assert sizes["z = X @ w", "−y * z"] == "n"
+    X = gc.input("X", ("n", "d"))
+    edges = gc.draw(gc.sum(gc.sin(X[1:, 1:])) + gc.sum(gc.cos(X[0, 1:]))).picture.edges
+    assert {"n×d", "(n - 1)×(d - 1)", "d - 1", ""} == {e.label for e in edges}
 
 
 def test_a_box_tells_its_op_type_cost_line_and_step():

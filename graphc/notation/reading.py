@@ -214,8 +214,9 @@ def _size_term(d: shapes.Dim) -> Term:
 
 
 def size_text(v: Node) -> str:
-    """`n×784`; nothing for a scalar."""
-    return "×".join(shapes.show(d) for d in v.shape)
+    """`n×784`, `(n - 1)×2`; nothing for a scalar."""
+    sizes = [shapes.show(d) for d in v.shape]
+    return "×".join(f"({d})" if v.ndim > 1 and " " in d else d for d in sizes)
 
 
 def names_of(graph: Graph) -> dict[Node, Term]:
