@@ -223,6 +223,14 @@ class _Elsewhere:
         raise AttributeError(self.told(self.name), obj=self)
 
 
+class Telling(type):
+    """A class whose names, which `help` and the Tab key show too, are those that it has."""
+
+    def __dir__(cls) -> list[str]:
+        names = super().__dir__()
+        return [name for name in names if type(vars(cls).get(name)) is not _Elsewhere]
+
+
 def elsewhere(kind: str, instead: Mapping[str, str]) -> Callable[[type[C]], type[C]]:
     """A class decorator that knows what others call what the class has.
 

@@ -160,13 +160,13 @@ def test_a_room_of_the_package_tells_what_is_near_too():
     ("nbytes", ""),
 ])  # fmt: skip
 def test_a_method_that_tensors_have_elsewhere_leads_to_what_to_write(name, said):
-    """Asking whether it is there is answered as ever."""
+    """Asking whether it is there is answered as ever; `help` and the Tab key ask the class too."""
     x = gc.input("x", (2,))
     assert not hasattr(x, name) and getattr(x, name, None) is None
     with pytest.raises(AttributeError) as caught:
         getattr(x, name)
     assert f"a tensor has no {name}{said}" == str(caught.value)
-    assert name not in dir(x)
+    assert name not in dir(x) and name not in dir(type(x))
 
 
 def test_tensors_have_no_getattr():

@@ -11,6 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from .. import shapes
+from ..misfits import Telling
 from .functions import FUNCTIONS
 
 
@@ -58,7 +59,7 @@ def _no_method(name: str, arguments: str) -> Callable[..., Any]:
     return method
 
 
-class Operators:
+class Operators(metaclass=Telling):
     """What a node inherits: it knows of itself only that functions take it."""
 
     __slots__ = ()
