@@ -1,5 +1,6 @@
 """Rules: each rewrites what its equation says, and both sides have the same numbers."""
 
+import functools
 import itertools
 import subprocess
 import sys
@@ -332,6 +333,9 @@ P = gc.softmax(Z)
 diag, V34 = gc.diagonal_matrix, gc.input("V34", (2, 3, 4, 5))
 N, W44 = gc.input("N", ("n", "n")), gc.input("W44", (2, 4, 4))
 mean = gc.mean(Z, axis=1, keepdims=True)
+by_row = functools.partial(gc.sum, axis=1, keepdims=True)
+of_row = labels[:, None]
+by_hand = gc.exp(Z - gc.max(Z, axis=1, keepdims=True))
 TENSOR = [
     ("log_of_softmax", gc.log(gc.take_along_axis(P, known[:, None], axis=1)), None, False),
     (
@@ -553,6 +557,28 @@ TENSOR = [
     ),
     ("sum_of_shares", gc.sum(P, axis=1), gc.ones_like(u), False),
     ("sum_of_shares", gc.sum(u[:, None] * gc.one_hot(known, 5), axis=1), u, False),
+    ("sum_of_differences", gc.sum((P - gc.softmax(G)) / u[:, None], axis=1), None, False),
+    ("sum_of_differences", gc.sum(P - gc.one_hot(known, 5), axis=1), gc.zeros("m"), False),
+    (
+        "sum_of_differences",
+        gc.grad(-gc.mean(gc.log(gc.take_along_axis(by_hand / by_row(by_hand), of_row))), Z),
+        gc.scatter_add_along_axis(
+            by_hand / by_row(by_hand) / M, of_row, gc.broadcast_to(-1 / M, ("m", 1))
+        ),
+        False,
+    ),
+    (
+        "sum_of_differences",
+        gc.sum(Z - by_row(Z) / by_row(E) * E, axis=1, keepdims=True),
+        gc.zeros(("m", 1)),
+        False,
+    ),
+    (  # the gradient by what is taken off by hand, so that nothing overflows
+        "sum_of_differences",
+        gc.grad(-gc.sum(G * gc.log(by_hand / by_row(by_hand))), Z),
+        by_row(G) / by_row(by_hand) * by_hand - G,
+        False,
+    ),
     (
         "sum_of_one_hot",
         gc.sum(u[:, None] * gc.one_hot(labels - 2, 40), axis=1),

@@ -19,6 +19,7 @@ from .vocabulary import (
     is_constant_along,
     letters,
     like,
+    number,
     op,
     sides,
     takes_fewer,
@@ -52,6 +53,47 @@ def sum_of_shares(n: Node) -> Node | None:
         return like(n, 1)
     p, scaled = _without_factor(n)
     return scaled(like(n, 1)) if sums_to_one(p, n.attrs["axis"]) else None
+
+
+@rule("sum", over=("subtract", "multiply", "divide", "scatter_add_along_axis"), hides=True)
+def sum_of_differences(n: Node) -> Node | None:
+    """sum(c * (p - q)) = 0 for shares p, q of a whole, sum(x - sum(x) / sum(y) * y) = 0"""
+    v, _ = _without_factor(n)
+    axes = n.attrs["axis"]
+    if v.op is op.scatter_add_along_axis:
+        is_zero = _is_whole_taken_off(v, n)
+    elif v.op is op.subtract and all(x.shape == v.shape for x in v.inputs):
+        p, q = v.inputs
+        is_parted = _is_parted(p, q, axes) or _is_parted(q, p, axes)
+        is_zero = is_parted or sums_to_one(p, axes) and sums_to_one(q, axes)
+    else:
+        return None
+    return like(n, 0) if is_zero and n.type.is_float else None
+
+
+def _is_parted(x: Node, v: Node, axes: tuple[int, ...]) -> bool:
+    """Whether v is sum(x) / sum(y) * y: the whole of x, parted as y is."""
+    kept = {"axis": axes, "keepdims": True}
+    for r, y in sides(v) if v.op is op.multiply else ():
+        if r.op is op.divide and all(s.op is op.sum and s.attrs == kept for s in r.inputs):
+            whole, total = (s.inputs[0] for s in r.inputs)
+            if whole is x and total is y:
+                return y.shape == v.shape
+    return False
+
+
+def _is_whole_taken_off(v: Node, n: Node) -> bool:
+    """Whether v is scatter_add(p, k, -1) or scatter_add(p / c, k, -1 / c) for a k in each row."""
+    x, k, u = v.inputs
+    axis = v.attrs["axis"]
+    if n.attrs["axis"] != (axis,) or k.shape[axis] != 1:
+        return False
+    u = u.inputs[0] if u.op is op.broadcast_to else u
+    if u.op is op.divide and x.op is op.divide and u.inputs[1] is x.inputs[1]:
+        if not is_constant_along(u.inputs[1], n):
+            return False
+        x, u = x.inputs[0], u.inputs[0]
+    return number(u) == -1 and sums_to_one(x, (axis,))
 
 
 @rule("sum", over=("astype", "multiply", "divide"), among=("iota",), signs=True)
