@@ -569,7 +569,7 @@ TENSOR = [
     ),
     (
         "sum_of_differences",
-        gc.sum(Z - by_row(Z) / by_row(E) * E, axis=1, keepdims=True),
+        gc.sum(G - by_row(G) / by_row(by_hand) * by_hand, axis=1, keepdims=True),
         gc.zeros(("m", 1)),
         False,
     ),

@@ -55,7 +55,13 @@ def sum_of_shares(n: Node) -> Node | None:
     return scaled(like(n, 1)) if sums_to_one(p, n.attrs["axis"]) else None
 
 
-@rule("sum", over=("subtract", "multiply", "divide", "scatter_add_along_axis"), hides=True)
+# Such sums stand in the slopes of the largest, where that was taken off by hand.
+@rule(
+    "sum",
+    over=("subtract", "multiply", "divide", "scatter_add_along_axis"),
+    among=("max",),
+    hides=True,
+)
 def sum_of_differences(n: Node) -> Node | None:
     """sum(c * (p - q)) = 0 for shares p, q of a whole, sum(x - sum(x) / sum(y) * y) = 0"""
     v, _ = _without_factor(n)
