@@ -557,6 +557,19 @@ TENSOR = [
     ),
     ("sum_of_shares", gc.sum(P, axis=1), gc.ones_like(u), False),
     ("sum_of_shares", gc.sum(u[:, None] * gc.one_hot(known, 5), axis=1), u, False),
+    (
+        "sum_of_parts",
+        gc.sum((u / gc.sum(gc.exp(A), axis=1))[:, None] * gc.exp(A), axis=1),
+        u,
+        False,
+    ),
+    (
+        "sum_of_parts",
+        gc.sum(gc.exp(A) * (3.0 / gc.sum(gc.exp(A), axis=0)), axis=0, keepdims=True),
+        gc.full((1, "n"), 3.0),
+        False,
+    ),
+    ("sum_of_parts", gc.sum((s / gc.sum(gc.exp(x))) * gc.exp(x)), s, False),
     ("sum_of_differences", gc.sum((P - gc.softmax(G)) / u[:, None], axis=1), None, False),
     ("sum_of_differences", gc.sum(P - gc.one_hot(known, 5), axis=1), gc.zeros("m"), False),
     (

@@ -175,6 +175,33 @@ def sum_beside_deviations(n: Node) -> Node | None:
     return None
 
 
+@rule("sum", over=("multiply",), hides=True)
+def sum_of_parts(n: Node) -> Node | None:
+    """sum((c / sum(x)) * x) = c, however the axes of the sum are put back"""
+    (v,), axes = n.inputs, n.attrs["axis"]
+    if v.op is not op.multiply or 0 in v.shape:  # of nothing it is 0
+        return None
+    for q, x in sides(v):
+        r = _beside_all(q, x, axes)
+        if r is None or x.type != v.type or r.op not in (op.divide, op.reciprocal):
+            continue
+        c, t = r.inputs if r.op is op.divide else (like(n, 1), *r.inputs)
+        is_whole = t.op is op.sum and t.inputs[0] is x and t.attrs["axis"] == axes
+        if is_whole and c.dtype == n.dtype and c.shape in ((), t.shape):
+            return f.reshape(c, n.shape) if c.ndim else c
+    return None
+
+
+def _beside_all(q: Node, x: Node, axes: tuple[int, ...]) -> Node | None:
+    """What q is but for axes of size 1, where it stands beside x as a sum along some axes does."""
+    kept = tuple(1 if k in axes else d for k, d in enumerate(x.shape))
+    if q.shape != kept and (q.shape != x.shape[len(axes) :] or axes != tuple(range(len(axes)))):
+        return None
+    if q.op is op.getitem and slices.keeps_all(q.inputs[0].shape, q.attrs["index"]):
+        return q.inputs[0]
+    return q.inputs[0] if q.op is op.reshape else q
+
+
 def _adds_up_to_zero(v: Node, n: Node) -> bool:
     """Whether v, of n's operand, is the deviation of an x from its mean along the axes of n.
 
