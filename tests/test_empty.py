@@ -143,3 +143,10 @@ def test_a_slice_that_has_one_element_needs_one(part):
     with pytest.raises(gc.BindError, match=message):
         gc.compile(part)(np.zeros(0))
     assert (1,) * part.ndim == np.shape(gc.compile(part)(np.ones(1)))
+
+
+def test_the_parts_of_nothing_add_up_to_nothing():
+    """They add up to the whole elsewhere: sum(e / t) is sum(e) / t, and that is 0 / 0 here."""
+    e = gc.exp(gc.tanh(gc.input("nothing", (0, 3))))
+    f = gc.compile([gc.sum(e / gc.sum(e)), gc.sum(e * (3.0 / gc.sum(e)))])
+    assert [0.0, 0.0] == f(np.zeros((0, 3)))

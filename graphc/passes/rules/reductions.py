@@ -125,6 +125,8 @@ def sum_of_scaled(n: Node, is_alone: Alone) -> Node | None:
     (v,) = n.inputs
     if v.op not in (op.multiply, op.divide) or not n.type.is_float or not is_alone(v):
         return None
+    if 0 in v.shape:  # of nothing it is 0, whatever s is
+        return None
     for s, x in sides(v):
         if not x.ndim or x.shape != v.shape or x.dtype != n.dtype or s.dtype != n.dtype:
             continue
@@ -179,7 +181,7 @@ def sum_beside_deviations(n: Node) -> Node | None:
 def sum_of_parts(n: Node) -> Node | None:
     """sum((c / sum(x)) * x) = c, however the axes of the sum are put back"""
     (v,), axes = n.inputs, n.attrs["axis"]
-    if v.op is not op.multiply or 0 in v.shape:  # of nothing it is 0
+    if v.op is not op.multiply or 0 in v.shape:  # of nothing it is 0, whatever c is
         return None
     for q, x in sides(v):
         r = _beside_all(q, x, axes)
