@@ -124,6 +124,30 @@ def test_what_is_less_the_largest_by_hand_is_not_shifted_again(name):
     np.testing.assert_allclose(now, truth(given), rtol=1e-14)
 
 
+of_columns, of_all = gc.max(Z, axis=0), gc.max(v)
+LOG_SUMS = {
+    "rows": (BY_HAND["logsumexp"][0], Z, softmax),
+    "columns": (
+        of_columns + gc.log(gc.sum(gc.exp(Z - of_columns), axis=0)),
+        Z,
+        lambda z: softmax(z.T).T,
+    ),
+    "one row": (of_all + gc.log(gc.sum(gc.exp(v - of_all))), v, softmax),
+}
+
+
+@pytest.mark.parametrize("name", LOG_SUMS)
+def test_the_gradient_of_a_log_sum_by_hand_is_the_softmax(name):
+    """What goes through the largest is 0, however the sum keeps its axes: it was computed."""
+    value, wrt, truth = LOG_SUMS[name]
+    after = run(Graph([value, gc.grad(gc.sum(value), wrt)]), True)[0]
+    count = after.count()
+    assert (1, 1, 1, 0) == tuple(count.get(k, 0) for k in ("max", "exp", "sum", "where"))
+    given = np.random.default_rng(0).normal(size=(4, 5)[-wrt.ndim :])
+    slope = gc.evaluate(after.outputs[1], {wrt: given})
+    np.testing.assert_allclose(slope, truth(given), rtol=1e-14)
+
+
 def test_rows_that_are_less_the_largest_of_all_are_numbers():
     """The weights of a row that lies far below another are all 0, and so was their sum."""
     rows = np.array([[0.0, 1, 2, 3, 4], [2000, 2001, 2002, 2003, 2004]])

@@ -133,8 +133,9 @@ def sums_to_one(v: Node, axes: tuple[int, ...]) -> bool:
         return False
     if v.op.name == "divide":
         top, whole = v.inputs
-        is_whole = whole.op.name == "sum" and whole.inputs[0] is top
-        return is_whole and whole.attrs["keepdims"] and whole.attrs["axis"] == axes
+        if whole.op.name != "sum" or whole.inputs[0] is not top or whole.attrs["axis"] != axes:
+            return False
+        return bool(whole.attrs["keepdims"]) or axes == tuple(range(len(axes)))
     if axes != (v.ndim - 1,):
         return False
     if v.op.name == "input":

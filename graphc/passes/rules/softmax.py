@@ -27,8 +27,10 @@ def _is_largest_of(x: Node, t: Node) -> bool:
     if top.op is not op.max or top.inputs[0] is not x:
         return False
     axes = top.attrs["axis"]
-    whole = tuple(1 if k in axes else d for k, d in enumerate(x.shape))
-    return x.ndim == 1 or (t.shape == whole and len(axes) < x.ndim)
+    kept = tuple(1 if k in axes else d for k, d in enumerate(x.shape))
+    is_in_front = axes == tuple(range(len(axes)))
+    is_beside = t.shape == kept or (is_in_front and t.shape == x.shape[len(axes) :])
+    return x.ndim == 1 or (is_beside and len(axes) < x.ndim)
 
 
 def is_largest(t: Node) -> bool:
