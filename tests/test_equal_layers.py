@@ -68,8 +68,8 @@ KINDS = {
     "weight decay": (tanh_of_affine, 40),
     "gates": (gated, 26),
     "dropout": (masked, 75),
-    "layer norm": (normed, 130),
-    "attention": (attention, 51),
+    "layer norm": (normed, 134),
+    "attention": (attention, 53),
 }
 
 

@@ -177,7 +177,7 @@ def sum_beside_deviations(n: Node) -> Node | None:
     return None
 
 
-@rule("sum", over=("multiply",), hides=True)
+@rule("sum", over=("multiply",), among=("divide", "reciprocal"), hides=True)
 def sum_of_parts(n: Node) -> Node | None:
     """sum((c / sum(x)) * x) = c, however the axes of the sum are put back"""
     (v,), axes = n.inputs, n.attrs["axis"]
