@@ -135,7 +135,7 @@ def sums_to_one(v: Node, axes: tuple[int, ...]) -> bool:
         top, whole = v.inputs
         if whole.op.name != "sum" or whole.inputs[0] is not top or whole.attrs["axis"] != axes:
             return False
-        return bool(whole.attrs["keepdims"]) or axes == tuple(range(len(axes)))
+        return stands_beside(whole)
     if axes != (v.ndim - 1,):
         return False
     if v.op.name == "input":
@@ -196,8 +196,7 @@ def _is_softmax(v: Node) -> bool:
     top, whole = v.inputs
     if top.op.name != "exp" or whole.op.name != "sum" or whole.inputs[0] is not top:
         return False
-    axes = whole.attrs["axis"]
-    return bool(whole.attrs["keepdims"]) or axes == tuple(range(len(axes)))
+    return stands_beside(whole)
 
 
 def _square(v: Node, a: Interval) -> Interval:
@@ -270,3 +269,13 @@ def _divide_one(a: Interval) -> Interval:
     if a.low <= 0 <= a.high:  # it may be -0
         return ANYTHING
     return _corners(lambda x, y: x / y, Interval(1.0, 1.0), a)
+
+
+def stands_beside(total: Node) -> bool:
+    """Whether what was reduced broadcasts with its reduction, axis by axis."""
+    return bool(total.attrs["keepdims"]) or are_first(total.attrs["axis"])
+
+
+def are_first(axes: tuple[int, ...]) -> bool:
+    """Whether axes are the first ones, which broadcasting puts back itself."""
+    return axes == tuple(range(len(axes)))

@@ -9,7 +9,7 @@ import numpy as np
 from ... import shapes
 from ...ir import Node
 from ...ops import slices
-from ..facts import interval
+from ..facts import are_first, interval, stands_beside
 from ..rewrite import rule
 from .vocabulary import (
     REDUCTIONS,
@@ -19,8 +19,10 @@ from .vocabulary import (
     f,
     fits,
     grows,
+    is_beside,
     is_constant_along,
     is_zero,
+    kept,
     like,
     number,
     op,
@@ -104,8 +106,7 @@ def axes_kept(n: Node, is_alone: Alone) -> Node | None:
     if n.op is op.getitem and not slices.keeps_all(v.shape, n.attrs["index"]):
         return None
     (x,), axes = v.inputs, v.attrs["axis"]
-    is_in_front = axes == tuple(range(len(axes)))  # there nobody needs them
-    if is_in_front or n.shape != tuple(1 if k in axes else d for k, d in enumerate(x.shape)):
+    if are_first(axes) or n.shape != kept(x.shape, axes):  # nobody needs the first ones
         return None
     return v.op(x, axis=axes, keepdims=True)
 
@@ -196,8 +197,7 @@ def sum_of_parts(n: Node) -> Node | None:
 
 def _beside_all(q: Node, x: Node, axes: tuple[int, ...]) -> Node | None:
     """What q is but for axes of size 1, where it stands beside x as a sum along some axes does."""
-    kept = tuple(1 if k in axes else d for k, d in enumerate(x.shape))
-    if q.shape != kept and (q.shape != x.shape[len(axes) :] or axes != tuple(range(len(axes)))):
+    if not is_beside(q, x, axes):
         return None
     if q.op is op.getitem and slices.keeps_all(q.inputs[0].shape, q.attrs["index"]):
         return q.inputs[0]
@@ -230,7 +230,7 @@ def _is_mean(m: Node, x: Node, axes: tuple[int, ...]) -> bool:
     total, count = m.inputs
     if total.op is not op.sum or total.inputs[0] is not x or total.attrs["axis"] != axes:
         return False
-    if not total.attrs["keepdims"] and axes != tuple(range(len(axes))):
+    if not stands_beside(total):
         return False
     size = shapes.size(tuple(x.shape[k] for k in axes))
     if m.op is op.multiply:  # by 1 / size, where that is exact

@@ -13,7 +13,7 @@ from ..facts import labels_of, sums_to_one
 from ..rewrite import rule
 from .labels import MANY
 from .quotients import is_chosen
-from .vocabulary import Alone, f, fits, letters, like, number, op, sides
+from .vocabulary import Alone, f, fits, is_beside, letters, like, number, op, sides
 
 
 def is_shifted(x: Node) -> bool:
@@ -27,10 +27,7 @@ def _is_largest_of(x: Node, t: Node) -> bool:
     if top.op is not op.max or top.inputs[0] is not x:
         return False
     axes = top.attrs["axis"]
-    kept = tuple(1 if k in axes else d for k, d in enumerate(x.shape))
-    is_in_front = axes == tuple(range(len(axes)))
-    is_beside = t.shape == kept or (is_in_front and t.shape == x.shape[len(axes) :])
-    return x.ndim == 1 or (is_beside and len(axes) < x.ndim)
+    return x.ndim == 1 or (is_beside(t, x, axes) and len(axes) < x.ndim)
 
 
 def is_largest(t: Node) -> bool:

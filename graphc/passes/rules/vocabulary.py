@@ -15,7 +15,7 @@ from ...ir import FUNCTIONS, OPS, Node, number_of
 from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
 from ...ops.letters import terms_of
 from ...shapes import Dim
-from ..facts import interval
+from ..facts import are_first, interval
 
 
 class _Functions:
@@ -115,6 +115,16 @@ def fits(small: shapes.Shape, large: shapes.Shape) -> bool:
     if len(small) > len(large):
         return False
     return all(a == b or a == 1 for a, b in zip(small[::-1], large[::-1], strict=False))
+
+
+def kept(shape: shapes.Shape, axes: tuple[int, ...]) -> shapes.Shape:
+    """The shape of a reduction along some axes that keeps them."""
+    return tuple(1 if k in axes else d for k, d in enumerate(shape))
+
+
+def is_beside(t: Node, x: Node, axes: tuple[int, ...]) -> bool:
+    """Whether t has the shape in which a reduction of x along some axes stands beside x."""
+    return t.shape == kept(x.shape, axes) or (are_first(axes) and t.shape == x.shape[len(axes) :])
 
 
 def is_constant_along(s: Node, n: Node) -> bool:
