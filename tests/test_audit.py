@@ -93,6 +93,9 @@ def test_intervals_come_from_declarations_and_operations():
     assert not interval(gc.input("t", between=(1e-30, 1))).is_tame("float32")
     assert not interval(x).is_not_negative
     assert Interval(0.0, 1.0) == interval(gc.softmax(x))
+    positive = gc.input("s", (), positive=True)
+    assert interval(-gc.square(x) / positive) == (-np.inf, 0)
+    assert interval(gc.exp(-gc.sum(gc.square(x)) / positive)) == (0, 1)
 
 
 # -- regions ----------------------------------------------------------------------------------

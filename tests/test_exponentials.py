@@ -461,6 +461,23 @@ def test_exponentials_go_less_the_largest_once():
         assert once.outputs == again.outputs, str(log)
 
 
+def test_a_kernel_that_stays_is_computed_once():
+    """Sums that are made of each other have a largest term each: K went less one after another."""
+    points, eps = gc.input("points", ("n", 2)), gc.input("eps", (), positive=True)
+    K = gc.exp(-gc.sum((points[:, None, :] - points[None, :, :]) ** 2, axis=2) / eps)
+    u = v = gc.ones("n")
+    for _ in range(3):
+        u = 1 / (K @ v)
+        v = 1 / (K.T @ u)
+    cost = gc.sum(u[:, None] * K * v)
+    outputs = [cost, gc.grad(cost, points)]
+    program = gc.compile(outputs)
+    assert program.plain.count("np.exp(") == 1
+    at = {"points": np.random.default_rng(0).normal(size=(5, 2)), "eps": 0.5}
+    for found, wanted in zip(program(**at), gc.evaluate(outputs, at), strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9)
+
+
 def test_sums_that_share_their_terms_are_met_once(monkeypatch):
     """There are two ways from each of these sums to the one before."""
     calls = []

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Literal
 
 from ..errors import ArgumentError
-from ..ir import Graph
+from ..ir import Graph, Node
 from .fold import fold
 from .log import Log
 from .prune import prune
 from .rewrite import Rule, Settled, rewritten
 from .rules import RULES, STRICT
-from .scales import scaled
+from .scales import scaled, torn_apart
 from .share import LAST_SHARING, READ_SHARING, SHARING, STRICT_SHARING, shared
 from .simplify import Budget, simplify
 
@@ -68,12 +68,23 @@ def regions(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
 
 def scales(graph: Graph, log: Log) -> Graph:
     """Exponentials less the largest of their sum, where sums are divided by, or their log taken."""
+    found, story = _scaled(graph)
+    torn = torn_apart(found)
+    if torn:
+        found, story = _scaled(graph, torn)
+    log.steps += story.steps[1:]
+    return found
+
+
+def _scaled(graph: Graph, left: frozenset[Node] = frozenset()) -> tuple[Graph, Log]:
+    """The same but for exponentials that are `left`, and how it came."""
+    log = Log(graph)
     for _ in range(_REGIONS):
-        found = scaled(graph, log)
+        found = scaled(graph, log, left)
         if found is graph:
             break
         graph = regions(rules(found, log), log)
-    return graph
+    return graph, log
 
 
 def last(graph: Graph, log: Log) -> Graph:

@@ -64,13 +64,15 @@ def _is_less_the_largest(x: Node) -> bool:
     return False
 
 
-def sums_of(graph: Graph) -> set[Node]:
-    """The nodes that may be sums of such exponentials; a cosh or a sinh is one by itself only."""
+def sums_of(graph: Graph, left: frozenset[Node] = frozenset()) -> set[Node]:
+    """The nodes that may be sums of such exponentials, but for some that are `left` as they are; a
+    cosh or a sinh is one by itself only.
+    """
     found: set[Node] = set()
     named: set[Node] = set()
     for v in () if graph.by_op.keys().isdisjoint(_TERMS) else graph.nodes:
         if v.op in (op.exp, op.reciprocal):
-            if may_overflow(v):
+            if v not in left and may_overflow(v):
                 found.add(v)
         elif v.op in HYPERBOLIC:
             named.add(v)

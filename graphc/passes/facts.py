@@ -186,9 +186,7 @@ def _product(x: float, y: float) -> float:
 def _divide(v: Node, a: Interval, b: Interval) -> Interval:
     if _is_softmax(v):
         return Interval(0.0, 1.0)
-    if b.low <= 0 <= b.high:  # it may be -0
-        return ANYTHING
-    return _corners(lambda x, y: x / y, a, b)
+    return _corners(_product, a, _divide_one(b))
 
 
 def _is_softmax(v: Node) -> bool:
@@ -268,7 +266,7 @@ _RULES: dict[str, Callable[..., Interval]] = {
 def _divide_one(a: Interval) -> Interval:
     if a.low <= 0 <= a.high:  # it may be -0
         return ANYTHING
-    return _corners(lambda x, y: x / y, Interval(1.0, 1.0), a)
+    return Interval(1.0 / a.high, 1.0 / a.low)
 
 
 def stands_beside(total: Node) -> bool:

@@ -7,9 +7,12 @@ what comes to degree 0, as a quotient or by a log, is made of exponentials that 
 
 from __future__ import annotations
 
+from collections import Counter
+
 from ..ir import Graph, Node, building_for, with_inputs
 from .degrees import SUMS, Degrees
 from .exponents import sums_of
+from .facts import interval
 from .log import Log
 from .rewrite import Rewrite, adopt, belong, fitted
 from .rules.vocabulary import op
@@ -20,9 +23,12 @@ _EQUATION = "sum(w * exp(x)) = sum(w * exp(x - t)) * exp(t) for t = max(x): in q
 _LOGS = (op.log, op.log1p)
 
 
-def scaled(graph: Graph, log: Log) -> Graph:
-    """Sums of exponentials beside their largest term, where they are divided or a log is taken."""
-    sums = sums_of(graph)
+def scaled(graph: Graph, log: Log, left: frozenset[Node] = frozenset()) -> Graph:
+    """Sums of exponentials beside their largest term, where they are divided or a log is taken.
+
+    Some exponentials are `left` as they are.
+    """
+    sums = sums_of(graph, left)
     shifts = Shifts(graph, sums) if sums else None
     if shifts is None or not shifts.less:
         return graph
@@ -39,6 +45,23 @@ def scaled(graph: Graph, log: Log) -> Graph:
     new = Graph([walk.becomes.get(v, v) for v in graph.outputs], graph.parameters)
     log.add("scales", new, walk.rewrites)
     return new
+
+
+def torn_apart(graph: Graph) -> frozenset[Node]:
+    """Each exp(x) that stays beside several exp(x - t), and cannot overflow by itself.
+
+    Of sums that are made of each other, as `u = a / (K @ v)` in rounds, each has a largest term of
+    its own: to compute all exponentials again for each would cost more than it saves.
+    """
+    exponentials = graph.by_op.get("exp", ())
+    less: Counter[Node] = Counter()
+    for e in exponentials:
+        (x,) = e.inputs
+        x = x.inputs[0] if x.op is op.minimum else x
+        if x.op is op.subtract:
+            less[x.inputs[0]] += 1
+    at_most_1 = (e for e in exponentials if less[e.inputs[0]] > 1 and interval(e).high <= 1)
+    return frozenset(at_most_1)
 
 
 class _Walk:
