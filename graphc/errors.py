@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from .lines import Where, caller
 
@@ -33,16 +33,15 @@ class GraphcError(Exception):
         self.where = caller()
         self.operands: tuple[Operand, ...] = ()
 
-    def locate(self, operands: Iterable[Operand]) -> None:
-        """List the values that took part. The innermost account, told first, is kept.
+    def locate(self, operands: Iterable[Operand]) -> Self:
+        """This error, with the values that took part. The innermost account, told first, is kept.
 
         >>> import graphc as gc
-        >>> error = gc.ShapeError("the halves differ")
-        >>> error.locate([])
-        >>> error.operands
+        >>> gc.ShapeError("the halves differ").locate([]).operands
         ()
         """
         self.operands = self.operands or tuple(operands)
+        return self
 
     def __str__(self) -> str:
         lines = [self.sentence]

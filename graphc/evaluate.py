@@ -97,12 +97,10 @@ def _outside(v: Node, values: Mapping[Node, Any]) -> IndexingError:
     wrong = array[(array < -size) | (array >= size)]
     while given.op.name in ("astype", "getitem", "reshape", "broadcast_to"):
         given = given.inputs[0]
-    error = IndexingError(
+    return IndexingError(
         f"{given.label} holds the index {wrong.flat[0]}, which is out of range for axis {axis} of "
         f"size {size}"
-    )
-    error.locate(operands([v, *v.inputs[:2]]))
-    return error
+    ).locate(operands([v, *v.inputs[:2]]))
 
 
 def _unreadable(v: Node, error: NameError | SyntaxError) -> GraphcError:
@@ -143,14 +141,12 @@ def bind(
     """
     given = [v for v in values if isinstance(v, Node)]
     inputs = [v for v in dict.fromkeys([*order, *given]) if v.op.name == "input"]
-    by_name = [v for v in inputs if v not in values]
-    refuse_shared_names(v for v in by_name if v.name in values)
-    missing = [v for v in by_name if v.name not in values]
+    others = [v for v in inputs if v not in values]
+    refuse_shared_names(v for v in others if v.name in values)
+    missing = [v for v in others if v.name not in values]
     _refuse_unknown(values, inputs, bool(missing))
     for v in missing:
-        error = MissingInput(f"{v.name} has no value")
-        error.locate(operands([v]))
-        raise error
+        raise MissingInput(f"{v.name} has no value").locate(operands([v]))
     binding = Binding(inputs, order)
     arrays = binding.arrays(values[v] if v in values else values[v.name] for v in inputs)
     sizes = binding.sizes(list(map(np.shape, arrays)))

@@ -44,12 +44,10 @@ class Objective:
         # `compile` is handed in, since it stands above: a compiled function asks for its objective.
         self.loss, self._compile = graph.outputs[0], compile
         if self.loss.shape or not self.loss.type.is_float:
-            error = ArgumentError(
+            raise ArgumentError(
                 "what is minimised is one float, the first that the program returns: "
                 f"{self.loss.label} is {self.loss.type}"
-            )
-            error.locate(operands([self.loss]))
-            raise error
+            ).locate(operands([self.loss]))
         self._inputs = Graph([self.loss]).parameters
         known = {str(v.name): v for v in self._inputs}
         given = by_name(params)

@@ -31,7 +31,7 @@ from ..ir import (
     operands,
     topo,
 )
-from ..wording import counted
+from ..wording import a_kind, counted
 
 
 class Contribution(NamedTuple):
@@ -91,9 +91,8 @@ class GradTable(Mapping[Node, Node]):
         if node in self.targets or node not in order:
             return disconnected(self.z, node)
         said = f"the table has no gradient by {node.label}, which is {self.left_out(order)[node]}"
-        return _about(  # type: ignore[no-any-return]
-            ArgumentError(f"{said}: gc.backprop fills it for the targets that it is given"), node
-        )
+        cure = "gc.backprop fills it for the targets that it is given"
+        return ArgumentError(f"{said}: {cure}").locate(operands([node]))
 
     def __contains__(self, node: object) -> bool:
         return node in self._table
@@ -181,13 +180,10 @@ def backprop(
     targets = listed(targets, "targets") if isinstance(z, Node) else ()
     check_differentiable(z, targets)
     if seed is None and z.shape:
-        raise _about(
-            ShapeError(
-                f"a gradient is taken of a scalar, and {z.label} is {z.type}: "
-                f"{_swapped(z, targets) or 'sum it, or use gc.vjp with a cotangent'}"
-            ),
-            z,
-        )
+        raise ShapeError(
+            f"a gradient is taken of a scalar, and {z.label} is {z.type}: "
+            f"{_swapped(z, targets) or 'sum it, or use gc.vjp with a cotangent'}"
+        ).locate(operands([z]))
     kept = pruned(z, targets, beyond)
     uses: dict[Node, list[tuple[Node, int]]] = {v: [] for v in kept}
     for c in kept:
@@ -228,19 +224,17 @@ def _swapped(z: Node, targets: Sequence[Node]) -> str:
 def contribution(c: Node, i: int, g: Node) -> Node:
     """The book's op.bprop(inputs, X, G), checked: a gradient has the type of its node."""
     if c.op.bprop is None:
-        raise _about(NotDifferentiable(f"{c.op.name} has no bprop, and {c.label} needs one"), c)
+        said = f"{c.op.name} has no bprop, and {c.label} needs one"
+        raise NotDifferentiable(said).locate(operands([c]))
     share = c.op.bprop(c, i, g)
     if not isinstance(share, Node):
-        kind = type(share).__name__
-        raise _about(InvalidGraph(f"the bprop of {c.op.name} returned no node, but a {kind}"), c)
+        said = f"the bprop of {c.op.name} returned no node, but {a_kind(share)}"
+        raise InvalidGraph(said).locate(operands([c]))
     if share.type != c.inputs[i].type:
-        raise _about(
-            InvalidGraph(
-                f"the bprop of {c.op.name} by input {i} returned {share.type}, "
-                f"and that input is {c.inputs[i].type}"
-            ),
-            c,
-        )
+        raise InvalidGraph(
+            f"the bprop of {c.op.name} by input {i} returned {share.type}, "
+            f"and that input is {c.inputs[i].type}"
+        ).locate(operands([c]))
     return share
 
 
@@ -299,9 +293,8 @@ def like(v: Node, value: Any, role: str) -> Node:
     (node,) = lift([value], role)
     node = OPS["astype"](node, dtype=v.dtype) if node.dtype != v.dtype else node
     if node.shape != v.shape:
-        error = ShapeError(f"the {role} of {v.label} must be {v.type}, and is {node.type}")
-        error.locate(operands([v, node]))
-        raise error
+        said = f"the {role} of {v.label} must be {v.type}, and is {node.type}"
+        raise ShapeError(said).locate(operands([v, node]))
     return node
 
 
@@ -311,30 +304,22 @@ def check_differentiable(z: Node, targets: Sequence[Node]) -> None:
         if not isinstance(v, Node):
             raise ArgumentError(f"{role} must be a node, and {no_node(v)}")
         if not v.type.is_float:
-            raise _about(
-                NotDifferentiable(f"{role} must be of floats, and {v.label} is {v.type}"), v
-            )
+            said = f"{role} must be of floats, and {v.label} is {v.type}"
+            raise NotDifferentiable(said).locate(operands([v]))
     if not targets:
         raise ArgumentError("there is nothing to differentiate by: the targets are empty")
-
-
-def _about(error: Any, *nodes: Node) -> Any:
-    error.locate(operands(nodes))
-    return error
 
 
 def disconnected(z: Node, target: Node) -> Disconnected:
     """The error that tells why z has no gradient by a target: no path, or an edge that cuts it."""
     if target not in topo([z]):
-        reason = f"{z.label} does not depend on {target.label}"
-        error: Disconnected = _about(Disconnected(f"no gradient: {reason}"), z, target)
-        return error
+        said = f"no gradient: {z.label} does not depend on {target.label}"
+        return Disconnected(said).locate(operands([z, target]))
     x, v, reason = next(cuts(z, [target]))
-    sentence = (
+    return Disconnected(
         f"no gradient: every path from {target.label} to {z.label} is cut, "
         f"first where {v.op.name} takes {x.label} ({reason})"
-    )
-    return _about(Disconnected(sentence), z, target, x, v)  # type: ignore[no-any-return]
+    ).locate(operands([z, target, x, v]))
 
 
 class Cut(NamedTuple):

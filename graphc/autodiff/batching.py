@@ -92,11 +92,9 @@ def batch_rule(node: Node) -> Rule:
     """How to batch a node: its record's own rule, or its family's."""
     rule = node.op.batch or RULES.get(node.op.family)
     if rule is None:
-        error = ArgumentError(
+        raise ArgumentError(
             f"{node.op.name} cannot be batched: its family has no rule, and its record gives none"
-        )
-        error.locate(operands([node]))
-        raise error
+        ).locate(operands([node]))
     return rule
 
 
@@ -154,16 +152,12 @@ def _common_size(batches: Mapping[Node, Node]) -> Dim:
     first = next(iter(batches.values()))
     for x, xs in batches.items():
         if not xs.ndim or xs.type != x.type.with_shape((xs.shape[0], *x.shape)):
-            error = ShapeError(
+            raise ShapeError(
                 f"a batch of {x.label} must be {x.type} with one axis in front, and is {xs.type}"
-            )
-        elif xs.shape[0] != first.shape[0]:
-            error = ShapeError(f"batches need one size, and {first.shape[0]} is not {xs.shape[0]}")
-            x = first
-        else:
-            continue
-        error.locate(operands([x, xs]))
-        raise error
+            ).locate(operands([x, xs]))
+        if xs.shape[0] != first.shape[0]:
+            said = f"batches need one size, and {first.shape[0]} is not {xs.shape[0]}"
+            raise ShapeError(said).locate(operands([first, xs]))
     return first.shape[0]
 
 

@@ -77,9 +77,8 @@ def structure(matrix: Node, rows: int | None = None) -> Structure:
             "gc.structure(gc.jacobian(v, x))"
         )
     if not 0 <= split <= matrix.ndim:
-        error = ShapeError(f"rows= is how many axes of {matrix.type} are rows, not {rows}")
-        error.locate(operands([matrix]))
-        raise error
+        said = f"rows= is how many axes of {matrix.type} are rows, not {rows}"
+        raise ShapeError(said).locate(operands([matrix]))
     parts = []
     waiting = [(matrix, fresh(matrix.shape))]
     while waiting:

@@ -316,11 +316,8 @@ def _bound(
     """The same at a point given by nodes or names."""
     for node in (v, x):
         if not node.type.is_float:
-            error = NotDifferentiable(
-                f"a derivative is of floats by floats, and {node.label} is {node.type}"
-            )
-            error.locate(operands([node]))
-            raise error
+            said = f"a derivative is of floats by floats, and {node.label} is {node.type}"
+            raise NotDifferentiable(said).locate(operands([node]))
     order = topo([v, x])
     values, sizes = bind(order, at)
     interpret(order, values, sizes)

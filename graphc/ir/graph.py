@@ -70,9 +70,8 @@ class Graph:
             for v, times in Counter(self.parameters).items():
                 if v.op.name != "input" or times > 1:
                     reason = f"{v.label} twice" if times > 1 else f"{v.label}, which is computed"
-                    error = ArgumentError(f"inputs are what gc.input made, each once, not {reason}")
-                    error.locate(operands([v]))
-                    raise error
+                    said = f"inputs are what gc.input made, each once, not {reason}"
+                    raise ArgumentError(said).locate(operands([v]))
             refuse_shared_names(self.parameters)
         missing = set(free) - set(self.parameters)
         if missing:
@@ -275,6 +274,5 @@ def refuse_shared_names(inputs: Iterable[Node]) -> None:
     for v in inputs:
         other = seen.setdefault(v.name, v)
         if other is not v:
-            error = NameClash(f"two inputs of one graph are called {v.name!r}")
-            error.locate(operands([other, v]))
-            raise error
+            said = f"two inputs of one graph are called {v.name!r}"
+            raise NameClash(said).locate(operands([other, v]))

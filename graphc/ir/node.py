@@ -246,12 +246,10 @@ class Node(Operators):
     def _no_value(self, wanted: str) -> NoReturn:
         if self.where == caller() and type(self.where) is Where:  # `y = max(a, b)`: a > b is no y
             object.__setattr__(self, "where", OnTheWay(*self.where))
-        error = NotConcrete(
+        raise NotConcrete(
             f"{self.label} has no value while the graph is built, so it has no {wanted}: "
             f"{_INSTEAD.get(wanted, 'keep it a tensor')}, or compute with gc.evaluate or gc.compile"
-        )
-        error.locate(operands([self]))
-        raise error
+        ).locate(operands([self]))
 
     def __bool__(self) -> bool:
         self._no_value("truth value")

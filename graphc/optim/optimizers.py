@@ -154,9 +154,8 @@ class Optimizer:
         if new.type == p.type:
             return
         error_type = ShapeError if new.shape != p.shape else DTypeError
-        error = error_type(f"{self.name} makes {new.type} of the parameter {p.name}: {p.type}")
-        error.locate(operands([p, new]))
-        raise error
+        said = f"{self.name} makes {new.type} of the parameter {p.name}: {p.type}"
+        raise error_type(said).locate(operands([p, new]))
 
 
 def sgd(learning_rate: Rate = 0.01) -> Optimizer:

@@ -86,9 +86,8 @@ def _scalar(value: Any, function: Plain) -> Node:
             f"{said}several values: return the loss alone, and what else is wanted by a function "
             "of its own, or take jacobian_fn of one of them"
         )
-    error = ArgumentError(f"{said}{value.type}: sum it, or use jacobian_fn")
-    error.locate(operands([value]))
-    raise error
+    said += f"{value.type}: sum it, or use jacobian_fn"
+    raise ArgumentError(said).locate(operands([value]))
 
 
 def grad_fn(
