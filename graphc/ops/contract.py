@@ -12,13 +12,13 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, example, lift, spelling
-from ..shapes import Dim, Shape, as_axis
+from ..shapes import Dim, as_axis
 from ..tensor_type import TensorType
 from ..wording import counted
 from . import blas
 from .elementwise import astype, greater, multiply
 from .from_formula import onto
-from .layout import broadcast_to, diagonal_matrix, moveaxis, permute_dims
+from .layout import broadcast_to, on_diagonals, permute_dims
 from .letters import letters_of, sizes_of, terms_of
 from .slices import expand_dims, squeeze
 
@@ -52,21 +52,7 @@ def _bprop(node: Node, i: int, g: Node) -> Node:
         if c not in present:
             made = expand_dims(made, k)
     made = broadcast_to(made, tuple(sizes[c] for c in wanted))
-    return onto(_on_diagonals(made, wanted, terms[i]), operand)
-
-
-def _on_diagonals(x: Node, letters: str, term: str) -> Node:
-    """x, indexed by distinct letters, put where equal letters of `term` agree; zero elsewhere."""
-    if letters == term:
-        return x
-    order = list(letters)
-    for c in letters:
-        for _ in range(term.count(c) - 1):
-            k = order.index(c)
-            x = diagonal_matrix(moveaxis(x, k, -1))
-            order = [*order[:k], *order[k + 1 :], c, c]
-    places = {c: iter([k for k, d in enumerate(order) if c == d]) for c in letters}
-    return permute_dims(x, [next(places[c]) for c in term])
+    return onto(on_diagonals(made, wanted, terms[i]), operand)
 
 
 def _guard(node: Node, condition: Node, is_urgent: bool) -> Node | None:
@@ -183,7 +169,7 @@ def einsum(subscripts: str, *operands: Any) -> Node:
         raise ArgumentError(f"einsum's result {out!r} must name letters of the operands, each once")
     if "." in text:
         out = out if arrow else "..." + wanted
-        terms, values, out = _without_ellipsis(terms, values, out)
+        terms, values, out = _without_ellipsis(terms, values, out, "einsum needs axes under ...")
     else:
         out = wanted
     sizes_of(terms, [v.type for v in values])  # an error here speaks of the user's own letters
@@ -197,10 +183,10 @@ def _implied(terms: Sequence[str]) -> str:
 
 
 def _without_ellipsis(
-    terms: Sequence[str], values: Sequence[Node], out: str
+    terms: Sequence[str], values: Sequence[Node], out: str, needed: str
 ) -> tuple[list[str], tuple[Node, ...], str]:
     """Letters in place of each ellipsis, counted from the right, and operands without the axes of
-    a literal size 1 that others stretch."""
+    a literal size 1 that others stretch: these are dropped, not copied."""
     sizes = []
     for term, v in zip(terms, values, strict=True):
         before, dots, after = term.partition("...")
@@ -208,15 +194,16 @@ def _without_ellipsis(
     try:
         common = shapes.broadcast(*sizes)
     except ShapeError as error:
-        sentence = f"einsum needs axes under ... that broadcast, and {error.sentence}"
-        raise ShapeError(sentence) from None
+        raise ShapeError(f"{needed} that broadcast, and {error.sentence}") from None
     used = set("".join(terms))
     letters = "".join([c for c in string.ascii_letters if c not in used][: len(common)])
     filled, kept = [], []
     for term, v, own in zip(terms, values, sizes, strict=True):
-        v, under = _dropped(v, own, common, letters, at=term.find("..."))
+        offset, at = len(common) - len(own), term.find("...")
+        single = [k for k, d in enumerate(own) if d != common[k + offset]]
+        under = "".join(c for k, c in enumerate(letters[offset:]) if k not in single)
         filled.append(term.replace("...", under))
-        kept.append(v)
+        kept.append(squeeze(v, tuple(at + k for k in single)) if single else v)
     return filled, tuple(kept), out.replace("...", letters)
 
 
@@ -236,30 +223,10 @@ def matmul(x1: Any, x2: Any) -> Node:
         raise ShapeError(f"matmul needs equal inner sizes, and {inner_a} is not {inner_b}")
     rows = "y" if a.ndim > 1 else ""
     columns = "z" if b.ndim > 1 else ""
-    batch = _matched_batches(a, b)
-    (a, left), (b, right), out = batch
-    return contract(f"{left}{rows}x,{right}x{columns}->{out}{rows}{columns}", [a, b])
-
-
-def _matched_batches(a: Node, b: Node) -> tuple[tuple[Node, str], tuple[Node, str], str]:
-    """Letters for the leading axes. A literal size 1 against another is dropped, not copied."""
-    sizes_a, sizes_b = a.shape[:-2], b.shape[:-2]
-    try:
-        common = shapes.broadcast(sizes_a, sizes_b)
-    except ShapeError as error:
-        raise ShapeError(f"matmul needs stacks that broadcast, and {error.sentence}") from None
-    letters = string.ascii_lowercase[: len(common)]
-    a, left = _dropped(a, sizes_a, common, letters)
-    b, right = _dropped(b, sizes_b, common, letters)
-    return (a, left), (b, right), letters
-
-
-def _dropped(x: Node, sizes: Shape, common: Shape, letters: str, at: int = 0) -> tuple[Node, str]:
-    """x without those of its axes from `at` on that others stretch, and letters for the rest."""
-    offset = len(common) - len(sizes)
-    single = tuple(k for k, d in enumerate(sizes) if d != common[k + offset])
-    kept = "".join(letters[k + offset] for k in range(len(sizes)) if k not in single)
-    return (squeeze(x, tuple(at + k for k in single)) if single else x), kept
+    terms, operands, out = _without_ellipsis(
+        [f"...{rows}x", f"...x{columns}"], (a, b), f"...{rows}{columns}", "matmul needs stacks"
+    )
+    return contract(f"{','.join(terms)}->{out}", operands)
 
 
 @spelling

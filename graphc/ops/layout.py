@@ -180,12 +180,6 @@ def matrix_transpose(x: Any) -> Node:
     return permute_dims(value, (*batch, columns, rows))
 
 
-def _diagonal_type(x: TensorType) -> TensorType:
-    if not x.ndim:
-        raise ShapeError("diagonal_matrix needs at least one axis")
-    return x.with_shape((*x.shape, x.shape[-1]))
-
-
 @spelling
 def moveaxis(x: Any, source: Any, destination: Any) -> Node:
     """x with some axes moved to other places; the others keep their order.
@@ -221,6 +215,15 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Node:
     return permute_dims(value, [exchanged.get(k, k) for k in range(value.ndim)])
 
 
+# -- diagonals --------------------------------------------------------------------------------
+
+
+def _diagonal_type(x: TensorType) -> TensorType:
+    if not x.ndim:
+        raise ShapeError("diagonal_matrix needs at least one axis")
+    return x.with_shape((*x.shape, x.shape[-1]))
+
+
 diagonal_matrix: Op = Op(
     "diagonal_matrix",
     infer=_diagonal_type,
@@ -240,7 +243,19 @@ diagonal_matrix: Op = Op(
 )
 
 
-# -- order ------------------------------------------------------------------------------------
+def on_diagonals(x: Node, names: Sequence[Any], wanted: Sequence[Any]) -> Node:
+    """x, whose axes have distinct names, put where axes of one name agree; zero elsewhere."""
+    order = list(names)
+    for name in names:
+        for _ in range(wanted.count(name) - 1):
+            k = order.index(name)
+            x = diagonal_matrix(moveaxis(x, k, -1))
+            order = [*order[:k], *order[k + 1 :], name, name]
+    places = {name: iter([k for k, a in enumerate(order) if a == name]) for name in names}
+    return permute_dims(x, [next(places[name]) for name in wanted])
+
+
+# -- where and when a value is there ----------------------------------------------------------
 
 contiguous: Op = Op(
     "contiguous",

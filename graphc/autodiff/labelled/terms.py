@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ...ir import FUNCTIONS, Node, is_literal
 from ...ops.contract import contract
+from ...ops.layout import on_diagonals
 from ...ops.slices import WHOLE, Span
 from ...shapes import Dim
 from ...tensor_type import TensorType
@@ -199,14 +200,7 @@ def spread(term: Term, order: Legs) -> Node:
     if is_one and len(distinct) == 1 and len(order) == 2:
         x = FUNCTIONS["eye"](distinct[0].size, dtype=term.dense.dtype)
     else:
-        x, axes = filled(term.dense, term.axes, distinct), list(distinct)
-        for a in distinct:
-            for _ in range(names.count(a) - 1):
-                k = axes.index(a)
-                x = FUNCTIONS["diagonal_matrix"](FUNCTIONS["moveaxis"](x, k, -1))
-                axes = [*axes[:k], *axes[k + 1 :], a, a]
-        places = {a: iter([k for k, b in enumerate(axes) if a is b]) for a in distinct}
-        x = permuted(x, [next(places[a]) for a in names])
+        x = on_diagonals(filled(term.dense, term.axes, distinct), distinct, names)
     if all(leg.within is None for leg in order):
         return x  # type: ignore[no-any-return]
     index = tuple(WHOLE if leg.within is None else leg.within[0] for leg in order)
