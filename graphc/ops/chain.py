@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..ir import FUNCTIONS, GuardRule, Node, is_literal
+from ..shapes import Shape, broadcast
 
 # A sum of more terms than this is taken to be unguarded.
 _MOST_TERMS = 16
@@ -20,7 +21,7 @@ def times(g: Node, d: Node) -> Node:
     Literal ones and zeros are skipped, reciprocals become divisions, guards are kept.
     """
     f = FUNCTIONS
-    shape = f["broadcast_shape"](g, d)
+    shape = _shape(g, d)
     g, d, conditions, is_negative = _bare(g, d)
     if is_literal(d, 0.0) or is_literal(g, 0.0):
         return f["zeros"](shape, dtype=g.dtype)  # type: ignore[no-any-return]
@@ -42,10 +43,9 @@ def _bare(g: Node, d: Node) -> tuple[Node, Node, list[Node], bool]:
 
     What stretches g goes too where the product stretches it anyhow.
     """
-    spread = FUNCTIONS["broadcast_shape"]
     conditions, is_negative = dict[Node, None](), False
     while True:
-        if g.op.name == "broadcast_to" and spread(g.inputs[0], d) == spread(g, d):
+        if g.op.name == "broadcast_to" and _shape(g.inputs[0], d) == _shape(g, d):
             g = g.inputs[0]
         elif (choice := _choice(g)) is not None:
             conditions[choice[0]], g = None, choice[1]
@@ -55,6 +55,11 @@ def _bare(g: Node, d: Node) -> tuple[Node, Node, list[Node], bool]:
             is_negative, d = not is_negative, d.inputs[0]
         else:
             return g, d, list(conditions), is_negative
+
+
+def _shape(g: Node, d: Node) -> Shape:
+    """That of g * d."""
+    return broadcast(g.shape, d.shape)
 
 
 def _product(g: Node, d: Node) -> Node:

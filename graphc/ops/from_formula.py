@@ -14,7 +14,7 @@ import sympy as sp
 
 from .. import shapes
 from ..errors import ArgumentError, DTypeError, ShapeError
-from ..ir import FUNCTIONS, Example, GuardRule, Node, Op, cuts_path, example, spelling
+from ..ir import FUNCTIONS, Example, GuardRule, Node, Op, cuts_path, example
 from ..meaning import Formula, Recipe, operations, recipe, result
 from ..tensor_type import TensorType, as_dtype
 from ..wording import counted
@@ -145,10 +145,9 @@ def _broadcast_like(
             raise ArgumentError(f"{taken} and nothing else, not {len(types)}")
         if any(t.dtype.kind not in kinds for t in types):
             given = ", ".join(str(t) for t in types)
+            wanted = "truth values, as x > 0 gives" if kinds == "b" else "numbers"
             cure = ": a power is written x**2" * (name == "logical_xor")
-            raise DTypeError(
-                f"{name} takes truth values, as x > 0 gives, and was given {given}{cure}"
-            )
+            raise DTypeError(f"{name} takes {wanted}, and was given {given}{cure}")
         return TensorType(broadcast(name, types), dtype_of(tuple(t.dtype for t in types)))
 
     return infer
@@ -160,12 +159,6 @@ def broadcast(name: str, types: Sequence[TensorType]) -> shapes.Shape:
         return shapes.broadcast(*(t.shape for t in types))
     except ShapeError as error:
         raise ShapeError(f"{name} needs shapes that broadcast, and {error.sentence}") from None
-
-
-@spelling
-def broadcast_shape(*nodes: Node) -> shapes.Shape:
-    """The shape that some nodes have together."""
-    return shapes.broadcast(*(n.shape for n in nodes))
 
 
 def _chain_rule(formula: Formula, d: Any) -> Callable[[Node, int, Node], Node]:
