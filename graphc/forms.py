@@ -51,9 +51,13 @@ def map_leaves(function: Callable[[Any], Any], form: Any) -> Any:
     if isinstance(form, dict):
         return {key: map_leaves(function, part) for key, part in form.items()}
     if isinstance(form, list | tuple):
-        parts = [map_leaves(function, part) for part in form]
-        return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
+        return with_parts(form, (map_leaves(function, part) for part in form))
     return function(form)
+
+
+def with_parts(form: list[Any] | tuple[Any, ...], parts: Iterable[Any]) -> Any:
+    """A list or a tuple, maybe a named one, like this one."""
+    return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
 
 
 def fill(form: Any, values: Iterable[Any]) -> Any:

@@ -100,6 +100,12 @@ def test_arguments_and_results_may_be_nested():
     assert not np.shares_memory(actual["pair"].second[0], B)
 
 
+def test_specs_may_be_nested():
+    """As arguments may be: a named tuple of shapes makes one of inputs."""
+    (pair, scale), z = gc.trace(lambda p, c: p.first @ p.second * c, Pair(("n",), ("n",)), 1.0)
+    assert (Pair, "f64[]") == (type(pair), str(z.type))
+
+
 def test_ints_strings_and_bools_are_part_of_the_program():
     """Loops and choices by them are Python's, and are gone in the program."""
 

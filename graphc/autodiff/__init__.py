@@ -1,7 +1,7 @@
 """Derivatives: reverse mode by Algorithms 6.5 and 6.6, and the modes made of it."""
 
 from .backprop import Contribution, GradTable, Step, backprop, grad, vjp
-from .batching import mapped, vectorize
+from .batching import vectorize
 from .jacobian import Mode, hessian, jacobian, jacobian_mode
 from .modes import hvp, jvp
 from .structures import Structure, structure
@@ -19,7 +19,6 @@ __all__ = [
     "jacobian",
     "jacobian_mode",
     "jvp",
-    "mapped",
     "structure",
     "vectorize",
     "vjp",

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, SupportsIndex
+from typing import Any
 
 from .. import forms
 from ..errors import ArgumentError, ShapeError
 from ..ir import FUNCTIONS, Node, no_node, operands, standing_for, topo
 from ..ops.contract import contract
-from ..ops.leaves import placeholder
 from ..ops.letters import letters_of
 from ..ops.slices import WHOLE
 from ..shapes import Dim, Shape
-from ..wording import counted
 
 Rule = Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node]
 
@@ -159,63 +157,3 @@ def _common_size(batches: Mapping[Node, Node]) -> Dim:
             said = f"batches need one size, and {first.shape[0]} is not {xs.shape[0]}"
             raise ShapeError(said).locate(operands([first, xs]))
     return first.shape[0]
-
-
-# -- functions of nodes -----------------------------------------------------------------------
-
-
-def mapped(
-    function: Callable[..., Any],
-    in_axes: Any,
-    out_axes: Any,
-    names: Callable[[int], Sequence[str]],
-) -> Callable[..., Any]:
-    """A function of nodes, applied to every example along the given axes at once: see `gc.vmap`.
-
-    `names` tells what to call so many arguments in messages.
-    """
-
-    def over_batches(*args: Any, **kwargs: Any) -> Any:
-        axes = in_axes if isinstance(in_axes, tuple | list) else (in_axes,) * len(args)
-        if len(axes) != len(args):
-            named = counted(len(axes), "argument")
-            raise ArgumentError(f"in_axes names {named}, and was given {len(args)}")
-        batches: dict[Node, Node] = {}
-
-        def examples(form: Any, axes: Any, name: str) -> Any:
-            paths = iter(forms.paths(form, name))
-
-            def one(x: Any, axis: int | None) -> Any:
-                path = next(paths)
-                if axis is None or not isinstance(x, Node):
-                    return x
-                if not isinstance(axis, SupportsIndex):
-                    raise ArgumentError(
-                        f"in_axes= holds ints and None, and for {path} there is {axis!r}"
-                    )
-                moved = FUNCTIONS["moveaxis"](x, axis, 0)
-                stand_in = placeholder(moved.type.with_shape(moved.shape[1:]), path)
-                batches[stand_in] = moved
-                return stand_in
-
-            return _zipped(one, form, axes)
-
-        given = list(map(examples, args, axes, names(len(args))))
-        given_by_name = {key: examples(a, 0, key) for key, a in kwargs.items()}
-        results = function(*given, **given_by_name)
-        return _zipped(
-            lambda v, axis: FUNCTIONS["moveaxis"](v, 0, axis), vectorize(results, batches), out_axes
-        )
-
-    return over_batches
-
-
-def _zipped(function: Callable[[Any, Any], Any], form: Any, axes: Any) -> Any:
-    """The form with a function of each leaf and its axis; an axis serves a whole part of the
-    form."""
-    if isinstance(axes, dict) and isinstance(form, dict):
-        return {key: _zipped(function, part, axes[key]) for key, part in form.items()}
-    if isinstance(axes, tuple | list) and isinstance(form, tuple | list):
-        parts = [_zipped(function, part, a) for part, a in zip(form, axes, strict=True)]
-        return type(form)(*parts) if hasattr(form, "_fields") else type(form)(parts)
-    return forms.map_leaves(lambda leaf: function(leaf, axes), form)

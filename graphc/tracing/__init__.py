@@ -2,7 +2,8 @@
 
 from .jit import Jit, jit
 from .trace import trace
-from .transforms import grad_fn, hessian_fn, jacobian_fn, value_and_grad, vmap
+from .transforms import grad_fn, hessian_fn, jacobian_fn, value_and_grad
+from .vmap import vmap
 
 __all__ = [
     "Jit",

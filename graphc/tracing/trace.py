@@ -63,7 +63,8 @@ def _declared(spec: Any, name: str) -> Any:
     if isinstance(spec, dict):
         return {key: _declared(part, f"{name}_{key}") for key, part in spec.items()}
     if isinstance(spec, list | tuple):
-        return type(spec)(_declared(part, f"{name}_{k}") for k, part in enumerate(spec))
+        parts = (_declared(part, f"{name}_{k}") for k, part in enumerate(spec))
+        return forms.with_parts(spec, parts)
     if isinstance(spec, float):
         return declare_input(name)
     if isinstance(spec, np.ndarray | np.generic):

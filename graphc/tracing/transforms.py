@@ -1,4 +1,4 @@
-"""What gradients, Jacobians and Hessians of plain functions are, and functions of many examples."""
+"""The functions that return gradients, Jacobians and Hessians of plain functions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, SupportsIndex
 
 from .. import forms
-from ..autodiff import grad, hessian, jacobian, mapped
+from ..autodiff import grad, hessian, jacobian
 from ..errors import ArgumentError, Disconnected
 from ..ir import Node, operands, rebuild, topo
 from ..ops.leaves import placeholder
@@ -166,28 +166,3 @@ def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
 
     derived = _derived(function, argnums, derive, has_zeros=False)
     return derived._made_again_by(hessian_fn, function, argnums=argnums)
-
-
-def vmap(function: Plain, in_axes: Any = 0, out_axes: Any = 0) -> Jit:
-    """A function of one example, applied to many at once; no loop is built.
-
-    `in_axes` is an axis for all arguments, or one for each: an int, None (the same for every
-    example), or a form of them. Inside other traced functions it works on nodes as well as on
-    arrays.
-
-    >>> import numpy as np, graphc as gc
-    >>> per_example = gc.vmap(gc.grad_fn(lambda w, x: np.tanh(w @ x)), in_axes=(None, 0))
-    >>> per_example(np.zeros(2), np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
-    array([[1., 2.],
-           [3., 4.],
-           [5., 6.]])
-    """
-    def checked(*args: Any, **kwargs: Any) -> Any:
-        return results(function, function(*args, **kwargs))
-
-    def names(count: int) -> list[str]:
-        return parameters(function, count)
-
-    over_batches = mapped(checked, in_axes, out_axes, names)
-    made = Jit(functools.wraps(function, updated=())(over_batches))
-    return made._made_again_by(vmap, function, in_axes=in_axes, out_axes=out_axes)
