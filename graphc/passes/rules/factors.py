@@ -38,7 +38,7 @@ def common_factor(n: Node, is_alone: Alone) -> Node | None:
 
 @rule("divide", over=LITERAL, strict=True)
 def over_power_of_two(n: Node) -> Node | None:
-    """x / 2^k = x * 2^-k"""
+    """x / 2^k = x * 2^-k, and so with x / 1 and x / (-1)"""
     x, c = n.inputs
     k = number(c)
     if k and n.type.is_float and x.dtype == n.dtype and math.isfinite(k):
@@ -144,18 +144,6 @@ def numbers_of_quotient_and_product(n: Node, is_alone: Alone) -> Node | None:
             quotient: Node = f.divide(y, q.inputs[1])
             return quotient if a * b == 1 else f.negative(quotient)
     return None
-
-
-@rule("divide", over=("multiply",))
-def numbers_of_quotient(n: Node, is_alone: Alone) -> Node | None:
-    """(2 * x) / (2 * y) = x / y"""
-    u, v = n.inputs
-    if u.op is not op.multiply or v.op is not op.multiply or not is_alone(u):
-        return None
-    (a, x), (b, y) = _number_and_rest(u), _number_and_rest(v)
-    if a is None or b is None or abs(a) != abs(b) or not x.dtype == y.dtype == n.dtype:
-        return None
-    return f.divide(x, y) if a == b else f.negative(f.divide(x, y))
 
 
 # A factor so near 1 matters at the very ends of the range only, and there within a few ulp.

@@ -200,16 +200,6 @@ def sum_of_scatter(n: Node) -> Node | None:
     return None
 
 
-@rule("negative", over=("scatter_add_along_axis",))
-def scaled_scatter(n: Node, is_alone: Alone) -> Node | None:
-    """-scatter_add(0, k, u) = scatter_add(0, k, -u)"""
-    match n:
-        case Node(op.negative, (Node(op.scatter_add_along_axis, (zero, k, u)) as v,)):
-            if is_literal(zero, 0) and is_alone(v) and n.type.is_float:
-                return v.op(zero, k, f.negative(u), **v.attrs)
-    return None
-
-
 @rule("add", over=("scatter_add_along_axis",), signs=True)
 def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
     """x + scatter_add(0, k, u) = scatter_add(x, k, u)"""

@@ -13,22 +13,13 @@ def times_one(n: Node) -> Node | None:
     return next((x for one, x in sides(n) if is_literal(one, 1)), None)
 
 
-@rule("multiply", "divide", over=LITERAL, strict=True)
+@rule("multiply", over=LITERAL, strict=True)
 def times_minus_one(n: Node) -> Node | None:
-    """(-1) * x = x / (-1) = -x"""
-    if not n.type.is_float:
-        return None
-    for x, c in sides(n) if n.op is op.multiply else (n.inputs,):
-        if is_literal(c, -1) and x.dtype == n.dtype:
+    """(-1) * x = -x"""
+    for c, x in sides(n):
+        if is_literal(c, -1) and x.dtype == n.dtype and n.type.is_float:
             return f.negative(x)
     return None
-
-
-@rule("divide", over=LITERAL, strict=True)
-def divided_by_one(n: Node) -> Node | None:
-    """x / 1 = x"""
-    x, one = n.inputs
-    return x if is_literal(one, 1) else None
 
 
 @rule("add", over=LITERAL, signs=True)
