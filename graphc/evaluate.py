@@ -160,8 +160,8 @@ def _refuse_unknown(values: Mapping[Any, Any], inputs: Sequence[Node], is_short:
     Other names pass where no value is missing: one dict may be for several graphs, some of which
     have lost an input.
     """
-    names = {v.name for v in inputs}
+    nodes, names = set(inputs), {v.name for v in inputs}
     for key in values:
-        known = key in inputs if isinstance(key, Node) else key in names or not is_short
+        known = key in nodes if isinstance(key, Node) else key in names or not is_short
         if not known:
             raise no_input("graph", key, inputs)

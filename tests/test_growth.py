@@ -195,6 +195,25 @@ def test_the_gradient_of_a_join_is_linear_in_its_parts():
     assert work(gradient(400)) <= 6 * work(gradient(100))
 
 
+MANY = {
+    "evaluate": lambda z, at: gc.evaluate(z, at),
+    "check": lambda z, at: gc.check(z, next(iter(at)), at),
+}
+
+
+@pytest.mark.parametrize("name", MANY)
+def test_values_of_many_inputs_are_looked_up_not_searched_for(name):
+    """Nor is a graph run once for each input where only one is asked for."""
+
+    def asked(inputs):
+        at = {gc.input(f"x{k}", ()): 0.1 for k in range(inputs)}
+        z = sum(map(gc.sin, at))
+        return lambda: MANY[name](z, at)
+
+    asked(10)()
+    assert work(asked(1_000)) <= 20 * work(asked(100))
+
+
 FACTORS = {
     "signs": lambda y, x, k: -y,
     "guards": lambda y, x, k: gc.where(x > k, y, 0),

@@ -49,8 +49,9 @@ def point(wanted: Sequence[Node], at: Mapping[Any, Any] | None, seed: int) -> Po
         raise ArgumentError(f"at= maps inputs or their names to values, not {a_kind(at)}")
     order = topo([*wanted, *(key for key in given if isinstance(key, Node))])
     inputs = sorted((v for v in order if v.op.name == "input"), key=declaration)
+    takes = {*inputs, *(v.name for v in inputs)}
     for key in given:
-        if key not in inputs and key not in {v.name for v in inputs}:
+        if key not in takes:
             raise no_input("graph", key, inputs)
     known = {v: given[v] if v in given else given[v.name] for v in inputs if _is_in(v, given)}
     missing = [v for v in inputs if v not in known]

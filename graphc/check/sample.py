@@ -15,8 +15,9 @@ from .numeric import Moving, moves
 from .point import Point
 from .rounding import rounding
 
-# How many single elements a part may compute, and how many of its operands' are compared.
-_MOST, _COMPARED, _TRIES = 2000, 8, 8
+# How many single elements a part may compute, how many operands it is compared by (each costs
+# runs of the part), and by how many elements of each.
+_MOST, _OPERANDS, _COMPARED, _TRIES = 2000, 8, 8, 8
 
 
 def sampled(v: Node, parameters: Sequence[Node], here: Point, seed: int) -> list[str]:
@@ -80,7 +81,9 @@ def _compared(root: Node, inside: Sequence[Node], here: Point, rng: np.random.Ge
     computed = [u for u in topo(gradients.values()) if u.inputs]
     bounds = rounding(list(gradients.values()), computed, values, here.sizes)
     largest = 0.0
-    for (x, gradient), bound in zip(gradients.items(), bounds, strict=True):
+    compared = list(zip(gradients.items(), bounds, strict=True))
+    for i in rng.permutation(len(compared))[:_OPERANDS]:
+        (x, gradient), bound = compared[i]
         slopes = ExactSlopes(Moving(total, x, values, here.sizes, moves))
         places = list(np.ndindex(np.shape(values[x])))
         for k in rng.permutation(len(places))[:_COMPARED]:
