@@ -61,7 +61,6 @@ SYMPY |= {"records.py", "cli/ways.py"}
 BY_NAME = {
     ("ir/building.py", "ir/node.py"),
     ("ir/node.py", "ir/op.py"),
-    ("plan/table.py", "plan/plan.py"),
 }
 OPTIONAL = {"networkx", "graphviz", "pygraphviz", "scipy", "rich"}
 

@@ -210,6 +210,16 @@ def test_no_memory_is_kept_for_a_single_element():
     assert all(array.size == 2 for array in known[2,][0])
 
 
+def test_values_that_are_copied_and_may_be_single_elements_keep_no_memory():
+    """A choice is copied into memory, which for one element is None: it has none, nor a workspace."""
+    value, c = y, gc.input("chosen", (n,), dtype="bool")
+    for k in range(STEPS):
+        value = gc.where(c, value, z) if k % 2 else gc.where(c, z, value)
+    f = gc.compile(value, simplify=False)
+    assert "borrowed(" not in f.source
+    np.testing.assert_array_equal([3.0, 4.0], f([1.0, 2.0], [3.0, 4.0], [True, False]))
+
+
 def layouts():
     """Sums whose last bits depend on how their operands lie, of values that lie otherwise."""
     p, q = gc.input("p_laid", (n, 40)), gc.input("q_laid", (n, 40))

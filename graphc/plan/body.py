@@ -14,6 +14,7 @@ from ..errors import ShapeError
 from ..ir import Node, topo
 from ..ops.letters import letters_of
 from ..shapes import Dim, Shape
+from .memory import takes_buffer
 from .regions import Region
 from .rows import axis_of, cut, is_stack, one_row
 
@@ -163,12 +164,6 @@ def _goes_by_element(v: Node, shape: Shape) -> bool:
     if v.op.family == "contract":
         return is_total and len(set(letters_of(v)[0])) == 1
     return is_total and v.op.family == "reduce"
-
-
-def takes_buffer(v: Node) -> bool:
-    """Whether a step can write into a buffer."""
-    into = v.op.into
-    return not v.op.view and (into(v) if callable(into) else into) is not None
 
 
 def _base(v: Node, inside: set[Node]) -> Node:

@@ -18,12 +18,12 @@ from . import scalars
 from .bindings import bindings
 from .carried import HELPERS, tiling
 from .comments import Comments
-from .memory import base, is_fresh, is_given
+from .memory import base, holds_memory, is_fresh
 from .names import Identifiers
 from .plan import Plan
 from .schedule import Step
 from .small_sizes import small_size
-from .straight import Straight, holds_memory
+from .straight import Straight
 from .texts import Texts, closure, told_where
 from .tiles import Tiles
 from .together import together
@@ -120,13 +120,13 @@ class _Writer:
         """Whether all is single numbers that Python computes with as NumPy does."""
         if self.plan is None or self.check_facts or self.marks is not None:
             return False
-        return scalars.is_on_floats(self.graph, list(_computed(self.graph)))
+        return scalars.is_on_floats(self.graph)
 
     def _scalars(self) -> Iterator[str]:
         """On Python's floats, which give floats: many times as fast as NumPy on single numbers."""
         tests = [f"type({self.texts.name(v)}) is float" for v in self.graph.parameters]
         yield f"if {' and '.join(tests)}:"
-        lines = scalars.written(self.graph, _computed(self.graph), self.texts)
+        lines = scalars.written(self.graph, self.texts)
         results = forms.write(self.form, list(map(self.texts.number, self.graph.outputs)))
         yield "    try:"
         yield from _indented(_indented([*lines, f"return {results}"]))
@@ -151,15 +151,18 @@ class _Writer:
     @functools.cached_property
     def small_size(self) -> int:
         """Up to how many elements the program goes line by line."""
-        return small_size(self.graph, self.plan)
+        assert self.plan is not None
+        return small_size(self.plan)
 
     def _plain(self) -> Iterator[str]:
         straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
         comments, lines = Comments(), [*self._mark(None)]
         for v in straight.computed:
             lines += [*comments.above(v), *straight.lines(v)]
-            lines += self._mark(Step((v,), v.inputs, None))
-        yield from self._face(self.small, lines, straight.workspace, straight.pieces)
+            lines += self._mark(Step((v,), v.inputs))
+        kept = straight.kept
+        workspace, pieces = (kept.workspace, kept.pieces) if kept else (None, {})
+        yield from self._face(self.small, lines, workspace, pieces)
 
     def _is_small(self, v: Node) -> bool:
         """Whether a value is small wherever the straight path is taken."""
@@ -301,10 +304,6 @@ MARK = "mark"
 
 def _indented(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" if line else line for line in lines]
-
-
-def _computed(graph: Graph) -> Iterator[Node]:
-    return (v for v in graph.nodes if not is_given(v))
 
 
 def _harmless(text: str) -> str:

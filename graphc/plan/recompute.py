@@ -34,7 +34,7 @@ class Saving(NamedTuple):
 
     @property
     def bytes_saved(self) -> Dim:
-        return as_dim(self.workspace_before - as_dim(sum(self.plan.slots)))
+        return as_dim(self.workspace_before - self.plan.workspace)
 
     @property
     def flops_added(self) -> Dim:
@@ -65,7 +65,7 @@ def sparing(graph: Graph) -> Saving:
     """
     plan = Plan(graph)
     memory, work = _memory(plan), _work(graph.nodes)
-    best, least = Saving(graph, as_dim(sum(plan.slots)), graph, plan), (memory, 0)
+    best, least = Saving(graph, plan.workspace, graph, plan), (memory, 0)
     halves = Halves(plan)
     for way in halves.ways():
         joined, copies = halves.joined(way)

@@ -1,15 +1,15 @@
-"""Single numbers: whether Python's floats compute a graph as NumPy does, and how that is written.
-"""
+"""Single numbers: whether Python's floats compute as NumPy does, and how that is written."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from ..ir import Graph, Node
 from .comments import Comments
+from .memory import computed
 from .texts import Texts, mentioned
 
 # How long a formula may be: what has no name of the user's and is used once is written where it is
@@ -17,24 +17,24 @@ from .texts import Texts, mentioned
 _LONGEST = 60
 
 
-def is_on_floats(graph: Graph, computed: Sequence[Node]) -> bool:
+def is_on_floats(graph: Graph) -> bool:
     """Whether all inputs are single floats, and the text of all that is computed is for such."""
-    parameters, outputs = graph.parameters, graph.outputs
-    if not computed or not parameters:
+    parameters, outputs, nodes = graph.parameters, graph.outputs, computed(graph)
+    if not nodes or not parameters:
         return False
     return (
         all(v.dtype == np.float64 and not v.ndim for v in parameters)
         and all(v.dtype in (np.float64, np.int64, np.bool_) and not v.ndim for v in outputs)
-        and all(map(_means_the_same, computed))
+        and all(map(_means_the_same, nodes))
     )
 
 
-def written(graph: Graph, computed: Iterable[Node], texts: Texts) -> Iterator[str]:
+def written(graph: Graph, texts: Texts) -> Iterator[str]:
     """The lines that compute a graph on floats."""
     comments = Comments()
     users = {x: v for v in graph.nodes for x in v.inputs}
     within: dict[Node, str] = {}
-    for v in computed:
+    for v in computed(graph):
         text = texts.scalar(v, within)
         goes_within = v not in texts.called and graph.uses[v] == 1 and v in users
         if goes_within and _takes_once(users[v], v) and len(text) < _LONGEST:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .. import shapes
 from ..ir import Graph, Node
 from .body import Body
-from .memory import base, is_given, takes_memory
+from .memory import base, computed, is_given, takes_memory
 from .regions import Region, regions
 
 
@@ -19,14 +19,20 @@ class Step(NamedTuple):
     nodes: tuple[Node, ...]
     """What others read of it."""
     reads: tuple[Node, ...]
-    region: Region | None
     body: Body | None = None
+    """What is computed for each tile, if it is the call of a region."""
     ends: tuple[Node, ...] = ()
     """The values that no later step reads."""
+    free: tuple[Node, ...] = ()
+    """Those of them that the step itself reads through no view: it may write over them."""
 
     @property
     def node(self) -> Node:
         return self.nodes[0]
+
+    @property
+    def region(self) -> Region | None:
+        return self.body.region if self.body else None
 
     @property
     def computed(self) -> tuple[Node, ...]:
@@ -34,11 +40,14 @@ class Step(NamedTuple):
         return self.region.nodes if self.region else self.nodes
 
 
-def schedule(graph: Graph, in_regions: bool) -> list[Step]:
-    """The steps of a graph: calls of regions and of single nodes, or one for each node as it
-    stands.
-    """
-    return _with_ends(graph, list(_scheduled(graph) if in_regions else _one_by_one(graph)))
+def schedule(graph: Graph) -> list[Step]:
+    """The steps of a graph: calls of regions and of single nodes."""
+    return _with_ends(graph, list(_scheduled(graph)))
+
+
+def one_by_one(graph: Graph) -> list[Step]:
+    """A step for each node of a graph, as it stands."""
+    return _with_ends(graph, [Step((v,), v.inputs) for v in computed(graph)])
 
 
 def _steps(graph: Graph) -> list[Step]:
@@ -46,16 +55,12 @@ def _steps(graph: Graph) -> list[Step]:
     found = regions(graph)
     inside = {v for region in found for v in region.nodes}
     shown = {x for region in found for x in region.operands} | set(graph.outputs)
-    steps = [Step((*r.results, *r.folds), r.operands, r, Body(r)) for r in found]
+    steps = [Step((*r.results, *r.folds), r.operands, Body(r)) for r in found]
     for v in reversed(graph.nodes):
         if not is_given(v) and (v not in inside or v.op.view and v in shown):
             shown.update(v.inputs)
-            steps.append(Step((v,), v.inputs, None))
+            steps.append(Step((v,), v.inputs))
     return steps
-
-
-def _one_by_one(graph: Graph) -> Iterator[Step]:
-    return (Step((v,), v.inputs, None) for v in graph.nodes if not is_given(v))
 
 
 def _scheduled(graph: Graph) -> Iterator[Step]:
@@ -115,5 +120,7 @@ def _with_ends(graph: Graph, steps: list[Step]) -> list[Step]:
     for step in reversed(steps):
         ends = dict.fromkeys(b for v in (*step.reads, *step.nodes) if (b := base(v)) not in seen)
         seen.update(ends)
-        result.append(step._replace(ends=tuple(ends)))
+        viewed = {base(x) for x in step.reads if x.op.view}
+        free = tuple(x for x in ends if x not in viewed)
+        result.append(step._replace(ends=tuple(ends), free=free))
     return result[::-1]

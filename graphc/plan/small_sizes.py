@@ -7,12 +7,13 @@ from collections.abc import Container, Sequence
 import numpy as np
 
 from .. import shapes
-from ..ir import Graph, Node
+from ..ir import Node
 from ..passes.cost import DEAREST_ARITHMETIC, weight
-from .memory import is_given, takes_memory
+from .in_place import written_over
+from .memory import takes_memory
 from .plan import Plan
 from .regions import Region
-from .straight import MANY, written_over
+from .straight import MANY
 
 # Up to this many elements, where the arrays of one region take together no more than so many bytes:
 # these stay in the cache.
@@ -29,14 +30,13 @@ OF_ARITHMETIC = 16
 OF_ONE = 32
 
 
-def small_size(graph: Graph, plan: Plan | None) -> int:
-    """Up to how many elements the program of a graph that has a plan goes line by line."""
-    if len(graph.nodes) >= MANY:  # as it goes line by line it lets values go
+def small_size(plan: Plan) -> int:
+    """Up to how many elements a program goes line by line, and does not follow its plan."""
+    if len(plan.graph.nodes) >= MANY:  # as it goes line by line it lets values go
         return SMALL
-    steps = plan.steps if plan else []
-    steps = [s for s in steps if s.region or takes_memory(s.node)]
+    steps = [s for s in plan.steps if s.region or takes_memory(s.node)]
     regions = [step.region for step in steps if step.region]
-    over = written_over(graph, [v for v in graph.nodes if not is_given(v)])
+    over = written_over(plan.graph)
     most = SMALL_BYTES // max((_bytes_by_element(r, over) for r in regions), default=1)
     nodes = [v for region in regions for v in region.nodes]
     is_single = all(v.dtype.itemsize <= 4 for v in nodes)

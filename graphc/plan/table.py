@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..ir import Node
 from ..notation import fitted, names_of, text
 from ..passes.cost import flops_of, weight
-from ..shapes import Dim, Shape, as_dim, of_terms, terms, typical
+from ..shapes import Dim, Shape, of_terms, terms, typical
 from ..wording import columns, printable
 from .memory import takes_memory
+from .places import Places
 from .schedule import Step
-
-if TYPE_CHECKING:
-    from .plan import Plan
 
 # A longer table shows its beginning and its end, and says what lies between.
 _MOST_ROWS = 40
@@ -46,7 +44,7 @@ class Bar(NamedTuple):
     """The user's line."""
 
 
-def lanes(plan: Plan) -> list[Bar]:
+def lanes(plan: Places) -> list[Bar]:
     """The values that take memory, in the order in which they are computed."""
     last = {v: k for k, step in enumerate(plan.steps) for v in step.ends}
     outputs, terms = set(plan.graph.outputs), names_of(plan.graph)
@@ -59,16 +57,14 @@ def lanes(plan: Plan) -> list[Bar]:
         return "operation" if v not in outputs else "loss" if v in losses else "output"
 
     def bar(k: int, v: Node) -> Bar:
-        slot = plan.place.get(plan.within.get(v, v))
         name = text(terms.get(v) or fitted(v, terms, _LABEL))
-        size = str(v.type.nbytes)
-        memory = _memory(plan, v) if slot is None else slot
-        return Bar(k, name, memory, k, last.get(v, end), size, kind(v), lines_of([v]))
+        size, until = str(v.type.nbytes), last.get(v, end)
+        return Bar(k, name, _place(plan, v), k, until, size, kind(v), lines_of([v]))
 
     return [bar(k, v) for k, step in enumerate(plan.steps) for v in step.nodes if takes_memory(v)]
 
 
-def table(plan: Plan) -> str:
+def table(plan: Places) -> str:
     """A row for each step, and what all of them need together."""
     steps, names = plan.steps, plan.graph.names
     first, count = _ends_shown(len(steps))
@@ -141,19 +137,21 @@ def and_more(texts: Sequence[str], most: int) -> str:
 # Memory
 
 
-def _memory(plan: Plan, v: Node) -> str:
-    return "new array" if plan.within.get(v, v) in plan.place else "NumPy's array"
+def _place(plan: Places, v: Node) -> int | str:
+    """The number of the slot in which a value lies, or what its memory is else."""
+    whole = plan.whole(v)
+    if whole not in plan.place:
+        return "NumPy's array"
+    slot = plan.place[whole]
+    return "new array" if slot is None else slot
 
 
-def _places(plan: Plan, step: Step) -> str:
+def _places(plan: Places, step: Step) -> str:
     """Where the results of a step lie."""
     found = []
     for v in step.nodes:
-        slot = plan.place.get(plan.within.get(v, v))
-        if slot is not None:
-            found.append(f"slot {slot}")
-        else:
-            found.append(_memory(plan, v) if takes_memory(v) else "view" if v.ndim else "number")
+        place = _place(plan, v) if takes_memory(v) else "view" if v.ndim else "number"
+        found.append(f"slot {place}" if isinstance(place, int) else place)
     return and_more(list(dict.fromkeys(found)), 3)
 
 
@@ -184,13 +182,12 @@ def _covers(a: Terms, b: Terms) -> bool:
     return all(a[m] >= c for m, c in b.items())
 
 
-def _totals(plan: Plan, peaks: Sequence[tuple[int, Dim]]) -> Iterator[str]:
-    workspace = as_dim(sum(plan.slots))
-    yield f"workspace: {formula(workspace)} in {len(plan.slots)} slots, kept between calls"
+def _totals(plan: Places, peaks: Sequence[tuple[int, Dim]]) -> Iterator[str]:
+    yield f"workspace: {formula(plan.workspace)} in {len(plan.slots)} slots, kept between calls"
     yield f"peak: {_told(peaks)}"
 
 
-def peak(plan: Plan) -> str:
+def peak(plan: Places) -> str:
     """The most bytes that live at once, and when: formulas, of which the sizes choose."""
     return _told(_live(plan.steps, set())[1])
 

@@ -14,9 +14,9 @@ from ..ir import OPS, Node
 from ..ops.slices import index_of_first
 from ..passes.cost import DEAREST_ARITHMETIC, weight
 from ..shapes import Dim, Shape, as_dim
-from .body import Body, Kind, takes_buffer
+from .body import Body, Kind
 from .comments import Comments
-from .memory import is_given
+from .memory import is_given, takes_buffer
 from .plan import Plan
 from .regions import Region
 from .rows import adds_rows, axis_of, cut, one_row
@@ -116,7 +116,7 @@ _DEFAULTS = {
 
 def _is_product(step: Step) -> bool:
     """Whether BLAS is called for all rows at once, on threads of its own."""
-    return step.region is None and step.node.op.family == "contract"
+    return step.body is None and step.node.op.family == "contract"
 
 
 def _named(arguments: Mapping[str, str]) -> str:
@@ -170,8 +170,7 @@ class _Function:
         row_bytes = sum(self._row_bytes(body.kind(v)) for v in (*kept, *region.results))
         work = region.rows * sum(_row_work(v, region.rows) for v in body.nodes)
         self.row_bytes, self.buffer_bytes, work_text = (
-            texts.size(shapes.as_dim(d))
-            for d in (row_bytes + buffer_bytes, buffer_bytes, work)
+            texts.size(shapes.as_dim(d)) for d in (row_bytes + buffer_bytes, buffer_bytes, work)
         )
         count = _START_OF_A_THREAD + sum(not v.op.view for v in body.nodes)
         is_sum = " + " in work_text or " - " in work_text

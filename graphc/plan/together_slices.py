@@ -73,18 +73,14 @@ class _Slices:
 
     def _kind(self, v: Node) -> Any:
         """What like operations have in common; None where an operand is neither part nor number."""
-        if v.op.family != "elementwise" or not all(
-            x in self.part or not x.ndim for x in v.inputs
-        ):
+        if v.op.family != "elementwise" or not all(x in self.part or not x.ndim for x in v.inputs):
             return None
         # Counted from the last axis: there broadcasting has the axes of one another.
         axes = {self.part[x].axis - x.ndim for x in v.inputs if x in self.part}
         axis = axes.pop()
         if axes or any(x.ndim and x.shape[axis] != v.shape[axis] for x in v.inputs):
             return None  # one is stretched, or cut along another axis
-        operands = [
-            (p.whole, p.axis, x.ndim) if (p := self.part.get(x)) else x for x in v.inputs
-        ]
+        operands = [(p.whole, p.axis, x.ndim) if (p := self.part.get(x)) else x for x in v.inputs]
         return (v.op, tuple(v.attrs.items()), v.ndim, *operands)
 
     def _runs(self, group: list[Node]) -> Iterator[list[Node]]:
@@ -93,8 +89,7 @@ class _Slices:
         run: list[Node] = []
         for v in group:
             if run and any(
-                p.stop != q.start
-                for p, q in zip(self._parts(run[-1]), self._parts(v), strict=True)
+                p.stop != q.start for p, q in zip(self._parts(run[-1]), self._parts(v), strict=True)
             ):
                 if len(run) >= _SLICES:
                     yield run

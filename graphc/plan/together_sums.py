@@ -156,7 +156,8 @@ def _added_up(terms: list[Node], axis: int | None, values: tuple[Node, ...]) -> 
         is_there = found <= set(terms)
     else:
         sums = {
-            v.inputs[0]: v for v in terms
+            v.inputs[0]: v
+            for v in terms
             if v.op.name == "sum" and v.attrs["axis"] == (axis,) and not v.attrs["keepdims"]
         }
         is_there = all(v in sums for v in values)
