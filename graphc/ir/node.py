@@ -1,8 +1,7 @@
-"""`Node`: a symbolic tensor, an immutable value: what it is, where it was made, what it refuses."""
+"""`Node`: a symbolic tensor, an immutable value: what it is, what it is called, what it refuses."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -11,14 +10,12 @@ import numpy as np
 
 from .. import shapes
 from ..errors import ArgumentError, NameClash, NotConcrete, Operand
-from ..lines import OnTheWay, Where, caller, is_internal
-from ..parts import WHOLE, Part, at_work
+from ..lines import OnTheWay, Where, caller
+from ..parts import Part
 from ..shapes import Dim, Shape
 from ..tensor_type import TensorType
 from ..wording import with_kind
-from .building import building, tracing
-from .functions import FUNCTIONS
-from .operators import Operators, is_liftable
+from .operators import Operators
 
 if TYPE_CHECKING:
     from .op import Op
@@ -73,83 +70,6 @@ class Node(Operators):
 
     # Beats ndarray's operators: `array * node` comes to Node.__rmul__ by way of __array_ufunc__.
     __array_priority__ = 1000
-
-    @staticmethod
-    def _new(op: Op, inputs: tuple[Node, ...], attrs: Attrs, type_: TensorType) -> Node:
-        origin, where, part = building.state
-        if where is None:
-            frame, part = at_work()
-            where = None if frame is None else Where(frame.f_code, frame.f_lasti)
-        node = object.__new__(_Draft)
-        node.op, node.inputs, node.attrs, node.type = op, inputs, attrs, type_
-        node.where, node.part, node.origin = where, part, origin
-        node.adjoint_of = node.differentiated = node.given_name = None
-        node.__class__ = Node  # type: ignore[assignment]
-        return node
-
-    def _on(self, inputs: tuple[Node, ...], type_: TensorType) -> Node:
-        """This node's operation on other inputs, and all else that is told of it."""
-        node = object.__new__(_Draft)
-        node.op, node.inputs, node.attrs, node.type = self.op, inputs, self.attrs, type_
-        node.where, node.part, node.origin = self.where, self.part, self.origin
-        node.adjoint_of, node.differentiated = self.adjoint_of, self.differentiated
-        node.given_name = self.given_name
-        node.__class__ = Node  # type: ignore[assignment]
-        return node
-
-    def _meet(self, rebuilt: Node | None = None) -> None:
-        """Note that this node, which exists already, is asked for once more: by the user, or as
-        what a node that is rebuilt becomes.
-        """
-        _, where, part = building.state if rebuilt is None else (None, rebuilt.where, rebuilt.part)
-        is_users = where is None
-        if is_users:
-            frame, part = at_work()
-            if part is not self.part and self.inputs and self.origin is None:
-                if part.is_ours:
-                    part.met.setdefault(self, (self.where, self.part))
-                else:
-                    self.part.is_open = True
-        # A scope keeps what it made; of the calls that made a node, the last one has it.
-        if part is not self.part and self.inputs and (is_users or self.origin is not None):
-            if self.part is WHOLE or self.part.is_call:
-                object.__setattr__(self, "part", part)
-        if not is_users:
-            return
-        where = None if frame is None else Where(frame.f_code, frame.f_lasti)
-        if self.origin is not None or (where is not None and where.assigned_name):
-            # What a gradient built first, or what is given a variable again, is the user's here.
-            object.__setattr__(self, "origin", None)
-            object.__setattr__(self, "adjoint_of", None)
-            object.__setattr__(self, "differentiated", None)
-            object.__setattr__(self, "where", where)
-
-    def _leave_name(self) -> None:
-        """What the call that made this node built on the way is not what its variable holds."""
-        is_users = building.state[1] is None
-        waiting, met = [self] if is_users else [], {self}
-        while waiting:
-            for v in waiting.pop().inputs:
-                if v not in met and v.part is self.part and v.where == self.where:
-                    met.add(v)
-                    waiting.append(v)
-                    if type(v.where) is Where:
-                        object.__setattr__(v, "where", OnTheWay(*v.where))
-
-    def _leave_others(self, call: Part) -> None:
-        """What a variable holds, or another call has returned, stays theirs where the call that
-        returns this node has built it again on the way: the mean in a standard deviation.
-        """
-        held = {v for v, was in call.met.items() if v is not self and _is_held(*was)}
-        returned = {part for v in held if (part := call.met[v][1]).is_ours}
-        for v, (where, part) in call.met.items():
-            if v in held or (v is not self and part in returned):
-                object.__setattr__(v, "where", where)
-                object.__setattr__(v, "part", part)
-                call.is_open = True
-            else:
-                part.is_open = True
-        call.met.clear()
 
     def __init__(self) -> None:
         raise ArgumentError("nodes are made by gc.input, gc.constant and operations on them")
@@ -228,21 +148,6 @@ class Node(Operators):
 
     # What Python asks of it
 
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> Any:
-        """Identity between nodes; the elementwise comparison against numbers and arrays, and
-        between tensors in a plain function that is traced.
-        """
-        if _is_identity(other):
-            return self is other
-        return FUNCTIONS["equal"](self, other)
-
-    def __ne__(self, other: object) -> Any:
-        if _is_identity(other):
-            return self is not other
-        return FUNCTIONS["not_equal"](self, other)
-
     def _no_value(self, wanted: str) -> NoReturn:
         if self.where == caller() and type(self.where) is Where:  # `y = max(a, b)`: a > b is no y
             object.__setattr__(self, "where", OnTheWay(*self.where))
@@ -306,27 +211,6 @@ class Node(Operators):
 
     def __delitem__(self, index: object) -> NoReturn:
         raise ArgumentError(f"nothing can be deleted from {self.label}: gc.concat joins its slices")
-
-
-class _Draft(Node):
-    """A node while it is made: what it consists of can be set, as fast as that of any object."""
-
-    __slots__ = ()
-    __setattr__, __delattr__ = object.__setattr__, object.__delattr__  # type: ignore[assignment]
-
-
-def _is_held(where: Where | None, part: Part) -> bool:
-    """Whether a variable has a node, or one of graphc's functions has returned it."""
-    if where is None or type(where) is OnTheWay:
-        return False
-    return part.is_ours or where.assigned_name is not None
-
-
-def _is_identity(other: object) -> bool:
-    """Whether `==` of a node and this asks for identity. Python asks too: for lists and tuples."""
-    if not isinstance(other, Node):
-        return not is_liftable(other)
-    return not tracing.depth or is_internal[sys._getframe(2).f_code.co_filename]
 
 
 def is_number(v: Node) -> bool:

@@ -16,6 +16,7 @@ from ..misfits import misfit
 from ..parts import Part, is_spelled_by
 from ..shapes import Dim, Shape
 from ..tensor_type import TensorType
+from .building import built, leave_name, leave_others, meet, rebuilt
 from .functions import FUNCTIONS
 from .interning import Interned, key_of
 from .lifting import lift
@@ -74,7 +75,7 @@ def cuts_path(node: Node, i: int, g: Node) -> NoReturn:
     raise NotImplementedError(f"{node.op.name} cuts the path of gradients")
 
 
-GuardRule = Callable[["Node", "Node", bool], "Node | None"]
+GuardRule = Callable[[Node, Node, bool], Node | None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,9 +159,9 @@ class Op:
         except TypeError as error:
             raise ArgumentError(f"{self.name} cannot take this: {error}") from None
         if found is not None:
-            found._meet()
+            meet(found)
             return found
-        return interned.keep(key, Node._new(self, nodes, attrs, self._inferred(nodes, attrs)))
+        return interned.keep(key, built(self, nodes, attrs, self._inferred(nodes, attrs)))
 
     def _inferred(self, nodes: tuple[Node, ...], attrs: Attrs) -> TensorType:
         try:
@@ -221,11 +222,11 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
     key = key_of(op, inputs, attrs)
     found = interned.find(key)
     if found is not None:
-        found._meet(node)
+        meet(found, node)
         return found
     is_alike = [*map(_type_of, inputs)] == [*map(_type_of, node.inputs)]
     known = node.type if is_alike else op._inferred(inputs, attrs)
-    return interned.keep(key, node._on(inputs, known))
+    return interned.keep(key, rebuilt(node, inputs, known))
 
 
 _type_of = operator.attrgetter("type")
@@ -252,10 +253,10 @@ def spelling(function: Callable[P, R]) -> Callable[P, R]:
         try:
             made = function(*args, **kwargs)
             if isinstance(made, Node):
-                made._leave_name()
+                leave_name(made)
                 call = sys._getframe().f_trace  # the part, of what the user has called
                 if type(call) is Part and call.met:
-                    made._leave_others(call)
+                    leave_others(made, call)
             return made
         except GraphcError as error:
             error.locate(operands(a for a in (*args, *kwargs.values()) if isinstance(a, Node)))

@@ -5,14 +5,26 @@ Each looks up by name the function that builds it: floors above say what that is
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 
 from .. import shapes
+from ..lines import is_internal
 from ..misfits import Telling
 from .functions import FUNCTIONS
+
+
+class _Tracing(threading.local):
+    """How many plain functions this thread is tracing, one inside the other."""
+
+    depth = 0
+
+
+tracing = _Tracing()
 
 
 def _operator(name: str, mirror: str = "", reflected: bool = False) -> Callable[[Any, Any], Any]:
@@ -90,6 +102,21 @@ class Operators(metaclass=Telling):
     __ror__ = _operator("logical_or", reflected=True)
     __xor__ = _operator("logical_xor", "__rxor__")
     __rxor__ = _operator("logical_xor", reflected=True)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Any:
+        """Identity between nodes; the elementwise comparison against numbers and arrays, and
+        between tensors in a plain function that is traced.
+        """
+        if _is_identity(other):
+            return self is other
+        return FUNCTIONS["equal"](self, other)
+
+    def __ne__(self, other: object) -> Any:
+        if _is_identity(other):
+            return self is not other
+        return FUNCTIONS["not_equal"](self, other)
 
     def __neg__(self) -> Self:
         return FUNCTIONS["negative"](self)  # type: ignore[no-any-return]
@@ -173,6 +200,13 @@ def is_liftable(value: object) -> bool:
     """Whether `lift` can make a node of it."""
     numeric = isinstance(value, Operators | bool | int | float | np.ndarray | np.generic | list)
     return numeric or shapes.is_expression(value)
+
+
+def _is_identity(other: object) -> bool:
+    """Whether `==` of a node and this asks for identity. Python asks too: for lists and tuples."""
+    if not isinstance(other, Operators):
+        return not is_liftable(other)
+    return not tracing.depth or is_internal[sys._getframe(2).f_code.co_filename]
 
 
 # Whose types have nothing to say about tensors: what they give is refused, and told of.

@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 
 from ..lines import Where
 from ..parts import Part
+from .building import built
 from .declared import declaration, declare_as_read
 from .graph import Graph
 from .interning import key_of
@@ -48,7 +49,7 @@ class _Row(NamedTuple):
         found = interned.find(key)
         if found is not None:
             return found, False
-        made = Node._new(op, inputs, attrs, op._inferred(inputs, attrs))
+        made = built(op, inputs, attrs, op._inferred(inputs, attrs))
         for name, value in self.told.items():
             object.__setattr__(made, name, value)
         return interned.keep(key, made), True

@@ -13,7 +13,7 @@ from .. import forms
 from ..compile import Function, compile
 from ..errors import ArgumentError
 from ..ir import FUNCTIONS, Node
-from ..ir.building import tracing
+from ..ir.operators import tracing
 from ..misfits import elsewhere
 from ..ops.leaves import input as declare_input
 from ..wording import a_kind

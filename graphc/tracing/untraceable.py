@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import forms
 from ..errors import ArgumentError, GraphcError, NotConcrete
-from ..ir.building import tracing
+from ..ir.operators import tracing
 from ..lines import is_internal, raised_at
 from ..sizes import OF_FORMULAS
 from ..wording import a_kind, counted
