@@ -670,7 +670,7 @@ TENSOR = [
     ("axes_kept", gc.sum(A, axis=1)[:, None], gc.sum(A, axis=1, keepdims=True), True),
     ("axes_kept", gc.sum(A, axis=1, keepdims=True)[:, 0][:, None], None, True),
     ("slice_of_everything", gc.exp(Z[:, 0:5])[:], E, True),
-    ("axes_put_back", gc.reshape(W, (6, 4))[:, None], gc.reshape(W, (6, 1, 4)), True),
+    ("reshape_of_reshape", gc.reshape(W, (6, 4))[:, None], gc.reshape(W, (6, 1, 4)), True),
     ("layout_of_negative", gc.reshape(-W, (6, 4)), -gc.reshape(W, (6, 4)), True),
     ("layout_of_negative", (-A).T, -(A.T), True),
     ("common_matrix", A @ B + C @ B, (A + C) @ B, False),

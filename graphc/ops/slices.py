@@ -37,6 +37,10 @@ class Span(NamedTuple):
         """Its start, which may be left out."""
         return 0 if self.start is None else self.start
 
+    def end(self, size: Dim) -> Dim:
+        """Its stop on an axis of some size, which may be left out."""
+        return size if self.stop is None else self.stop
+
     def length(self, size: Dim) -> Dim:
         """How many elements of an axis it takes."""
         return size if self.is_whole else shapes.span_length(size, *self)
@@ -154,6 +158,13 @@ def keeps_all(shape: Shape, index: Index) -> bool:
     return all(
         e.is_whole if isinstance(e, Span) else d == 1 for e, d in zip(entries, shape, strict=True)
     )
+
+
+def is_reshape(v: Node) -> bool:
+    """Whether v is its input in another shape: a reshape, or what an index makes that keeps all."""
+    if v.op is not at_index:
+        return v.op.name == "reshape"
+    return keeps_all(v.inputs[0].shape, v.attrs["index"])
 
 
 def _getitem_bprop(node: Node, i: int, g: Node) -> Node:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..ir import Node
-from ..ops.slices import Span, keeps_all
+from ..ops.slices import Span, is_reshape
 from .rules.vocabulary import f, letters, op
 
 _REDUCTIONS = (op.sum, op.max, op.min)
@@ -31,9 +31,7 @@ def labels(v: Node, i: int) -> tuple[Labels | None, Labels]:
         return inner, inner
     if v.op is op.permute_dims:
         return range(x.ndim), v.attrs["axes"]
-    if v.op is op.getitem and not keeps_all(x.shape, v.attrs["index"]):
-        return _names_of_parts(v)
-    if v.op in (op.reshape, op.getitem):
+    if is_reshape(v):
         old, new = ([k for k, d in enumerate(u.shape) if d != 1] for u in (x, v))
         if [x.shape[k] for k in old] == [v.shape[k] for k in new]:
             name = {k: j for j, k in enumerate(new)}
@@ -41,6 +39,8 @@ def labels(v: Node, i: int) -> tuple[Labels | None, Labels]:
             for j, k in enumerate(old):
                 inner[k] = j
             return inner, [name.get(k) for k in out]
+    if v.op is op.getitem:
+        return _names_of_parts(v)
     if v.op is op.einsum:
         terms, result = letters(v)
         if all(len(set(t)) == len(t) for t in terms):

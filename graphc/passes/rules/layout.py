@@ -15,8 +15,6 @@ from .vocabulary import CONVERTING, EXACT, ROUNDED, Alone, f, number, op
 # A sum of more terms than this is taken as it is.
 _MOST_TERMS = 64
 
-_WHOLE = slices.Span(None, None, 1)
-
 
 @rule(*CONVERTING, among="iub", strict=True)
 def operands_converted(n: Node) -> Node | None:
@@ -50,27 +48,13 @@ def transpose_of_transpose(n: Node) -> Node | None:
     return None
 
 
-@rule("reshape", over=("reshape", "getitem"), strict=True)
+@rule("reshape", "getitem", over=("reshape", "getitem"), strict=True)
 def reshape_of_reshape(n: Node) -> Node | None:
-    """reshape(reshape(x)) = reshape(x)"""
-    match n:
-        case Node(op.reshape, (Node(op.reshape, (x,)),)):
-            return f.reshape(x, n.shape)
-        case Node(op.reshape, (Node(op.getitem, (x,), {"index": at}),)):
-            return f.reshape(x, n.shape) if slices.keeps_all(x.shape, at) else None
-    return None
-
-
-@rule("getitem", over=("reshape", "getitem"), strict=True)
-def axes_put_back(n: Node) -> Node | None:
-    """reshape(x)[:, None] = x where that is x's shape, and what only adds axes is one reshape"""
+    """reshape(reshape(x)) = reshape(x), and so with x[:, None]"""
     (v,) = n.inputs
-    if not slices.keeps_all(v.shape, n.attrs["index"]):
+    if not (slices.is_reshape(n) and slices.is_reshape(v)):
         return None
-    (x,) = v.inputs
-    if v.op is op.reshape or (v.op is op.getitem and slices.keeps_all(x.shape, v.attrs["index"])):
-        return f.reshape(x, n.shape)
-    return None
+    return f.reshape(v.inputs[0], n.shape)
 
 
 @rule("getitem", strict=True)
@@ -132,11 +116,9 @@ def axes_in_front(n: Node) -> Node | None:
 
 def _without_axes_in_front(v: Node) -> Node:
     """The x of a v that only puts axes of size 1 in front of it."""
-    if v.op not in (op.reshape, op.getitem):
+    if not slices.is_reshape(v):
         return v
     (x,) = v.inputs
-    if v.op is op.getitem and not slices.keeps_all(x.shape, v.attrs["index"]):
-        return v
     return x if v.shape == (1,) * (v.ndim - x.ndim) + x.shape else v
 
 
@@ -144,30 +126,24 @@ def _without_axes_in_front(v: Node) -> Node:
 def slice_of_concat(n: Node) -> Node | None:
     """concat(x, y, ...)[the part of x] = x"""
     match n:
-        case Node(op.getitem, (Node(op.concat, parts, {"axis": axis}),), {"index": at}):
-            span = _only_span(at, axis)
-            start: Any = 0
+        case Node(op.getitem, (Node(op.concat, parts, {"axis": axis}) as v,), {"index": at}):
+            span, start = _only_span(at, axis), shapes.as_dim(0)
+            if span is None:
+                return None
             for x in parts:
                 stop = shapes.as_dim(start + x.shape[axis])
-                if span == slices.Span(start, stop, 1) or (
-                    span is not None and span.step == 1
-                    and span.begin == start
-                    and (stop if span.stop is not None else n.inputs[0].shape[axis])
-                    == (span.stop if span.stop is not None else stop)
-                ):
+                if (span.begin, span.end(v.shape[axis])) == (start, stop):
                     return x
                 start = stop
     return None
 
 
 def _only_span(at: slices.Index, axis: int) -> slices.Span | None:
-    """The slice along one axis, where an index takes the others whole."""
-    if len(at) <= axis or any(not isinstance(e, slices.Span) for e in at):
+    """The slice of neighbours along one axis, where an index takes the others whole."""
+    spans = [e for e in at if isinstance(e, slices.Span)]
+    if len(spans) < len(at) or not all(e.is_whole for e in (*spans[:axis], *spans[axis + 1 :])):
         return None
-    if any(e != _WHOLE for k, e in enumerate(at) if k != axis):
-        return None
-    span = at[axis]
-    return span if isinstance(span, slices.Span) else None
+    return spans[axis] if spans[axis].step == 1 else None
 
 
 @rule("getitem", over=("place",), strict=True)
@@ -206,19 +182,17 @@ def places_that_tile(n: Node) -> Node | None:
         else:
             return None
     for axis in range(n.ndim):
-        spans = [_only_span(t.attrs["index"], axis) for t in terms]
-        if any(s is None or s.step != 1 for s in spans):
+        by_start = {s.begin: (s, t) for t in terms if (s := _only_span(t.attrs["index"], axis))}
+        if len(by_start) < len(terms):  # so it is, too, where two start at the same place
             continue
-        by_start = {s.begin: (s, t) for s, t in zip(spans, terms, strict=True) if s}
         parts, at = [], shapes.as_dim(0)
         while at in by_start:
             span, t = by_start.pop(at)
             parts.append(t.inputs[0])
             at = shapes.as_dim(at + t.inputs[0].shape[axis])
-            if (n.shape[axis] if span.stop is None else span.stop) != at:
+            if span.end(n.shape[axis]) != at:
                 return None
-        is_each_once = len(parts) == len(terms)  # no two start at the same place
-        if not is_each_once or at != n.shape[axis] or len({p.dtype for p in parts}) > 1:
+        if by_start or at != n.shape[axis] or len({p.dtype for p in parts}) > 1:
             return None
         return f.concat(parts, axis=axis)
     return None
