@@ -23,11 +23,11 @@ from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .misfits import elsewhere, explained_methods
 from .objective import Objective
 from .passes import Log
-from .plan.emit import Program, emit
-from .plan.order import as_they_lie
-from .plan.placed import placed
+from .plan.arranged.order import as_they_lie
+from .plan.arranged.placed import placed
+from .plan.arranged.planes import planes
 from .plan.plan import Plan
-from .plan.planes import planes
+from .plan.program.emit import Program, emit
 from .plan.recompute import Saving, sparing
 from .plan.table import peak
 from .profile import Marked, Profile, profiled

@@ -15,7 +15,7 @@ from .draw import Drawing, draw
 from .evaluate import bind
 from .ir import Graph, Node
 from .passes.cost import flops_of, weight
-from .plan.emit import MARK, Program
+from .plan.program.emit import MARK, Program
 from .plan.schedule import Step
 from .plan.table import and_more, lines_of, operation, results
 from .shapes import Dim

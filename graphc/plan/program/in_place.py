@@ -5,9 +5,9 @@ Of twenty arrays of a call, each in new memory, most are out of the first cache 
 
 from __future__ import annotations
 
-from ..ir import Graph, Node
-from ..tensor_type import TensorType
-from .memory import base, computed
+from ...ir import Graph, Node
+from ...tensor_type import TensorType
+from ..memory import base, computed
 from .small_texts import is_by_ufunc, is_many
 
 Models = frozenset[Node | frozenset[Node]]

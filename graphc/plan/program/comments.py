@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..ir import Node
-from ..lines import Where
+from ...ir import Node
+from ...lines import Where
 
 
 class Comments:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .. import shapes
-from ..ir import Node
+from ... import shapes
+from ...ir import Node
 
 # NumPy wants these to be told by name.
 _BY_NAME = ("maximum", "minimum")

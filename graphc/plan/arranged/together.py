@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..ir import Graph, Node
-from ..passes.rewrite import adopt
-from ..passes.share import replaced
+from ...ir import Graph, Node
+from ...passes.rewrite import adopt
+from ...passes.share import replaced
 from .together_slices import slices_together
 from .together_sums import sums_together
 

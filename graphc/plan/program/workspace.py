@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from .. import shapes
-from ..ir import Node
-from ..shapes import Dim
-from ..tensor_type import TensorType
+from ... import shapes
+from ...ir import Node
+from ...shapes import Dim
+from ...tensor_type import TensorType
 from .texts import Texts
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..ir import Graph, Node
+from ...ir import Graph, Node
+from ..memory import computed
 from .comments import Comments
-from .memory import computed
 from .texts import Texts, mentioned
 
 # How long a formula may be: what has no name of the user's and is used once is written where it is

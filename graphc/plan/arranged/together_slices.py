@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..ir import FUNCTIONS, Graph, Node, building_for
-from ..ops.contract import contract
-from ..ops.letters import letters_of
-from ..ops.slices import Span
+from ...ir import FUNCTIONS, Graph, Node, building_for
+from ...ops.contract import contract
+from ...ops.letters import letters_of
+from ...ops.slices import Span
 
 # So many slices make it worth it, and so many products.
 _SLICES, _PRODUCTS = 2, 8

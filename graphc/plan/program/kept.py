@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from ..ir import Graph, Node
-from ..ops.joins import bounds
-from ..passes.cost import weight
-from .memory import base, computed, takes_buffer, takes_memory
-from .places import Places
-from .schedule import Step, one_by_one
+from ...ir import Graph, Node
+from ...ops.joins import bounds
+from ...passes.cost import weight
+from ..memory import base, computed, takes_buffer, takes_memory
+from ..places import Places
+from ..schedule import Step, one_by_one
 from .small_texts import into_small, is_many, returns_it
 from .texts import Texts, told_where
 from .workspace import Workspace

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .. import shapes
-from ..binding import Binding
-from ..ops.leaves import literal
-from ..passes.facts import ANYTHING, declared
+from ... import shapes
+from ...binding import Binding
+from ...ops.leaves import literal
+from ...passes.facts import ANYTHING, declared
 from .texts import Texts
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..ir import FUNCTIONS, Graph, Node, building_for, is_number
-from ..ops.contract import contract
-from ..ops.letters import letters_of
+from ...ir import FUNCTIONS, Graph, Node, building_for, is_number
+from ...ops.contract import contract
+from ...ops.letters import letters_of
 from .together_slices import is_plain_product, row_of
 
 # So many like terms make it worth it.

@@ -10,23 +10,23 @@ import functools
 from collections.abc import Container, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from .. import forms, shapes
-from ..binding import Binding
-from ..ir import Graph, Node, is_number
-from ..wording import printable
+from ... import forms, shapes
+from ...binding import Binding
+from ...ir import Graph, Node, is_number
+from ...wording import printable
+from ..arranged.together import together
+from ..carried import HELPERS, tiling
+from ..memory import base, holds_memory, is_fresh
+from ..plan import Plan
+from ..schedule import Step
 from . import scalars
 from .bindings import bindings
-from .carried import HELPERS, tiling
 from .comments import Comments
-from .memory import base, holds_memory, is_fresh
 from .names import Identifiers
-from .plan import Plan
-from .schedule import Step
 from .small_sizes import small_size
 from .straight import Straight
 from .texts import Texts, closure, told_where
 from .tiles import Tiles
-from .together import together
 from .workspace import Workspace
 
 

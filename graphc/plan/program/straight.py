@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..ir import Graph, Node
+from ...ir import Graph, Node
+from ..memory import computed, holds_memory
 from .in_place import written_over
 from .kept import Kept, kept
-from .memory import computed, holds_memory
 from .small_texts import into_small
 from .texts import Texts, told_where
 

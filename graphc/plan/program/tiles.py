@@ -9,18 +9,18 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from .. import shapes
-from ..ir import OPS, Node
-from ..ops.slices import index_of_first
-from ..passes.cost import DEAREST_ARITHMETIC, weight
-from ..shapes import Dim, Shape, as_dim
-from .body import Body, Kind
+from ... import shapes
+from ...ir import OPS, Node
+from ...ops.slices import index_of_first
+from ...passes.cost import DEAREST_ARITHMETIC, weight
+from ...shapes import Dim, Shape, as_dim
+from ..body import Body, Kind
+from ..memory import is_given, takes_buffer
+from ..plan import Plan
+from ..regions import Region
+from ..rows import adds_rows, axis_of, cut, one_row
+from ..schedule import Step
 from .comments import Comments
-from .memory import is_given, takes_buffer
-from .plan import Plan
-from .regions import Region
-from .rows import adds_rows, axis_of, cut, one_row
-from .schedule import Step
 from .texts import Texts, told_where
 
 

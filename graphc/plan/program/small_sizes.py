@@ -6,13 +6,13 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 
-from .. import shapes
-from ..ir import Node
-from ..passes.cost import DEAREST_ARITHMETIC, weight
+from ... import shapes
+from ...ir import Node
+from ...passes.cost import DEAREST_ARITHMETIC, weight
+from ..memory import takes_memory
+from ..plan import Plan
+from ..regions import Region
 from .in_place import written_over
-from .memory import takes_memory
-from .plan import Plan
-from .regions import Region
 from .straight import MANY
 
 # Up to this many elements, where the arrays of one region take together no more than so many bytes:

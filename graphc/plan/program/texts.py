@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
-from .. import shapes
-from ..errors import ShapeError
-from ..ir import Node, is_number, number_of
-from ..ops.fast import own_text
-from ..ops.leaves import literal
-from ..shapes import Dim, Shape
-from .carried import HELPERS
+from ... import shapes
+from ...errors import ShapeError
+from ...ir import Node, is_number, number_of
+from ...ops.fast import own_text
+from ...ops.leaves import literal
+from ...shapes import Dim, Shape
+from ..carried import HELPERS
 from .names import Identifiers
 
 _WORD = re.compile(r"[^\W\d]\w*")

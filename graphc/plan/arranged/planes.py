@@ -6,15 +6,15 @@ space, it begins anew for every three elements, and takes four times as long as 
 
 from __future__ import annotations
 
-from .. import shapes
-from ..ir import Graph, Node, building_for, with_inputs
-from ..ops.contract import contract
-from ..ops.layout import broadcast_to, contiguous, moveaxis
-from ..ops.letters import letters_of
-from ..ops.slices import WHOLE, Span, at_index
-from ..passes.rewrite import adopt
-from .rows import SHORT, is_by_element
-from .sets import Sets
+from ... import shapes
+from ...ir import Graph, Node, building_for, with_inputs
+from ...ops.contract import contract
+from ...ops.layout import broadcast_to, contiguous, moveaxis
+from ...ops.letters import letters_of
+from ...ops.slices import WHOLE, Span, at_index
+from ...passes.rewrite import adopt
+from ..rows import SHORT, is_by_element
+from ..sets import Sets
 
 # What is turned before anything is computed from it has at most this share of the elements.
 _SHARE = 4

@@ -1,0 +1,1 @@
+"""A graph, arranged for NumPy: computed as values lie in memory, in planes, in place, together."""

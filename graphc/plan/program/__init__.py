@@ -1,0 +1,1 @@
+"""The program that follows a plan: how its text is written."""
