@@ -6,8 +6,8 @@ import threading
 import numpy as np
 
 import graphc as gc
-from graphc.plan import small_sizes
 from graphc.plan.carried import tiling
+from graphc.plan.program import small_sizes
 
 
 def all_is_large(monkeypatch, tile_bytes=tiling.TILE_BYTES):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import small_sizes
+from graphc.plan.program import small_sizes
 
 n, m = gc.dims("n m")
 x, A, B = gc.input("x", (n,)), gc.input("A", (n, m)), gc.input("B", (m, n))

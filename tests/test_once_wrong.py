@@ -274,7 +274,7 @@ def test_what_a_gradient_built_first_is_the_users_when_written() -> None:
 def test_constants_are_not_kept_when_a_program_is_dropped() -> None:
     """Texts are cached, and the text of a constant is as long as its bytes."""
     from graphc.evaluate import code
-    from graphc.plan.texts import _template
+    from graphc.plan.program.texts import _template
 
     z = gc.input("z", (1000,))
     before = code.cache_info().currsize, _template.cache_info().currsize

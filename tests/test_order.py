@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import small_sizes
+from graphc.plan.arranged.order import as_they_lie
 from graphc.plan.carried import arrays, tiling
-from graphc.plan.order import as_they_lie
+from graphc.plan.program import small_sizes
 
 n, d, h = gc.dims("n d h")
 X, Y, Z = gc.input("X_", (n, d)), gc.input("Y_", (n, d)), gc.input("Z_", (d, n))

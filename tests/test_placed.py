@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan import small_sizes
+from graphc.plan.arranged.placed import placed
 from graphc.plan.carried import tiling
-from graphc.plan.placed import placed
+from graphc.plan.program import small_sizes
 
 n, m = gc.dims("n m")
 x, X = gc.input("x_of_places", (n,)), gc.input("X_of_places", (n, m))

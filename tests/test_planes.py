@@ -5,7 +5,7 @@ import pytest
 from answers import all_is_large, arguments
 
 import graphc as gc
-from graphc.plan.planes import planes
+from graphc.plan.arranged.planes import planes
 
 n, m = gc.dims("n m")
 X, Y, y = gc.input("X_of_planes", (n, 3)), gc.input("Y_of_planes", (m, 3)), gc.input("y_", (n,))

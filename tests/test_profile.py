@@ -8,8 +8,8 @@ import pytest
 
 import graphc as gc
 from graphc.errors import BindError
-from graphc.plan import small_sizes
-from graphc.plan.together import together
+from graphc.plan.arranged.together import together
+from graphc.plan.program import small_sizes
 from graphc.profile import _cost_of_a_mark
 
 n, d, k = gc.dims("n d k")

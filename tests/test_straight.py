@@ -15,7 +15,7 @@ from answers import (
 )
 
 import graphc as gc
-from graphc.plan import straight
+from graphc.plan.program import straight
 
 STEPS = 9
 n = gc.dim("n")
@@ -211,7 +211,7 @@ def test_no_memory_is_kept_for_a_single_element():
 
 
 def test_values_that_are_copied_and_may_be_single_elements_keep_no_memory():
-    """A choice is copied into memory, which for one element is None: it has none, nor a workspace."""
+    """A choice is copied into memory, which is None for one element: so there is no workspace."""
     value, c = y, gc.input("chosen", (n,), dtype="bool")
     for k in range(STEPS):
         value = gc.where(c, value, z) if k % 2 else gc.where(c, z, value)

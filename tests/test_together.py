@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import graphc as gc
-from graphc.plan.together import together
+from graphc.plan.arranged.together import together
 
 STEPS = 9
 X = gc.input("X_steps", (STEPS, "b", 4))
