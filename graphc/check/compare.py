@@ -131,11 +131,10 @@ def _compared(
     found = [
         ways.coordinate(place, place in exactly) for place in watched(places, f"checking {name}")
     ]
-    direction = ways.direction()
-    along = ways.along(direction)
+    along = ways.along()
     if len(places) < size:
         found.append(along)
-    curves, order = ways.curves(direction, along.best[0])
+    curves, order = ways.curves(along.best[0])
     return _Compared(x, name, size, found, ways.exact is None, curves, order)
 
 
@@ -300,24 +299,20 @@ def _broken(x: Node, name: str, finding: Finding) -> Row:
     return _numbers(nothing, None, "wrong", finding.node, finding.reason)
 
 
-_NAN = float("nan")
-
-
 def _numbers(
     compared: _Compared, c: Coordinate | None, verdict: str, node: Node | None, reason: str
 ) -> Row:
-    name, kind = compared.name, repr(compared.node.type)
+    x = compared.node
+    told = Row(compared.name, repr(x.type), verdict, 0, compared.size, node, reason)
     if c is None:
-        return Row(
-            name, kind, verdict, 0, compared.size, None, _NAN, None, None, None, "-",
-            _NAN, _NAN, _NAN, _NAN, None, node, reason,
-        )  # fmt: skip
+        return told
     best = c.best[0]
-    return Row(
-        name, kind, verdict, compared.checked, compared.size, c.place,
-        c.reverse, c.forward, c.exact, c.numeric, c.method, c.uncertainty,
-        c.difference, c.difference / abs(best) if best else (0.0 if not c.difference else np.inf),
-        _ulps(c.difference, best, compared.node), compared.order, node, reason,
+    return told._replace(
+        checked=compared.checked, at=c.place, order=compared.order,
+        reverse=c.reverse, forward=c.forward, exact=c.exact, numeric=c.numeric,
+        method=c.method, uncertainty=c.uncertainty, absolute=c.difference,
+        relative=c.difference / abs(best) if best else (0.0 if not c.difference else np.inf),
+        ulps=_ulps(c.difference, best, x),
     )  # fmt: skip
 
 

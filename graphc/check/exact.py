@@ -105,11 +105,6 @@ def is_kink(left: Number, right: Number) -> bool:
     return bool(abs(right - left) > max(mpmath.mpf(10) ** -_SAME * larger, 10.0 ** -(2 * _SAME)))
 
 
-def as_float(value: Number) -> float:
-    """The float nearest to an exact number; infinite beyond the range."""
-    return float(value)
-
-
 def run(order: Iterable[Node], values: dict[Node, Array], sizes: Mapping[str, int]) -> None:
     """Add to `values` the exact value of every node of an order that has none yet."""
     for v in order:

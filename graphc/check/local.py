@@ -77,6 +77,18 @@ def as_double(value: Array) -> Array:
     return array.astype(np.float64)[()] if array.dtype.kind == "f" else value
 
 
+def direction(value: Array, rng: np.random.Generator) -> Array:
+    """Each element by a random part of its own size, with a random sign.
+
+    So none crosses 0 on the way; what is 0 moves by the usual size of the others.
+    """
+    a = np.abs(np.asarray(value))
+    others = a[(a > 0) & np.isfinite(a)]
+    usual = float(np.median(others)) if others.size else 1.0
+    parts = rng.uniform(0.3, 1, a.shape) * rng.choice([-1.0, 1.0], a.shape)
+    return np.asarray(np.where(np.isfinite(a), np.where(a > 0, a, usual) * parts, 0.0))
+
+
 class Local:
     """One node by itself: its operands are numbers, in double precision."""
 
@@ -124,15 +136,8 @@ class Local:
         return np.asarray(self.rng.uniform(0.5, 1.5, np.shape(self.result)) * signs)
 
     def direction(self, i: int) -> Array:
-        """Each element by a random part of its own size, with a random sign.
-
-        So none crosses 0 on the way; what is 0 moves by the usual size of the others.
-        """
-        a = np.abs(np.asarray(self.operands[i]))
-        others = a[(a > 0) & np.isfinite(a)]
-        usual = float(np.median(others)) if others.size else 1.0
-        parts = self.rng.uniform(0.3, 1, a.shape) * self.rng.choice([-1.0, 1.0], a.shape)
-        return np.asarray(np.where(np.isfinite(a), np.where(a > 0, a, usual) * parts, 0.0))
+        """A random direction of one operand."""
+        return direction(self.operands[i], self.rng)
 
     def coordinate(self, i: int, index: tuple[int, ...]) -> Array:
         """One element alone, by its own size or by 1."""

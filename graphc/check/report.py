@@ -15,6 +15,7 @@ from .plot import Curve, plotted
 # From the best to the worst: what a parameter is called is the worst that was found of it.
 VERDICTS = ("right", "noisy", "kink", "outside", "wrong")
 _WORDS = {"outside": "outside the domain"}
+_NAN = float("nan")
 
 
 class Row(NamedTuple):
@@ -25,19 +26,19 @@ class Row(NamedTuple):
     verdict: str  # right, noisy, kink, outside, wrong
     checked: int  # elements that were compared one by one
     of: int
-    at: tuple[int, ...] | None  # where; None: along a random direction
-    reverse: float
-    forward: float | None
-    exact: float | None  # in arithmetic with more than 50 digits, rounded
-    numeric: float | None
-    method: str  # complex step, or central differences
-    uncertainty: float  # of the numeric derivative, as it estimates itself
-    absolute: float
-    relative: float
-    ulps: float
-    order: float | None  # of the Taylor remainder: 2 where the gradient is right
     node: Node | None  # what is to blame
     reason: str
+    at: tuple[int, ...] | None = None  # where; None: along a random direction
+    reverse: float = _NAN
+    forward: float | None = None
+    exact: float | None = None  # in arithmetic with more than 50 digits, rounded
+    numeric: float | None = None
+    method: str = "-"  # complex step, or central differences
+    uncertainty: float = _NAN  # of the numeric derivative, as it estimates itself
+    absolute: float = _NAN
+    relative: float = _NAN
+    ulps: float = _NAN
+    order: float | None = None  # of the Taylor remainder: 2 where the gradient is right
 
 
 @dataclass(frozen=True)

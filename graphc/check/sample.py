@@ -10,7 +10,7 @@ from ..autodiff.backprop import backprop, pruned
 from ..evaluate import interpret
 from ..ir import FUNCTIONS, Node, rebuild, topo
 from ..ops.leaves import placeholder
-from .exact import ExactSlopes, NotExact, as_float
+from .exact import ExactSlopes, NotExact
 from .numeric import Moving, moves
 from .point import Point
 from .rounding import rounding
@@ -87,7 +87,7 @@ def _compared(root: Node, inside: Sequence[Node], here: Point, rng: np.random.Ge
         slopes = ExactSlopes(Moving(total, x, values, here.sizes, moves))
         places = list(np.ndindex(np.shape(values[x])))
         for k in rng.permutation(len(places))[:_COMPARED]:
-            low, high = sorted(map(as_float, slopes.at(places[k])))
+            low, high = sorted(map(float, slopes.at(places[k])))
             value = float(np.asarray(values[gradient])[places[k]])
             off = max(low - value, value - high, 0.0)
             if off > float(np.asarray(bound)[places[k]]):

@@ -16,13 +16,14 @@ from ..ir import Node, Op
 from ..ops.leaves import input as new_input
 from .exact import derivative_of, function_of
 from .laws import draw, has_gradient, law, seeded
+from .numeric import SMALLEST
 
 # 1 + 5e-324 must not be 1.
 DIGITS = 400
 SIZES = (0.0, 5e-324, 1e-300, 1e-8, 1.0, 20.0, 700.0, 1e8, 1e300)
 EXTREMES = tuple(sign * size for size in SIZES for sign in (1.0, -1.0))
 INFINITE = (*EXTREMES, np.inf, -np.inf)
-LARGEST, SMALLEST = float(np.finfo(np.float64).max), float(np.finfo(np.float64).smallest_normal)
+LARGEST = float(np.finfo(np.float64).max)
 
 # Where the meaning has no derivative that float64 can be held to.
 ILL_POSED: dict[str, Callable[..., Any]] = {
@@ -58,13 +59,13 @@ def points(op: Op, extremes: tuple[float, ...], count: int = 50) -> list[Any]:
     return [np.array([*r, *(row[i] for row in grid)], r.dtype) for i, r in enumerate(random)]
 
 
-def as_exact(values: Any) -> list[Any]:
+def exact_arguments(values: Any) -> list[Any]:
     return [bool(v) if isinstance(v, np.bool_) else mpmath.mpf(float(v)) for v in values]
 
 
 def claims(f: Any, values: Any) -> list[Any]:
     """What a result may be: the exact value, or where an argument is 0 the limit from its side."""
-    arguments = as_exact(values)
+    arguments = exact_arguments(values)
     exact = f(*arguments)
     if exact is not None and exact != exact:
         return []  # inf - inf and its like: not for the mathematics to say
@@ -150,7 +151,7 @@ def gradient_is_finite(op: Op) -> None:
         slope = derivative_of(op, i)
         with mpmath.workdps(DIGITS):
             for k, values in enumerate(zip(*columns, strict=True)):
-                arguments = as_exact(values)
+                arguments = exact_arguments(values)
                 expected = slope(*arguments)
                 if not is_representable(meaning(*arguments)) or not is_representable(expected):
                     continue
@@ -192,7 +193,7 @@ def gradient_is_the_meanings(op: Op) -> None:
         slope = derivative_of(op, i)
         with mpmath.workdps(50):
             expected = np.array(
-                [slope(*as_exact(values)) for values in zip(*columns, strict=True)], np.float64
+                [slope(*exact_arguments(values)) for values in zip(*columns, strict=True)], np.float64
             )
         off = ~(np.abs(actual - expected) <= 1e-12 * np.abs(expected))
         wrong = [(i, float(a), float(e)) for a, e in zip(actual[off], expected[off], strict=True)]

@@ -15,8 +15,8 @@ from ..autodiff.modes import forward
 from ..evaluate import interpret
 from ..ir import Node, topo
 from ..ops.leaves import placeholder
-from .exact import ExactSlopes, NotExact, as_float, exact_values, is_kink
-from .local import as_double
+from .exact import ExactSlopes, NotExact, exact_values, is_kink
+from .local import as_double, direction
 from .numeric import (
     EPS,
     FIRST,
@@ -175,6 +175,11 @@ class Ways:
         return run
 
     @functools.cached_property
+    def direction(self) -> Array:
+        """One random direction, along which all elements are compared together."""
+        return direction(self.start, self.rng)
+
+    @functools.cached_property
     def _onward(self) -> Callable[[Array], Array] | None:
         """The value in the complex plane, if all texts go on there."""
         run = self.moving.program(lambda u: continued(u).replace("np.float32", "np.float64"))
@@ -248,7 +253,7 @@ class Ways:
         exact, formula, kink = None, None, None
         if with_exact and self.exact is not None:
             exact, kink = self._exact_at(index)
-            formula = None if self.formula is None else as_float(self.formula[index])
+            formula = None if self.formula is None else float(self.formula[index])
         pushed = None if self.tangent is None else float(self.tangent(one[()]))
         reverse, blur = float(self.gradient[index]), float(self.blur[index])
         steps = exponents(np.asarray(element))
@@ -265,10 +270,10 @@ class Ways:
         left, right = self.exact.at(index)
         if not (mpmath.isfinite(left) and mpmath.isfinite(right)):
             is_step = not (mpmath.isnan(left) or mpmath.isnan(right))
-            return None, Jump(as_float(left), as_float(right)) if is_step else None
+            return None, Jump(float(left), float(right)) if is_step else None
         with mpmath.workdps(self.exact.digits):
-            mean, has_kink = as_float((left + right) / 2), is_kink(left, right)
-        return mean, Jump(as_float(left), as_float(right)) if has_kink else None
+            mean, has_kink = float((left + right) / 2), is_kink(left, right)
+        return mean, Jump(float(left), float(right)) if has_kink else None
 
     def _numeric(
         self, sides: Callable[[float], Sides], steps: range, fine: int,
@@ -292,18 +297,10 @@ class Ways:
                 return value, "complex step", own + 4 * EPS * abs(value) + UNSEEN, kink
         return found, "central differences", error, kink
 
-    def direction(self) -> Array:
-        """A random direction: each element by a part of its own size."""
-        sizes = np.abs(self.start)
-        others = sizes[sizes > 0]
-        usual = float(np.median(others)) if np.size(others) else 1.0
-        signs = self.rng.choice([-1.0, 1.0], np.shape(self.start))
-        parts = self.rng.uniform(0.3, 1, np.shape(self.start))
-        return np.asarray(np.where(sizes > 0, sizes, usual) * signs * parts)
-
     @np.errstate(all="ignore")
-    def along(self, t: Array) -> Coordinate:
-        """The derivative along a direction."""
+    def along(self) -> Coordinate:
+        """The derivative along the direction."""
+        t = self.direction
         shares = np.abs(self.gradient * t)
 
         def sides(h: float) -> Sides:
@@ -327,8 +324,9 @@ class Ways:
     # The picture of the errors
 
     @np.errstate(all="ignore")
-    def curves(self, t: Array, best: float) -> tuple[tuple[Curve, ...], float | None]:
-        """Errors of differences along a direction at every step, and the Taylor order."""
+    def curves(self, best: float) -> tuple[tuple[Curve, ...], float | None]:
+        """Errors of differences along the direction at every step, and the Taylor order."""
+        t = self.direction
         steps = [2.0**-k for k in range(1, 49, 2)]
         highs = [float(self.run(self.start + h * t)) for h in steps]
         lows = [float(self.run(self.start - h * t)) for h in steps]
