@@ -67,7 +67,7 @@ KINDS = {
     "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 14),
     "weight decay": (tanh_of_affine, 40),
     "gates": (gated, 26),
-    "dropout": (masked, 75),
+    "dropout": (masked, 78),
     "layer norm": (normed, 134),
     "attention": (attention, 53),
 }

@@ -37,6 +37,7 @@ u, v = gc.input("u", ("m",)), gc.input("v", ("n",))
 W, W5 = gc.input("W", (2, 3, 4)), gc.input("W5", (2, 5, 4))
 U, V = gc.input("U", ("m", "n")), gc.input("V", ("m", "k"))
 outer = gc.einsum("mn,mk->mkn", U, V)
+has_length = gc.sum(A**2, axis=1) != 0
 
 # rule: before, after, and whether the strict mode does it too
 ELEMENTWISE = [
@@ -259,6 +260,8 @@ ELEMENTWISE = [
         y * (gc.sigmoid(-x) * gc.sigmoid(x)),
         False,
     ),
+    ("choice_below_choice", gc.where(c, s * gc.where(c, x, y), y), gc.where(c, s * x, y), True),
+    ("choice_below_choice", gc.where(c, y, -gc.where(c, y, x) / s), gc.where(c, y, -x / s), True),
     ("choice_by_both", gc.where(c, gc.where(d, x, y), y), gc.where(c & d, x, y), True),
     ("choice_by_both", gc.where(c, y, gc.where(d, y, x)), gc.where(c | d, y, x), True),
     ("not_equal", gc.logical_not(gc.equal(x, y)), gc.not_equal(x, y), True),
@@ -503,6 +506,19 @@ TENSOR = [
     ("product_plus_scaled", W5 @ W44 + W5 * W44[:, :1], None, False),
     ("scaled_layout", -3.0 * (2.0 * A).T, (A * -6.0).T, False),
     ("scaled_layout", 4.0 * (u * 0.5)[:, None], (u * 2.0)[:, None], False),
+    ("scaled_layout", 2.0 * (0.5 / u)[:, None], (1.0 / u)[:, None], False),
+    (
+        "choice_below_choice", gc.where((u > 0)[:, None], gc.where(u > 0, u, 1.0)[:, None] * A, A),
+        gc.where((u > 0)[:, None], u[:, None] * A, A), True,
+    ),
+    (
+        "guard_of_rows", gc.where(has_length[:, None], u[:, None] * A, 0.0),
+        gc.where(has_length[:, None], u[:, None], 0.0) * A, False,
+    ),
+    (
+        "guard_of_rows", gc.where(gc.vdot(x, x) != 0, x / s, 0.0),
+        x / gc.where(gc.vdot(x, x) != 0, s, np.inf), False,
+    ),
     ("log_of_total", gc.log(gc.sum(gc.exp(Z), axis=1)), gc.logsumexp(Z, axis=1), False),
     ("naive_softmax", gc.exp(Z) / gc.sum(gc.exp(Z), axis=1, keepdims=True), gc.softmax(Z), False),
     ("naive_softmax", gc.exp(v) / gc.sum(gc.exp(v)), gc.softmax(v), False),

@@ -14,6 +14,7 @@ from . import (
     diagonals,
     exponentials,
     factors,
+    guards,
     kinks,
     labels,
     layout,
@@ -28,8 +29,8 @@ from . import (
 )
 
 _ROOMS = (
-    layout, signs, powers, exponentials, quotients, factors, branches, kinks, outer, reductions,
-    diagonals, contractions, symmetric, softmax, shares, labels,
+    layout, signs, powers, exponentials, quotients, factors, branches, guards, kinks, outer,
+    reductions, diagonals, contractions, symmetric, softmax, shares, labels,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(

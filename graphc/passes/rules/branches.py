@@ -10,8 +10,6 @@ from .vocabulary import (
     ROUNDED,
     Alone,
     f,
-    is_zero,
-    letters,
     number,
     op,
     sides,
@@ -58,6 +56,32 @@ def choice_by_not(n: Node) -> Node | None:
         case Node(op.where, (Node(op.logical_not, (c,)), x, y)):
             return f.where(c, y, x)
     return None
+
+
+@rule("where", over=("multiply", "divide", "negative"), strict=True)
+def choice_below_choice(n: Node, is_alone: Alone) -> Node | None:
+    """where(c, x * where(c, y, z), w) = where(c, x * y, w), also where c is laid out beside x"""
+    c, *choices = n.inputs
+    found = [_where_chosen(x, c, side, is_alone) for side, x in enumerate(choices, 1)]
+    return None if found == choices else f.where(c, *found)
+
+
+def _where_chosen(v: Node, c: Node, side: int, is_alone: Alone, depth: int = 4) -> Node:
+    """v, or what it is where it is chosen by c, on one side, if that is simpler."""
+    if v.op is op.where and v.inputs[0] is c:
+        chosen: Node = v.inputs[side]
+        return chosen
+    if not depth or v.op not in _LOOKED_INTO or not is_alone(v):
+        return v
+    is_laid_out = v.op in (op.reshape, op.getitem)
+    if is_laid_out and not (c.op is v.op and c.attrs == v.attrs):
+        return v
+    c = c.inputs[0] if is_laid_out else c
+    found = [_where_chosen(x, c, side, is_alone, depth - 1) for x in v.inputs]
+    return v if found == list(v.inputs) else v.op(*found, **v.attrs)
+
+
+_LOOKED_INTO = (op.multiply, op.divide, op.negative, op.reshape, op.getitem)
 
 
 @rule("logical_not", over=("logical_not",), strict=True)
@@ -198,27 +222,3 @@ def _pairings(v: Node) -> list[tuple[int, int]]:
     if v.op in (op.add, op.multiply):
         return [(i, j) for i in range(count) for j in range(count)]
     return [(i, i) for i in range(count)]
-
-
-@rule("where", over=("sqrt",), strict=True)
-def root_or_zero(n: Node) -> Node | None:
-    """where(s == 0, 0, sqrt(s)) = sqrt(s) for a sum of squares, which is never -0"""
-    match n:
-        case Node(op.where, (Node(op.equal, (s, zero)), result, Node(op.sqrt, (t,)) as root)):
-            is_same = s is t and is_literal(zero, 0) and is_zero(result, 1.0)
-            return root if is_same and _is_of_squares(s) else None
-    return None
-
-
-def _is_of_squares(s: Node) -> bool:
-    """A sum or a mean of squares."""
-    if s.op in (op.reshape, op.getitem):
-        s = s.inputs[0]
-    if s.op is op.divide and s.inputs[1].op is op.size:
-        s = s.inputs[0]
-    if s.op is op.multiply and (number(s.inputs[1]) or 0) > 0:  # 1 / size, where that is exact
-        s = s.inputs[0]
-    if s.op is op.einsum and len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]:
-        (x, y), _ = letters(s)
-        return x == y
-    return s.op is op.sum and s.inputs[0].op in (op.square, op.abs)

@@ -161,14 +161,16 @@ def _number_and_rest(v: Node) -> tuple[Fraction | None, Node]:
 
 @rule("multiply", over=("reshape", "permute_dims", "getitem"))
 def scaled_layout(n: Node, is_alone: Alone) -> Node | None:
-    """a * layout(b * x) = layout(a * (b * x)) for numbers a and b: there they meet"""
+    """a * layout(b * x) = layout(a * (b * x)) for numbers, also of b / x: there they meet"""
     for a, v in sides(n):
         if v.op not in (op.reshape, op.permute_dims, op.getitem) or not is_alone(v):
             continue
         (u,) = v.inputs
-        if u.op is op.multiply and is_alone(u) and u.type.size == v.type.size and u.ndim:
-            if _factor(a) is not None and _number_and_rest(u)[0] is not None:
-                return v.op(f.multiply(a, u), **v.attrs)
+        if not (u.op in (op.multiply, op.divide) and is_alone(u) and u.ndim):
+            continue
+        has_number = any(_factor(x) is not None for x in u.inputs)
+        if has_number and _factor(a) is not None and u.type.size == v.type.size:
+            return v.op(f.multiply(a, u), **v.attrs)
     return None
 
 

@@ -8,12 +8,22 @@ import numpy as np
 
 from ... import shapes
 from ...ir import Node
-from ...ops.slices import keeps_all
+from ...ops.slices import is_reshape
 from ..facts import labels_of, sums_to_one
 from ..rewrite import rule
 from .labels import MANY
 from .quotients import is_chosen
-from .vocabulary import Alone, f, fits, is_beside, letters, like, number, op, sides
+from .vocabulary import (
+    Alone,
+    f,
+    fits,
+    is_beside,
+    letters,
+    like,
+    number,
+    op,
+    sides,
+)
 
 
 def is_shifted(x: Node) -> bool:
@@ -23,7 +33,7 @@ def is_shifted(x: Node) -> bool:
 
 def _is_largest_of(x: Node, t: Node) -> bool:
     """Whether t is max(x), beside x: that of each row. Less that of all, a row's sum may be 0."""
-    top = t.inputs[0] if t.op in (op.reshape, op.getitem) and _only_adds_axes(t) else t
+    top = t.inputs[0] if is_reshape(t) else t
     if top.op is not op.max or top.inputs[0] is not x:
         return False
     axes = top.attrs["axis"]
@@ -110,7 +120,7 @@ def _softmax_of(e: Node, total: Node) -> Node | None:
     beside = e.shape
     if e.op is op.permute_dims:
         (e,), axes = e.inputs, e.attrs["axes"]
-    if total.op in (op.reshape, op.getitem) and _only_adds_axes(total):
+    if is_reshape(total):
         (total,) = total.inputs
     if e.op is not op.exp or total.op is not op.sum or total.inputs[0] is not e:
         return None
@@ -120,10 +130,6 @@ def _softmax_of(e: Node, total: Node) -> Node | None:
     if not _may_overflow(x) or kept != sorted(kept) or shape != whole:
         return None
     return f.permute_dims(f.softmax(x, axis=summed), tuple(axes))
-
-
-def _only_adds_axes(v: Node) -> bool:
-    return v.op is op.reshape or keeps_all(v.inputs[0].shape, v.attrs["index"])
 
 
 @rule("divide", over=("exp", "permute_dims"))
@@ -150,7 +156,7 @@ def _divisor(v: Node, depth: int = 6) -> Node | None:
         return None
     if v.op in (op.divide, op.reciprocal) and _is_total(v.inputs[-1]):
         return v.inputs[-1]
-    if v.op in (op.reshape, op.getitem) and _only_adds_axes(v):
+    if is_reshape(v):
         found = _divisor(v.inputs[0], depth - 1)
         fit = found is not None and found.shape == v.inputs[0].shape
         return v.op(found, **v.attrs) if fit else None
@@ -164,7 +170,7 @@ _LINEAR = (op.add, op.subtract, op.negative, op.multiply, op.divide)
 
 
 def _is_total(v: Node) -> bool:
-    if v.op in (op.reshape, op.getitem) and _only_adds_axes(v):
+    if is_reshape(v):
         (v,) = v.inputs
     return v.op is op.sum and v.inputs[0].op is op.exp
 
