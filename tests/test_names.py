@@ -401,6 +401,21 @@ def test_a_variable_names_the_result_of_a_call_and_not_what_was_built_on_the_way
     assert {"scores", "p"} == set(gc.Graph([p]).names.values())
 
 
+@pytest.mark.parametrize(
+    "formula",
+    ["0.5 * s", "s + 1", "-n * gc.log(s)", "np.array([1.0, 2.0]) * s", "gc.maximum(s, 0.5)"],
+)
+def test_a_variable_does_not_name_the_numbers_and_sizes_of_its_formula(formula):
+    """`e = -n * log(s)` was drawn as e = -1 * n and e1 = e * log(s), and of J = 0.5 * s the
+    gradient was J; a number that had a variable of its own lost it.
+    """
+    names = {"gc": gc, "np": np, "n": gc.dim("n"), "s": gc.input("s", ()), "half": None}
+    exec(f"half = gc.constant(0.5)\ntotal = {formula}", names)
+    called = {v.label for v in names["total"].inputs + names["total"].inputs[0].inputs}
+    assert "total" == names["total"].label and "total" not in called
+    assert "half" == names["half"].label
+
+
 def test_a_variable_keeps_what_another_call_builds_again_on_the_way():
     """The standard deviation took the mean for its own: `mu` had no name, and was drawn as std."""
     x = gc.input("x", ("n", "d"))

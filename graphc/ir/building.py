@@ -56,6 +56,20 @@ def standing_for(node: Node) -> Iterator[None]:
         _building.state = outer
 
 
+@contextmanager
+def on_the_way() -> Iterator[None]:
+    """Nodes built inside are part of what the user's variable holds, and have not its name."""
+    outer = _building.state
+    try:
+        if outer[1] is None:
+            frame, part = at_work()
+            if frame is not None:
+                _building.state = outer[0], OnTheWay(frame.f_code, frame.f_lasti), part
+        yield
+    finally:
+        _building.state = outer
+
+
 class _Draft(Node):
     """A node while it is made: what it consists of can be set, as fast as that of any object."""
 

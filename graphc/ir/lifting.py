@@ -13,6 +13,7 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError, DTypeError, GraphcError, ShapeError
 from ..wording import a_kind
+from .building import on_the_way
 from .functions import FUNCTIONS
 from .node import Node, operands
 
@@ -23,8 +24,16 @@ _ARRAYS = (np.ndarray, np.generic, list, tuple)
 def lift(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
     """Nodes for some operands. Python numbers are weak: they take their peers' dtype (NEP 50).
 
-    So are sizes, which are Python numbers when the program runs.
+    So are sizes, which are Python numbers when the program runs. A number in `y = 0.5 * x` is made
+    on the way: it is not what `y` holds.
     """
+    if all(type(value) is Node for value in values):
+        return tuple(values)
+    with on_the_way():
+        return _lifted(values, taker)
+
+
+def _lifted(values: Sequence[Any], taker: str) -> tuple[Node, ...]:
     try:
         given = [_typed(value, taker) for value in values]
     except GraphcError as error:
