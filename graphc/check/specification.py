@@ -192,9 +192,8 @@ def gradient_is_the_meanings(op: Op) -> None:
         actual = evaluate(vjp(op(*inputs), x, 1.0), at)
         slope = derivative_of(op, i)
         with mpmath.workdps(50):
-            expected = np.array(
-                [slope(*exact_arguments(values)) for values in zip(*columns, strict=True)], np.float64
-            )
+            exact = map(exact_arguments, zip(*columns, strict=True))
+            expected = np.array([slope(*arguments) for arguments in exact], np.float64)
         off = ~(np.abs(actual - expected) <= 1e-12 * np.abs(expected))
         wrong = [(i, float(a), float(e)) for a, e in zip(actual[off], expected[off], strict=True)]
         _refuse(wrong, len(actual), "the gradient is wrong (operand, gradient, truth)")

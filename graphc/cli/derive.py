@@ -12,8 +12,8 @@ from ..explain import Explanation, explain
 from ..ir import Graph, Node, topo
 from . import voice
 from .expression import CONSTANTS, parse
+from .four_ways import DIGITS, FourWays, Slopes, four_ways
 from .given import Usage, names, picked, values
-from .ways import DIGITS, Slopes, Ways, ways
 
 _EXAMPLE = 'graphc derive "exp(x*z) + x*z/log(x)" --wrt x,z --at x=2,z=3'
 _VERDICTS = {"kink": "", "outside": "the point is outside the domain: "}
@@ -72,7 +72,7 @@ def _named(y: Node, inputs: dict[str, Node]) -> Node:
 
 def _compare(y: Node, wrt: list[Node], at: dict[str, Any]) -> bool:
     """The table of the four ways; whether they agree."""
-    found = ways(y, wrt, at)
+    found = four_ways(y, wrt, at)
     point = ", ".join(f"{name} = {value:g}" for name, value in at.items())
     voice.say(f"{y.label} = {found.value:.10g}   at {point}")
     voice.say()
@@ -107,7 +107,7 @@ def _row(name: str, s: Slopes) -> tuple[str, ...]:
     return name, f"{s.reverse:.10g}", f"{s.forward:.10g}", symbolic, numeric, largest
 
 
-def _exactly(y: Node, wrt: list[Node], found: Ways) -> None:
+def _exactly(y: Node, wrt: list[Node], found: FourWays) -> None:
     """The 50 digits, or why there are none."""
     if found.refusal:
         voice.say(f"sympy is left out: {found.refusal}.")

@@ -10,8 +10,9 @@ import sympy as sp
 
 from ..autodiff import grad, jvp
 from ..check import central
+from ..errors import Disconnected
 from ..evaluate import bind, evaluate, interpret
-from ..ir import Graph, Node, topo
+from ..ir import Graph, Node, number_of, topo
 from ..meaning import expression
 from ..notation import names_of, reference, text
 
@@ -30,16 +31,9 @@ class Slopes(NamedTuple):
     reverse: float
     forward: float
     symbolic: Any | None
-    """A sympy number of 50 digits; None where sympy has none, or `Ways.refusal` tells why."""
+    """A sympy number of 50 digits; None where sympy has none, or `FourWays.refusal` tells why."""
     numeric: float
     uncertainty: float
-
-    @property
-    def differences(self) -> list[float]:
-        """How far reverse mode is from each other way."""
-        others = [self.forward, self.symbolic]
-        others += [self.numeric] * self.is_known_numerically
-        return [float(abs(o - self.reverse)) for o in others if o is not None]
 
     @property
     def is_known_numerically(self) -> bool:
@@ -47,25 +41,29 @@ class Slopes(NamedTuple):
         return bool(self.uncertainty <= _KNOWN * max(1.0, abs(self.numeric)))
 
     @property
+    def differences(self) -> list[tuple[float, float]]:
+        """How far reverse mode is from each other way, and how far that may be off.
+
+        What is not finite says nothing.
+        """
+        others = [(self.forward, 0.0), (self.symbolic, 0.0)]
+        if self.is_known_numerically:
+            others.append((self.numeric, 4 * self.uncertainty))
+        apart = [(float(abs(o - self.reverse)), off) for o, off in others if o is not None]
+        return [(difference, off) for difference, off in apart if np.isfinite(difference)]
+
+    @property
     def largest(self) -> float:
-        finite = [d for d in self.differences if np.isfinite(d)]
-        return max(finite, default=float("nan"))
+        return max((difference for difference, _ in self.differences), default=float("nan"))
 
     @property
     def agree(self) -> bool:
-        """Whether no way contradicts another; what is not finite says nothing."""
-        size = max(1.0, abs(self.reverse))
-        allowed = [_TOLERANCE * size, _TOLERANCE * size]
-        allowed.append(_TOLERANCE * size + 4 * self.uncertainty)
-        others = [self.forward, self.symbolic, self.numeric]
-        return all(
-            abs(o - self.reverse) <= most
-            for o, most in zip(others, allowed, strict=True)
-            if o is not None and np.isfinite(float(o)) and np.isfinite(self.reverse)
-        )
+        """Whether no way contradicts another."""
+        allowed = _TOLERANCE * max(1.0, abs(self.reverse))
+        return all(difference <= allowed + off for difference, off in self.differences)
 
 
-class Ways(NamedTuple):
+class FourWays(NamedTuple):
     """All derivatives at one point, the value, and why sympy's are missing, if they are."""
 
     value: float
@@ -74,12 +72,12 @@ class Ways(NamedTuple):
     refusal: str
 
 
-def ways(y: Node, wrt: Sequence[Node], at: Mapping[str, Any]) -> Ways:
+def four_ways(y: Node, wrt: Sequence[Node], at: Mapping[str, Any]) -> FourWays:
     """The value and the derivatives of y at a point.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ())
-    >>> found = ways(x**3, [x], {"x": 2.0})
+    >>> found = four_ways(x**3, [x], {"x": 2.0})
     >>> found.value, found.slopes[0].reverse, found.slopes[0].symbolic
     (8.0, 12.0, 12.000000000000000000000000000000000000000000000000)
     """
@@ -88,18 +86,17 @@ def ways(y: Node, wrt: Sequence[Node], at: Mapping[str, Any]) -> Ways:
     for k, x in enumerate(wrt):
         with np.errstate(all="ignore"):
             reverse = float(evaluate(grad(y, x, disconnected="zero"), at))
-            forward = reverse if x not in Graph([y]) else float(_forward(y, x, at))
             numeric, uncertainty = central(y, x, at)
-        symbolic = None if exact is None else exact[k + 1]
+        forward, symbolic = _forward(y, x, at), None if exact is None else exact[k + 1]
         slopes.append(Slopes(reverse, forward, symbolic, float(numeric), float(uncertainty)))
     value = float(evaluate(y, at))
-    return Ways(value, None if exact is None else exact[0], tuple(slopes), refusal)
+    return FourWays(value, None if exact is None else exact[0], tuple(slopes), refusal)
 
 
-def _forward(y: Node, x: Node, at: Mapping[str, Any]) -> Any:
+def _forward(y: Node, x: Node, at: Mapping[str, Any]) -> float:
     try:
-        return evaluate(jvp(y, x, 1.0), at)
-    except ValueError:  # the path is cut: no gradient by reverse mode either
+        return float(evaluate(jvp(y, x, 1.0), at))
+    except Disconnected:
         return 0.0
 
 
@@ -113,12 +110,7 @@ def _symbolic(
 ) -> tuple[list[Any] | None, str]:
     """The value and sympy's derivatives to 50 digits, or why there are none."""
     order = topo([y])
-    depth: dict[Node, int] = {}
-    size: dict[Node, int] = {}
-    for v in order:
-        depth[v] = 1 + max((depth[x] for x in v.inputs), default=0)
-        size[v] = 1 + sum(size[x] for x in v.inputs)
-    if size[y] > _MOST_OPERATIONS or depth[y] > _DEEPEST:
+    if _is_too_large(order):
         return None, "the expression is too large for sympy"
     values, sizes = bind([*order, *wrt], at)
     with np.errstate(all="ignore"):
@@ -127,16 +119,9 @@ def _symbolic(
     if odd is not None:
         # To 50 digits exp(exp(exp(9))) has more digits than there is room for.
         return None, f"{_called(odd, y)} is {values[odd]}"
-    symbols: dict[Node, Any] = {}
-    point: dict[Any, Any] = {}
-    for v in dict.fromkeys([*order, *wrt]):
-        is_small = v.op.name == "constant" and float(values[v]).is_integer() and (
-            abs(float(values[v])) <= 64
-        )  # fmt: skip
-        if v.op.family == "leaf" and not is_small:
-            # A constant of many digits would be raised to powers exactly.
-            symbols[v] = sp.Symbol(f"_{len(symbols)}", real=True)
-            point[symbols[v]] = sp.Rational(float(values[v]))
+    leaves = [v for v in dict.fromkeys([*order, *wrt]) if v.op.family == "leaf"]
+    symbols = {v: sp.Symbol(f"_{k}", real=True) for k, v in enumerate(leaves) if not _is_small(v)}
+    point = {symbol: sp.Rational(float(values[v])) for v, symbol in symbols.items()}
     try:
         e = expression(y, symbols)
         found = [e, *(sp.diff(e, symbols[x]) for x in wrt)]
@@ -144,3 +129,20 @@ def _symbolic(
     except (RecursionError, MemoryError, OverflowError, ValueError, TypeError) as error:
         return None, f"sympy gives up: {type(error).__name__}"
     return [n if n.is_Number and n.is_finite else None for n in numbers], ""
+
+
+def _is_too_large(order: Sequence[Node]) -> bool:
+    """Whether sympy would take long over the last of some nodes, or run out of stack."""
+    depth: dict[Node, int] = {}
+    size: dict[Node, int] = {}
+    for v in order:
+        depth[v] = 1 + max((depth[x] for x in v.inputs), default=0)
+        size[v] = 1 + sum(size[x] for x in v.inputs)
+    return size[order[-1]] > _MOST_OPERATIONS or depth[order[-1]] > _DEEPEST
+
+
+def _is_small(v: Node) -> bool:
+    """Whether a leaf is a small whole number: one of many digits would be raised to powers
+    exactly."""
+    number = number_of(v)
+    return number is not None and float(number).is_integer() and abs(float(number)) <= 64
