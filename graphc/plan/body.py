@@ -6,19 +6,26 @@ A step may write over a value that it is the last to read: rows of a buffer, or 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from .. import shapes
 from ..errors import ShapeError
 from ..ir import Node, topo
 from ..ops.letters import letters_of
 from ..shapes import Dim, Shape
-from .memory import takes_buffer
+from .memory import is_given, takes_buffer
 from .regions import Region
 from .rows import axis_of, cut, is_stack, one_row
 
-Kind = tuple[int, Shape, Any]
+
+class Kind(NamedTuple):
+    """What values must have in common to be kept in one buffer."""
+
+    axis: int
+    """Along which rows lie."""
+    row: Shape
+    dtype: Any
 
 
 class Body:
@@ -69,6 +76,11 @@ class Body:
         return [x for x in rows if x.shape == shape]
 
     @functools.cached_property
+    def is_laid_by_call(self) -> bool:
+        """Whether it is known at the call alone how one of these lies, or it is turned."""
+        return any(x.op.view or is_given(x) for x in self.laid)
+
+    @functools.cached_property
     def model(self) -> Node | None:
         """An operand in whose order in memory all is computed that is computed element by element,
         in its shape, of arrays that broadcast to that; None where anything else is computed."""
@@ -76,6 +88,13 @@ class Body:
         is_alike = _broadcasts_to(shape, self.read)
         by_element = all(_goes_by_element(v, shape) for v in self.nodes)
         return self.laid[0] if shape and is_alike and by_element else None
+
+    @property
+    def given(self) -> Sequence[Node]:
+        """The operands of the region as its function is given them: where the last one tells how
+        all lie, it is no number."""
+        operands, model = self.region.operands, self.model
+        return operands if model is None else sorted(operands, key=lambda x: x.shape == model.shape)
 
     def models(self, result: Node) -> list[Node]:
         """The arrays that a result is computed of, where it may lie as one: those of its shape, up
@@ -127,8 +146,9 @@ class Body:
         return first
 
     def kind(self, v: Node) -> Kind:
-        """What values must have in common to be kept in one buffer."""
-        return axis_of(v.shape, self.region.rows), one_row(v.shape, self.region.rows), v.dtype
+        """The kind of buffer that a value can be kept in."""
+        rows = self.region.rows
+        return Kind(axis_of(v.shape, rows), one_row(v.shape, rows), v.dtype)
 
     @functools.cached_property
     def _in_pieces(self) -> set[Node]:
