@@ -13,25 +13,12 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..ir import FUNCTIONS as f
-from ..ir import (
-    OPS,
-    Graph,
-    Node,
-    Op,
-    building_for,
-    interned,
-    is_literal,
-    is_number,
-    key_of,
-    number_of,
-    with_inputs,
-)
+from ..ir import Graph, Node, Op, building_for, interned, is_literal, key_of, with_inputs
 from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, names_at, rule
 from .rules.softmax import log_softmax_in_dot
-from .rules.vocabulary import REDUCTIONS, adds_up, letters, opposite
+from .rules.vocabulary import REDUCTIONS, adds_up, f, letters, like, number, op, opposite, sides
 
 _COMMUTATIVE = (
     "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
@@ -69,13 +56,14 @@ class There:
             found.setdefault(frozenset(v.inputs), []).append(v)
         return found
 
-    def find(self, op: Op, *inputs: Node | None, **attrs: Any) -> Node | None:
-        """What an op makes of some nodes, if the graph holds it, and them."""
+    def find(self, of: Op, *inputs: Node | None, **attrs: Any) -> Node | None:
+        """What an op makes of some nodes, if the graph holds it, and them: in whatever order."""
         operands = tuple([x for x in inputs if x is not None])
         if len(operands) < len(inputs):
             return None
-        found = interned.find(key_of(op, operands, attrs))
-        return found if found in self.position else None
+        orders = (operands, operands[::-1]) if of.name in _COMMUTATIVE else (operands,)
+        found = (interned.find(key_of(of, order, attrs)) for order in orders)
+        return next((v for v in found if v in self.position), None)
 
     def has_before(self, v: Node) -> bool:
         """Whether the graph holds v, and before this node: of two alike the first stays."""
@@ -89,9 +77,9 @@ class There:
     def is_summed(self) -> bool:
         """Whether this node is there to be summed, some of it or all, and for nothing else."""
         user = self._only_user(self.here)
-        if user is not None and user.op.name == "where" and user.inputs[0] is not self.here:
+        if user is not None and user.op is op.where and user.inputs[0] is not self.here:
             user = self._only_user(user)
-        return user is not None and user.op.name == "sum"
+        return user is not None and user.op is op.sum
 
     def _only_user(self, v: Node) -> Node | None:
         """The one node that uses v, once."""
@@ -121,31 +109,30 @@ def reduced_alike(n: Node, there: There) -> Node | None:
     if not n.attrs["keepdims"]:
         return None
     twin = there.find(n.op, n.inputs[0], axis=n.attrs["axis"], keepdims=False)
-    return None if twin is None else f["reshape"](twin, n.shape)
+    return None if twin is None else f.reshape(twin, n.shape)
 
 
 @rule("add", "subtract", "multiply", "divide", "sqrt", "square", over=("reshape",), strict=True)
 def shaped_later(n: Node, there: There) -> Node | None:
     """reshape(x) / s = reshape(x / s) where that is there"""
-    if any(x.ndim and x.op.name != "reshape" for x in n.inputs):
+    if any(x.ndim and x.op is not op.reshape for x in n.inputs):
         return None
-    shaped = [x for x in n.inputs if x.op.name == "reshape"]
+    shaped = [x for x in n.inputs if x.op is op.reshape]
     if len(shaped) != 1 or shaped[0].shape != n.shape:
         return None
     operands = (x.inputs[0] if x is shaped[0] else x for x in n.inputs)
     twin = there.find(n.op, *operands, **n.attrs)
-    return None if twin is None else f["reshape"](twin, n.shape)
+    return None if twin is None else f.reshape(twin, n.shape)
 
 
 @rule("multiply", over=("constant",), strict=True)
 def opposite_alike(n: Node, there: There) -> Node | None:
     """(-c) * x = -(c * x) for a number c where that is there"""
-    for c, x in (n.inputs, n.inputs[::-1]):
-        value = number_of(c) if is_number(c) and n.type.is_float else 0
-        if value < 0 and c.dtype == n.dtype:
-            operands = [f["constant"](-value, dtype=c.dtype), x]
-            twins = (there.find(n.op, *order) for order in (operands, operands[::-1]))
-            return next((f["negative"](twin) for twin in twins if twin is not None), None)
+    for c, x in sides(n):
+        value = number(c) or 0
+        if value < 0 and n.type.is_float and c.dtype == n.dtype:
+            twin = there.find(n.op, like(c, -value), x)
+            return None if twin is None else f.negative(twin)
     return None
 
 
@@ -154,14 +141,14 @@ def grouped_alike(n: Node, there: There) -> Node | None:
     """x * (y / z) = (x / z) * y where x / z is there, for a sum: a single element may be tiny"""
     if not n.type.is_float or len(n.inputs) != 2:
         return None
-    if n.op.name == "einsum":
+    if n.op is op.einsum:
         (a, b), _ = letters(n)
         if a != b:
             return None
     elif not there.is_summed():
         return None
-    for x, v in (n.inputs, n.inputs[::-1]):
-        if v.op.name == "divide" and there.is_alone(v) and v.shape == x.shape:
+    for x, v in sides(n):
+        if v.op is op.divide and there.is_alone(v) and v.shape == x.shape:
             y, z = v.inputs
             twin = there.find(v.op, x, z)
             if twin is not None and twin.shape == y.shape == x.shape:
@@ -173,20 +160,20 @@ def grouped_alike(n: Node, there: There) -> Node | None:
 def scaled_dot(n: Node, there: There) -> Node | None:
     """sum(y * v) / m = -sum(((-1 / m) * y) * v) where (-1 / m) * y is there"""
     dot, m = n.inputs
-    if dot.op.name != "einsum" or n.ndim or m.op.name != "size" or len(dot.inputs) != 2:
+    if dot.op is not op.einsum or n.ndim or m.op is not op.size or len(dot.inputs) != 2:
         return None
     if not there.is_alone(dot):
         return None
-    minus = f["constant"](-1.0, dtype=n.dtype)
+    minus = like(n, -1)
     for i in (0, 1):
         y = dot.inputs[i]
         for twin in (
-            there.find(OPS["multiply"], there.find(OPS["divide"], minus, m), y),
-            there.find(OPS["divide"], y, there.find(OPS["negative"], m)),
+            there.find(op.multiply, there.find(op.divide, minus, m), y),
+            there.find(op.divide, y, there.find(op.negative, m)),
         ):
             if twin is not None:
                 operands = (twin if k == i else x for k, x in enumerate(dot.inputs))
-                negated: Node = f["negative"](dot.op(*operands, **dot.attrs))
+                negated: Node = f.negative(dot.op(*operands, **dot.attrs))
                 return negated
     return None
 
@@ -197,7 +184,7 @@ def cross_entropy_alike(n: Node, there: There) -> Node | None:
     found = log_softmax_in_dot(n)
     if found is None or not there.is_alone(found.logs):
         return None
-    totals = there.find(OPS["sum"], found.weights, axis=found.axes, keepdims=True)
+    totals = there.find(op.sum, found.weights, axis=found.axes, keepdims=True)
     return None if totals is None else found.apart(totals)
 
 
@@ -205,7 +192,7 @@ def cross_entropy_alike(n: Node, there: There) -> Node | None:
 def exponential_of_negative(n: Node, there: There) -> Node | None:
     """exp(-x) = 1 / exp(x) where exp(x) is there, and does not overflow before exp(-x) is 0"""
     (v,) = n.inputs
-    if v.op.name != "negative":
+    if v.op is not op.negative:
         return None
     twin = there.find(n.op, v.inputs[0])
     if twin is None:
@@ -213,14 +200,14 @@ def exponential_of_negative(n: Node, there: There) -> Node | None:
     largest = 700 if n.dtype == np.float64 else 85
     # Or it is added to exp(x): then so small a number does not matter.
     is_safe = interval(v.inputs[0]).high <= largest or there.is_added_to(twin)
-    return f["reciprocal"](twin) if is_safe else None
+    return f.reciprocal(twin) if is_safe else None
 
 
 @rule("subtract", over=("sigmoid",))
 def rest_alike(n: Node, there: There) -> Node | None:
     """1 - sigmoid(x) = sigmoid(-x) where that is there: both at once would not cancel each other"""
     one, s = n.inputs
-    if s.op.name != "sigmoid" or not is_literal(one, 1):
+    if s.op is not op.sigmoid or not is_literal(one, 1):
         return None
     return there.find(s.op, opposite(s.inputs[0]))
 
@@ -228,15 +215,14 @@ def rest_alike(n: Node, there: There) -> Node | None:
 @rule("sigmoid")
 def sigmoid_alike(n: Node, there: There) -> Node | None:
     """sigmoid(x) = e / (1 + e), e = min(exp(x), the largest), where exp(x), 1 + exp(x) are there"""
-    grown = there.find(OPS["exp"], n.inputs[0])
-    one = f["constant"](1.0, dtype=n.dtype)
-    totals = there.find(OPS["add"], one, grown), there.find(OPS["add"], grown, one)
-    if grown is None or totals == (None, None):
+    grown = there.find(op.exp, n.inputs[0])
+    one = like(n, 1)
+    if grown is None or there.find(op.add, one, grown) is None:
         return None
     # What has overflowed has a share of 1: the largest float is as large as one more. (Regions
     # would make exp(x) / (1 + exp(x)) a sigmoid again.)
-    e = f["minimum"](grown, f["constant"](float(np.finfo(n.dtype).max), dtype=n.dtype))
-    share: Node = f["divide"](e, f["add"](one, e))
+    e = f.minimum(grown, like(n, float(np.finfo(n.dtype).max)))
+    share: Node = f.divide(e, f.add(one, e))
     return share
 
 
@@ -244,15 +230,15 @@ def sigmoid_alike(n: Node, there: There) -> Node | None:
 def rest_of_share(n: Node, there: There) -> Node | None:
     """sigmoid(-x) = 1 - sigmoid(x) where that is there: to read, for it cancels"""
     (v,) = n.inputs
-    share = there.find(n.op, v.inputs[0]) if v.op.name == "negative" else None
-    return None if share is None else f["subtract"](f["constant"](1.0, dtype=n.dtype), share)
+    share = there.find(n.op, v.inputs[0]) if v.op is op.negative else None
+    return None if share is None else f.subtract(like(n, 1), share)
 
 
 @rule("sum", over=("multiply",), signs=True)
 def diagonal_alike(n: Node, there: There) -> Node | None:
     """sum(x * y, axis=0) = diagonal(x.T @ y) where that is there"""
     (v,) = n.inputs
-    if v.op.name != "multiply" or v.inputs[0].type != v.inputs[1].type or v.dtype != n.dtype:
+    if v.op is not op.multiply or v.inputs[0].type != v.inputs[1].type or v.dtype != n.dtype:
         return None
     axes = n.attrs["axis"]
     terms = shapes.size(tuple(v.shape[k] for k in axes))
@@ -261,7 +247,7 @@ def diagonal_alike(n: Node, there: There) -> Node | None:
     for product in there.contractions.get(frozenset(v.inputs), ()):
         kept = _on_diagonal(*letters(product), axes)
         if kept is not None:
-            found: Node = f["reshape"](contract(kept, [product]), n.shape)
+            found: Node = f.reshape(contract(kept, [product]), n.shape)
             return found
     return None
 
