@@ -99,11 +99,11 @@ def written(name: str, parameters: Sequence[inspect.Parameter]) -> str:
     for p in parameters:
         if p.kind is p.KEYWORD_ONLY and not any(text.startswith("*") for text in texts):
             texts.append("*")
-        texts.append(parameter(p))
+        texts.append(_parameter(p))
     return f"{name}({', '.join(texts)})"
 
 
-def parameter(p: inspect.Parameter) -> str:
+def _parameter(p: inspect.Parameter) -> str:
     """A parameter of a public function: its name, and its default as people write it."""
     if p.default is p.empty:
         return str(p.replace(annotation=p.empty))

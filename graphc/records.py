@@ -14,7 +14,7 @@ from .errors import GraphcError
 from .evaluate import evaluate
 from .ir import FUNCTIONS, Example, Node, Op, cuts_path
 from .meaning import expression
-from .misfits import parameter
+from .misfits import written
 from .ops import elementwise, leaves
 from .ops.leaves import constant, input
 
@@ -39,8 +39,7 @@ class _Printer(StrPrinter):  # type: ignore[misc]
         return f"({', '.join(texts)}, else {self._print(otherwise)})"
 
     def _print_Relational(self, e: Any) -> str:
-        relation = {"Eq": "==", "Ne": "!="}.get(type(e).__name__.replace("uality", ""), e.rel_op)
-        return f"{self._print(e.lhs)} {relation} {self._print(e.rhs)}"
+        return f"{self._print(e.lhs)} {e.rel_op} {self._print(e.rhs)}"
 
 
 def mathematics(e: Any) -> str:
@@ -69,13 +68,10 @@ def variables(op: Op) -> list[str]:
 
 def signature(op: Op) -> str:
     """How people write it: the signature of the public function, else the record's own inputs."""
-    function = public(op)
-    if function is op:
-        attributes = op.examples[0].attrs if op.examples else {}
-        names = [*variables(op), *(f"{name}=" for name in attributes)]
-    else:
-        names = [parameter(p) for p in inspect.signature(function).parameters.values()]
-    return f"{op.name}({', '.join(names)})"
+    if public(op) is not op:
+        return written(op.name, [*inspect.signature(public(op)).parameters.values()])
+    attributes = op.examples[0].attrs if op.examples else {}
+    return f"{op.name}({', '.join([*variables(op), *(f'{name}=' for name in attributes)])})"
 
 
 def _meaning(op: Op) -> Any:

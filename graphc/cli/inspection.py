@@ -14,7 +14,7 @@ from typing import Any
 from .. import records
 from ..draw.text import short
 from ..ir import FUNCTIONS, OPS, Op, cuts_path
-from ..misfits import parameter
+from ..misfits import written
 from . import voice
 from .given import Usage
 
@@ -103,8 +103,7 @@ def _record(op: Op) -> None:
 
 
 def _composition(name: str, function: Any) -> None:
-    parameters = ", ".join(map(parameter, inspect.signature(function).parameters.values()))
-    voice.heading(f"{name}({parameters})")
+    voice.heading(written(name, [*inspect.signature(function).parameters.values()]))
     _documentation(function, "")
     voice.say()
     voice.say("It is made of other operations, and has no record of its own.")
