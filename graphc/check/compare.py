@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import forms
-from ..autodiff.backprop import backprop, check_differentiable, pruned
+from ..autodiff.backprop import backprop, check_differentiable
 from ..errors import Disconnected, NotDifferentiable
-from ..evaluate import interpret
 from ..ir import FUNCTIONS, Graph, Node
 from ..notation import gradient_term, names_of, text
 from ..ops.leaves import placeholder
 from ..wording import in_words
-from .locate import Finding, blame, disagreement, strays
-from .numeric import Array, Moving, moves
+from .blame import Finding
+from .locate import Search
+from .numeric import Array
 from .plot import Curve
 from .point import Point, point
 from .progress import watched
@@ -59,12 +59,12 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     except (Disconnected, NotDifferentiable):
         raise
     except Exception:  # a rule that breaks down: whose?
-        walk = _Walk(v, here, seed)
-        finding = walk.find(parameters).get("wrong")
+        search = Search(v, here, seed)
+        finding = search.find(parameters).get("wrong")
         if finding is None:
             raise
         rows = [_broken(x, name, finding) for x, name in zip(parameters, names, strict=True)]
-        measure = functools.partial(walk.errors, parameters)
+        measure = functools.partial(search.errors, parameters)
         return Report(_title(z, at), tuple(rows), (), ((),) * len(rows), measure)
     if here.drawn:
         notes.append(here.drawn)
@@ -75,13 +75,13 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     notes += _samples(compared)
     if any(c.is_inexact for c in compared):
         notes += sampled(v, parameters, here, seed)
-    walk = _Walk(v, here, seed)
+    search = Search(v, here, seed)
     return Report(
         _title(z, at),
-        tuple(_row(c, walk) for c in compared),
+        tuple(_row(c, search) for c in compared),
         tuple(notes),
         tuple(c.curves for c in compared),
-        functools.partial(walk.errors, parameters),
+        functools.partial(search.errors, parameters),
     )
 
 
@@ -149,99 +149,22 @@ def _samples(compared: Iterable[_Compared]) -> list[str]:
 # -- verdicts ---------------------------------------------------------------------------------
 
 
-# For so many elements comparisons are watched.
+# Of so many elements it is asked what flips as they move.
 _EDGES = 6
 
-# The least movement that shows in float32 too.
-_NUDGE = 2.0**-20
 
-
-class _Walk:
-    """The search for the node to blame: once for each set of nodes that it may be among."""
-
-    def __init__(self, v: Node, here: Point, seed: int) -> None:
-        self.v, self.here, self.seed = v, here, seed
-        self.found: dict[tuple[Node, frozenset[Node]], Finding | None] = {}
-
-    def find(self, targets: Sequence[Node]) -> dict[str, Finding]:
-        """The first finding of each kind on the way from some targets, inputs first."""
-        findings: dict[str, Finding] = {}
-        path, order = self._path(targets)
-        for u in watched(order, "looking for the node"):
-            key = (u, frozenset(path & set(u.inputs)))
-            if key not in self.found:
-                self.found[key] = blame(u, self.here, self.seed, path)
-            finding = self.found[key]
-            if finding is not None:
-                findings.setdefault(finding.kind, finding)
-            if "wrong" in findings:
-                break
-        return findings
-
-    def _path(self, targets: Sequence[Node]) -> tuple[set[Node], list[Node]]:
-        """The nodes on the way from some targets, and in order those with a rule to judge."""
-        way = pruned(self.v, targets)
-        return set(way), [u for u in way if u not in targets and u.inputs]
-
-    def errors(self, targets: Sequence[Node]) -> dict[Node, float]:
-        """By how much the rule of each node on the way is off."""
-        path, order = self._path(targets)
-        return {
-            u: disagreement(u, self.here, self.seed, path)
-            for u in watched(order, "measuring each node")
-        }
-
-    def stray(self, x: Node) -> Finding | None:
-        """The first node whose NumPy text is not what its expression says."""
-        found = (strays(u, self.here) for u in pruned(self.v, [x])[1:])
-        return next((f for f in found if f is not None), None)
-
-    def edge(self, x: Node, place: tuple[int, ...] | None) -> Finding | None:
-        """The first node that flips with the least movement of one element: a comparison that
-        changes its outcome, or a value that is finite no more."""
-        if place is None:
-            return None
-        moving = Moving(self.v, x, self.here.values, self.here.sizes, moves)
-        element = np.asarray(moving.values[x])[place]
-        size = abs(element) if element else np.ones_like(element)
-        for step in (-_NUDGE * size, _NUDGE * size):
-            values = {**moving.resting, x: moving.changed(place, element + step)}
-            interpret(moving.nodes, values, self.here.sizes)
-            for u in moving.nodes:
-                was = self.here.values[u]
-                if not u.type.is_float and np.any(values[u] != was):
-                    return Finding("kink", u, f"the outcome of {u.op.name} changes here")
-                if u.type.is_float and np.any(np.isfinite(was) > np.isfinite(values[u])):
-                    return Finding("outside", u, f"{u.op.name} leaves its domain here")
-        return None
-
-    def leaves_the_domain(self, x: Node) -> Finding:
-        """The first node that is not finite though its operands are."""
-        values = self.here.values
-
-        def is_finite(u: Node) -> bool:
-            return not u.type.is_float or bool(np.all(np.isfinite(values[u])))
-
-        for u in pruned(self.v, [x]):
-            if not is_finite(u) and all(map(is_finite, u.inputs)):
-                index = tuple(int(k) for k in np.argwhere(~np.isfinite(values[u]))[0])
-                place = f" at {list(index)}" if index else ""
-                return Finding("outside", u, f"{u.op.name} is {values[u][index]}{place}")
-        return Finding("outside", self.v, f"its value is {values[self.v]}")
-
-
-def _row(compared: _Compared, walk: _Walk) -> Row:
+def _row(compared: _Compared, search: Search) -> Row:
     """The verdict on one parameter, and the numbers where the difference is largest."""
     if not compared.size:
         return _numbers(compared, None, "right", None, "it has no elements")
     if not compared.coordinates:
-        finding = walk.leaves_the_domain(compared.node)
+        finding = search.outside(compared.node)
         return _numbers(compared, None, "outside", finding.node, finding.reason)
     largest = max(abs(c.reverse) for c in compared.coordinates)
     doubtful = [c for c in compared.coordinates if c.is_suspect or c.is_unknown or c.kink]
     verdict, node, reason = "right", None, ""
     if doubtful:
-        verdict, node, reason = _explained(compared, doubtful, walk)
+        verdict, node, reason = _explained(compared, doubtful, search)
     if verdict == "right" and not all(c.is_known(largest) for c in compared.coordinates):
         verdict = "noisy"
         reason = "rounding hides all but a few digits: the ways agree as far as they are known"
@@ -258,18 +181,18 @@ def _apart(c: Coordinate) -> float:
 
 
 def _explained(
-    compared: _Compared, doubtful: Sequence[Coordinate], walk: _Walk
+    compared: _Compared, doubtful: Sequence[Coordinate], search: Search
 ) -> tuple[str, Node | None, str]:
     """What is behind a difference or a kink: verdict, node, reason."""
     suspect = [c for c in doubtful if c.is_suspect]
-    findings = walk.find([compared.node])
+    findings = search.find([compared.node])
     stray = None
     if suspect and "wrong" not in findings:
-        stray = walk.stray(compared.node)
+        stray = search.stray(compared.node)
     finding = findings.get("wrong") or stray or findings.get("kink")
     if finding is None:
         # No op has a kink of its own: a comparison flips, or one is at the edge of its domain.
-        edges = (walk.edge(compared.node, c.place) for c in doubtful[:_EDGES])
+        edges = (search.edge(compared.node, c.place) for c in doubtful[:_EDGES])
         edge = next((e for e in edges if e is not None and e.kind == "kink"), None)
         if edge is None and any(c.kink is not None for c in doubtful):
             edge = findings.get("outside")
@@ -279,7 +202,7 @@ def _explained(
         finding = findings.get("outside")
     unknown = next((c for c in doubtful if c.is_unknown), None)
     if finding is None and unknown is not None:
-        finding = walk.edge(compared.node, unknown.place) or findings.get("outside")
+        finding = search.edge(compared.node, unknown.place) or findings.get("outside")
         if finding is None:
             return "outside", None, "no differences stay inside the domain"
     if finding is not None:

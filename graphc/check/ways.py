@@ -170,7 +170,7 @@ class Ways:
             interpret(topo([tangent]), values, self.sizes)
             run = Moving(tangent, seed, values, self.sizes, carries).program()
             run(values[seed])
-        except Exception:  # a forward rule that breaks down: the walk names it
+        except Exception:  # a forward rule that breaks down: the search names it
             return lambda t: np.float64(np.nan)
         return run
 
