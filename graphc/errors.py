@@ -85,7 +85,7 @@ class DTypeError(GraphcError, TypeError):
     >>> gc.mean(gc.input("k", ("n",), "int64"))
     Traceback (most recent call last):
         ...
-    graphc.errors.DTypeError: mean needs floats, and was given i64[n]
+    graphc.errors.DTypeError: mean needs floats, and was given i64[n]; convert with gc.astype
     ...
     """
 

@@ -95,6 +95,8 @@ ELSEWHERE = {
     "absolute": ": it is called gc.abs",
     "concatenate": ": it is called gc.concat",
     "cumsum": ": it is called gc.cumulative_sum",
+    "pow": ": it is called gc.power",  # the standard's name: what it gives was said to stand beside
+    "mod": ": it is called gc.remainder",
     "bitwise_and": ": it is called gc.logical_and",
     "placeholder": ": it is called gc.input",
     "ravel": " of its own: np.ravel takes its tensors",
@@ -124,6 +126,11 @@ ELSEWHERE = {
     "gradients": "; gc.grad(z, x) is the gradient of any node by any other",
     "diff": "; gc.grad(z, x) is a derivative; np.diff and np.gradient take tensors too, "
     "and compare neighbours",
+    "loop": "; no graph holds loops or branches: Python's loops over known sizes are unrolled, and "
+    "gc.where chooses",
+    "formula": "; gc.tree(z) writes it out, gc.latex(z) for documents, gc.explain(z, x) with its "
+    "gradient",
+    "bool": "; a dtype is a string or NumPy's: gc.input(\"x\", (3,), \"float32\")",
     "float32": "; a dtype is a string or NumPy's: gc.input(\"x\", (3,), \"float32\")",
     "wronggradients": "",
     "nothing_like_it": "",

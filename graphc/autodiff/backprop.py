@@ -279,9 +279,11 @@ def _reverse(z: Node, wrt: Any, seed: Node | None, when_disconnected: str) -> An
     table = backprop(z, forms.leaves(wrt), seed)
 
     def one(x: Node) -> Node:
-        if x not in table and when_disconnected == "zero":
-            return FUNCTIONS["zeros_like"](x)  # type: ignore[no-any-return]
-        return table[x]
+        if x in table:
+            return table[x]
+        if when_disconnected == "raise":
+            raise disconnected(z, x, has_zeros=True)
+        return FUNCTIONS["zeros_like"](x)  # type: ignore[no-any-return]
 
     return forms.map_leaves(one, wrt)
 
@@ -310,10 +312,14 @@ def check_differentiable(z: Node, targets: Sequence[Node]) -> None:
         raise ArgumentError("there is nothing to differentiate by: the targets are empty")
 
 
-def disconnected(z: Node, target: Node) -> Disconnected:
-    """The error that tells why z has no gradient by a target: no path, or an edge that cuts it."""
+def disconnected(z: Node, target: Node, *, has_zeros: bool = False) -> Disconnected:
+    """The error that tells why z has no gradient by a target: no path, or an edge that cuts it.
+
+    Who asked may have zeros for it; not for `x[0]`, which is new where it is written again.
+    """
     if target not in topo([z]):
-        said = f"no gradient: {z.label} does not depend on {target.label}"
+        cure = '; disconnected="zero" gives zeros' * (has_zeros and target.op.name == "input")
+        said = f"no gradient: {z.label} does not depend on {target.label}{cure}"
         return Disconnected(said).locate(operands([z, target]))
     x, v, reason = next(cuts(z, [target]))
     return Disconnected(

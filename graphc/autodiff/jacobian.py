@@ -82,7 +82,7 @@ def _jacobians(v: Node, wrt: Any, targets: list[Node], mode: str, when_disconnec
         if made is not None:
             return made
         if when_disconnected == "raise":
-            raise disconnected(v, x)
+            raise disconnected(v, x, has_zeros=True)
         return FUNCTIONS["zeros"]((*v.shape, *x.shape), v.dtype)  # type: ignore[no-any-return]
 
     return forms.map_leaves(one, wrt)

@@ -272,7 +272,8 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
 def _floating(x: Any, taker: str) -> Node:
     (value,) = lift([x], taker)
     if not value.type.is_float:
-        raise DTypeError(f"{taker} needs floats, and was given {value.type}")
+        cure = "convert with gc.astype"
+        raise DTypeError(f"{taker} needs floats, and was given {value.type}; {cure}")
     return value
 
 

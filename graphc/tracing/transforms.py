@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex
 
 from .. import forms
 from ..autodiff import grad, hessian, jacobian
-from ..errors import ArgumentError, Disconnected
+from ..errors import ArgumentError
 from ..ir import Node, operands, rebuild, topo
 from ..ops.leaves import placeholder
 from ..wording import counted
@@ -20,7 +20,6 @@ def _derived(
     function: Plain,
     argnums: int | tuple[int, ...],
     derive: Callable[[Any, Any], Any],
-    has_zeros: bool = True,
 ) -> Jit:
     """A function of the same arguments that returns `derive(results, the chosen arguments)`."""
     counted_from_0 = argnums if isinstance(argnums, tuple) else (argnums,)
@@ -41,11 +40,7 @@ def _derived(
             given[k] = _standing_in(args[k], names[k], function, meant)
         values = results(function, function(*given, **kwargs))
         chosen = tuple(given[k] for k in numbers)
-        try:
-            made = derive(values, chosen if isinstance(argnums, tuple) else chosen[0])
-        except Disconnected as error:
-            error.sentence += '; disconnected="zero" gives zeros' * has_zeros
-            raise
+        made = derive(values, chosen if isinstance(argnums, tuple) else chosen[0])
         if not meant:
             return made
         new = rebuild(topo(forms.leaves(made)), replacements=meant)
@@ -164,5 +159,5 @@ def hessian_fn(function: Plain, argnums: int | tuple[int, ...] = 0) -> Jit:
     def derive(z: Any, x: Any) -> Any:
         return hessian(_scalar(z, function), x)
 
-    derived = _derived(function, argnums, derive, has_zeros=False)
+    derived = _derived(function, argnums, derive)
     return derived._made_again_by(hessian_fn, function, argnums=argnums)

@@ -25,7 +25,7 @@ _CALLED = {
     "permute": "permute_dims", "unsqueeze": "expand_dims", "clamp": "clip", "expit": "sigmoid",
     "logistic": "sigmoid", "gather": "take_along_axis", "detach": "stop_gradient",
     "symbols": "input", "parameter": "input", "jacfwd": "jacobian_fn", "jacrev": "jacobian_fn",
-    "hessian_vector_product": "hvp", "train": "fit",
+    "hessian_vector_product": "hvp", "train": "fit", "pow": "power",
 }  # fmt: skip
 
 # What no graph holds, by the names under which people look for it.
@@ -34,7 +34,7 @@ _WHY = {
     "alone: gc.elementwise makes an operation of a formula and a NumPy text",
     "random rand randn normal uniform dropout": "no graph draws random numbers: draw them with "
     "NumPy, and pass them in as an input",
-    "lax scan cond while_loop fori_loop switch ifelse": "no graph holds loops or "
+    "lax scan cond loop for_loop while_loop fori_loop switch ifelse": "no graph holds loops or "
     "branches: Python's loops over known sizes are unrolled, and gc.where chooses",
     "leaky_relu prelu": "write gc.maximum(x, 0.01 * x)",
     "elu celu": "write gc.where(x > 0, x, gc.expm1(x))",
@@ -59,8 +59,10 @@ _WHY = {
     "any other",
     "diff gradient": "gc.grad(z, x) is a derivative; np.diff and np.gradient take tensors too, "
     "and compare neighbours",
+    "formula pretty pprint": "gc.tree(z) writes it out, gc.latex(z) for documents, "
+    "gc.explain(z, x) with its gradient",
     "shared": "what changes between calls is an input, and its next value an output",
-    "float32 float64 int32 int64": "a dtype is a string or NumPy's: "
+    "bool int8 int16 uint8 float32 float64 int32 int64": "a dtype is a string or NumPy's: "
     'gc.input("x", (3,), "float32")',
     "numpy jnp np": "NumPy's own functions take tensors: import numpy as np",
     "lambdify compile_function theano_function function Session": "gc.compile makes a function of "
@@ -154,11 +156,12 @@ def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
 def _instead(name: str, names: Sequence[str]) -> str:
     if name.startswith("_"):
         return ""
-    found = UFUNCS.get(name)
+    alias = vars(np).get(name)  # np.pow is np.power
+    found = UFUNCS.get(name) or UFUNCS.get(getattr(alias, "__name__", ""))
     called = found.name if isinstance(found, Op) else _CALLED.get(name.lower())
     if called in names:
         return f": it is called gc.{called}"
-    if name in UFUNCS:
+    if found is not None:
         return f" of its own: np.{name} takes its tensors"
     for refused, why in _WHY.items():
         if name in refused.split():
