@@ -7,7 +7,7 @@ tiles, in memory that is kept from call to call.
 from __future__ import annotations
 
 import functools
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ... import forms, shapes
@@ -15,19 +15,21 @@ from ...binding import Binding
 from ...ir import Graph, Node, is_number
 from ...wording import printable
 from ..arranged.together import together
-from ..carried import HELPERS, tiling
-from ..memory import base, holds_memory, is_fresh
+from ..memory import base, is_fresh
 from ..plan import Plan
 from ..schedule import Step
 from . import scalars
 from .bindings import bindings
 from .comments import Comments
+from .module import RESERVED, module
 from .names import Identifiers
+from .planned import Planned
 from .small_sizes import small_size
 from .straight import Straight
-from .texts import Texts, closure, told_where
-from .tiles import Tiles
-from .workspace import Workspace
+from .texts import Texts
+
+# What a program calls that marks its steps.
+MARK = "mark"
 
 
 class Program(NamedTuple):
@@ -75,14 +77,14 @@ class _Writer:
         self.graph, self.form, self.check_facts = graph, form, check_facts
         self.plan, self.threads, self.marks = plan, threads, marks
         self.small = together(graph, self._is_small) if plan else graph
-        reserved = _RESERVED if marks is None else (*_RESERVED, MARK)
-        self.identifiers = Identifiers((*HELPERS, *_MODULES, *reserved))
+        self.identifiers = Identifiers(RESERVED if marks is None else (*RESERVED, MARK))
         self.function = self.identifiers.take(name)
         given = {v: self.identifiers.take(str(v.name)) for v in graph.parameters}
         self.binding = Binding(graph.parameters, graph.nodes)
-        dims = {r.symbol: self.identifiers.take(str(r.symbol)) for r in self.binding.readings}
-        self.texts = Texts(self.identifiers, given, self._called(), for_speed=plan is not None)
-        self.texts.dim_names = {str(symbol): given for symbol, given in dims.items()}
+        symbols = [str(r.symbol) for r in self.binding.readings]
+        dims = {symbol: self.identifiers.take(symbol) for symbol in symbols}
+        is_fast = plan is not None
+        self.texts = Texts(self.identifiers, given, dims, self._called(), for_speed=is_fast)
         self.pieces: list[str] = []
 
     def source(self) -> str:
@@ -98,9 +100,7 @@ class _Writer:
         functions += [
             '@np.errstate(all="ignore")', f"def {called}({parameters}):", *_indented(body)
         ]  # fmt: skip
-        helpers = closure(self.texts.helpers)
-        tail = self._tail(helpers)
-        return "\n".join([*self._head(functions, helpers), *functions, *tail, ""])
+        return module(self.function, functions, self.pieces, self.texts)
 
     # Names
 
@@ -154,16 +154,6 @@ class _Writer:
         assert self.plan is not None
         return small_size(self.plan)
 
-    def _plain(self) -> Iterator[str]:
-        straight = Straight(self.small, self.texts, keeps_memory=self.plan is not None)
-        comments, lines = Comments(), [*self._mark(None)]
-        for v in straight.computed:
-            lines += [*comments.above(v), *straight.lines(v)]
-            lines += self._mark(Step((v,), v.inputs))
-        kept = straight.kept
-        workspace, pieces = (kept.workspace, kept.pieces) if kept else (None, {})
-        yield from self._face(self.small, lines, workspace, pieces)
-
     def _is_small(self, v: Node) -> bool:
         """Whether a value is small wherever the straight path is taken."""
         assert self.plan is not None
@@ -177,50 +167,31 @@ class _Writer:
             yield f"{MARK}({len(self.marks)})"
             self.marks.append(step)
 
+    def _plain(self) -> Iterator[str]:
+        return self._face(Straight(self.small, self.texts, keeps_memory=self.plan is not None))
+
     def _planned(self) -> Iterator[str]:
         assert self.plan is not None
-        tiles = Tiles(self.plan, self.texts, self.function, self.threads)
-        kept = {v: slot for v, slot in self.plan.place.items() if slot is not None}
-        workspace = Workspace(self.texts, self.plan.slots, kept) if kept else None
-        lines = [*self._steps(self.plan, tiles)]
-        yield from self._face(self.graph, lines, workspace, kept)
-        self.pieces += tiles.functions
+        planned = Planned(self.plan, self.texts, self.function, self.threads)
+        yield from self._face(planned)
+        self.pieces += planned.functions
 
-    def _steps(self, plan: Plan, tiles: Tiles) -> Iterator[str]:
-        comments = Comments()
-        yield from self._mark(None)
-        for step in plan.steps:
-            yield from comments.above(step.node)
-            yield from tiles.call(step) if step.region else self._call(step)
-            ended = [v for v in step.ends if v not in plan.place and holds_memory(v)]
-            if ended:
-                yield f"del {', '.join(map(self.texts.name, ended))}"
-            yield from self._mark(step)
-
-    def _call(self, step: Step) -> Iterator[str]:
-        """A node by its own NumPy text, into its place if it has one."""
-        assert self.plan is not None
-        v = step.node
-        if v not in self.plan.place:
-            yield f"{self.texts.name(v)} = {self.texts.of(v)}"
-            return
-        if self.plan.place[v] is None and v not in self.plan.laid:
-            yield f"{self.texts.name(v)} = {self.texts.new(v)}"
-        operands = [self.texts.operand(v, x) for x in v.inputs]
-        yield self.texts.filled(*told_where(v.op.text_into, v, operands, self.texts.name(v)))
-
-    # The result, and what surrounds the function
-
-    def _face(
-        self, graph: Graph, lines: list[str], workspace: Workspace | None, kept: Container[Node]
-    ) -> Iterator[str]:
+    def _face(self, face: Straight | Planned) -> Iterator[str]:
         """Lines that compute a graph, in the memory that they borrow, and then its result."""
-        if workspace is not None:
-            lines = [*workspace.borrowed(), *lines, *self._copied(graph, kept)]
-            lines += workspace.given_back()
-            self.pieces.append(workspace.made())
+        comments, lines = Comments(), [*self._mark(None)]
+        for step in face.steps:
+            lines += [*comments.above(step.node), *face.lines(step)]
+            if ended := face.ended(step):
+                lines.append(f"del {', '.join(map(self.texts.name, ended))}")
+            lines += self._mark(step)
+        if face.workspace is not None:
+            copied = self._copied(face.graph, face.kept)
+            lines = [*face.workspace.borrowed(), *lines, *copied, *face.workspace.given_back()]
+            self.pieces.append(face.workspace.made())
         yield from lines
-        yield from self._result(graph, kept)
+        yield from self._result(face.graph, face.kept)
+
+    # The result
 
     def _copied(self, graph: Graph, kept: Container[Node]) -> Iterator[str]:
         """Results that are parts of kept memory, which the next call may have once it is back."""
@@ -247,59 +218,9 @@ class _Writer:
         yield "return " + forms.write(self.form, written)
 
     def _docstring(self) -> list[str]:
-        inputs = [f"    {_harmless(str(v.name))} : {v.type}" for v in self.graph.parameters]
-        types = [str(v.type) for v in self.graph.outputs]
-        result = _harmless(forms.write(self.form, types))
-        if not inputs:
-            return [f'"""{result}"""']
-        return ['"""', *(line.strip() for line in inputs), f"-> {result}", '"""']
-
-    def _head(self, functions: list[str], helpers: Mapping[str, str]) -> list[str]:
-        carried = helpers.values()
-        imports = [
-            f"import {module}"
-            for module in _MODULES
-            if module != "np" and any(f"{module}." in text for text in (*carried, *functions))
-        ]
-        for name, module in (("Callable", "collections.abc"), ("Any", "typing")):
-            if any(name in text for text in carried):
-                imports.append(f"from {module} import {name}")
-        return [
-            f'"""{self.function}: a NumPy program written by graphc. {_NEEDS}"""',
-            "",
-            "from __future__ import annotations",
-            "",
-            *([*imports, ""] if imports else []),
-            "import numpy as np",
-            "",
-            "",
-        ]
-
-    def _tail(self, helpers: Mapping[str, str]) -> list[str]:
-        """What the function uses; constants come last, since they may call helpers."""
-        tail = []
-        for piece in (*self.pieces, *helpers.values()):
-            tail += ["", "", piece]
-        constants = self.texts.constants
-        if "in_tiles" in helpers:
-            limits = (f"{name} = {getattr(tiling, name)}" for name in _LIMITS)
-            constants = ["spare_memory = []", *limits, *_KEPT, *constants]
-        return [*tail, "", "", *constants] if constants else tail
-
-
-_MODULES = ("_thread", "base64", "functools", "math", "os", "sys", "np")
-# Before, a float32 times a number of Python's was a float64, and there was no np.vecdot.
-_NEEDS = "It needs NumPy alone, 2.0 or later."
-_LIMITS = ("TILE_BYTES", "LONG_RUN", "THREAD_WORK")
-# What two results leave glibc's malloc gives back to the system, and asks for it again at the next
-# call: a fault for each page. It keeps twice as much as the largest piece that was let go, if that
-# is not above this.
-_KEPT = (
-    "# Let go at once: from then on malloc keeps what results leave for those of the next call.",
-    f"np.empty({(1 << 25) - (1 << 13)}, np.uint8)",
-)
-_RESERVED = ("Any", "annotations", "spare_memory", *_LIMITS)
-MARK = "mark"
+        inputs = [f"{_harmless(str(v.name))} : {v.type}" for v in self.graph.parameters]
+        result = _harmless(forms.write(self.form, [str(v.type) for v in self.graph.outputs]))
+        return ['"""', *inputs, f"-> {result}", '"""'] if inputs else [f'"""{result}"""']
 
 
 def _indented(lines: Iterable[str]) -> list[str]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import itertools
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -40,13 +39,13 @@ class Texts:
         self,
         identifiers: Identifiers,
         names: dict[Node, str],
+        dim_names: dict[str, str],
         called: Mapping[Node, str],
-        for_speed: bool = False,
+        for_speed: bool,
     ) -> None:
-        self.identifiers, self.names, self.called = identifiers, names, called
-        self.for_speed = for_speed
+        self.identifiers, self.names, self.dim_names = identifiers, names, dim_names
+        self.called, self.for_speed = called, for_speed
         self.numbers: dict[str, str] = {}
-        self.dim_names: dict[str, str] = {}
         self.helpers: set[str] = set()
         self.constants: list[str] = []
         self.made: dict[str, str] = {}
@@ -188,27 +187,10 @@ def _template(text: str) -> tuple[tuple[Piece, ...], frozenset[str]]:
     for m in _OPERAND.finditer(text):
         pieces.append((text[end : m.start()], int(m[1]) if m[1] else None, m[2]))
         end = m.end()
-    return (*pieces, (text[end:], None, None)), _helpers(text)
+    return (*pieces, (text[end:], None, None)), helpers_in(text)
 
 
 @functools.lru_cache(maxsize=4096)
-def _helpers(text: str) -> frozenset[str]:
+def helpers_in(text: str) -> frozenset[str]:
+    """The carried functions that a text calls."""
     return frozenset(_WORD.findall(text)) & HELPERS.keys()
-
-
-@functools.cache
-def _helper_text(name: str) -> str:
-    """What a program holds of a helper. Found once: Python reads the whole module to find it."""
-    return inspect.getsource(HELPERS[name]).rstrip()
-
-
-def closure(names: Iterable[str]) -> dict[str, str]:
-    """The texts of some helpers and of all those that they use, in their order."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(_helpers(_helper_text(name)))
-    return {name: _helper_text(name) for name in HELPERS if name in found}
