@@ -62,7 +62,7 @@ def test_a_rewrite_is_told_in_the_users_terms(name):
 def test_a_form_that_sympy_found_is_told_too():
     """Its equation is in x0, x1; the line below in the user's names."""
     told = story(x**2 - y**2)
-    assert "region: x0**2 - x1**2 = (x0 - x1) * (x0 + x1) (difference of squares" in told
+    assert "region: x0² − x1² = (x0 − x1) * (x0 + x1) (difference of squares" in told
     assert "\n        x² − y² -> (x − y) * (x + y)\n" in told + "\n"
 
 

@@ -16,6 +16,7 @@ import sympy as sp
 from ..errors import GraphcError
 from ..ir import OPS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
 from ..meaning import recipe
+from ..notation import Term, cut, term, text
 from ..tensor_type import tensor
 from .audit import audit
 from .cost import weight
@@ -42,6 +43,8 @@ _OPERATION, _PART = 15e-6, 1e-3
 _TIMES, _PLUS = 2.0, 1.0
 # The error in ulp from which on a form is wrong, and up to which another is right.
 _WRONG, _RIGHT = 1e6, 1e3
+# In how many characters each side of an equation is written.
+_LONGEST = 120
 # What one number costs beside one element of a tensor.
 _SCALAR = 1 / 64
 
@@ -166,22 +169,22 @@ def _searched(
     root: Node, uses: Mapping[Node, int], budget: Budget
 ) -> tuple[Node | None, Found]:
     """A better node for the root of a region (None: there is none), and what the search found."""
-    cut = _cut(root)
-    if cut is None:
+    region = _region(root)
+    if region is None:
         return None, _NOTHING
-    values = cut.values
+    values = region.values
     if not 1 <= len(values) <= _MOST_VALUES or any(x.dtype != root.dtype for x in values):
         return None, _NOTHING
     # What is used elsewhere too stays: it is no gain to do without it here.
-    kept = _kept(cut, uses)
+    kept = _kept(region, uses)
     facts = tuple(interval(x) for x in values)
-    key = (_structure(cut), facts, kept)
+    key = (_structure(region), facts, kept)
     if key not in budget.paid and budget.spent > budget.seconds:
         return None, _LATE
     with _sympy:
         found = _memo.get(key)
         if found is None:
-            found = _search(cut, facts, kept)
+            found = _search(region, facts, kept)
             if len(_memo) >= _MEMO_SIZE:
                 del _memo[next(iter(_memo))]
             _memo[key] = found
@@ -193,7 +196,7 @@ def _searched(
     return (None if fit is root else fit), found
 
 
-def _cut(root: Node) -> Region | None:
+def _region(root: Node) -> Region | None:
     """The region of a root, without walking further than its bound."""
     inside: dict[Node, None] = {root: None}
     waiting = list(root.inputs)
@@ -221,108 +224,67 @@ def _small_number(v: Node) -> Any:
     return None
 
 
-def _kept(cut: Region, uses: Mapping[Node, int]) -> tuple[int, ...]:
+def _kept(region: Region, uses: Mapping[Node, int]) -> tuple[int, ...]:
     """Positions of nodes that others need, with all that they are computed from."""
-    inside = set(cut.nodes)
+    inside = set(region.nodes)
     within: dict[Node, int] = {}
-    for v in cut.nodes:
+    for v in region.nodes:
         for x in set(v.inputs) & inside:
             within[x] = within.get(x, 0) + 1
-    kept = {v for v in cut.nodes if v is not cut.root and uses.get(v, 0) > within.get(v, 0)}
-    for v in reversed(cut.nodes):
+    kept = {v for v in region.nodes if v is not region.root and uses.get(v, 0) > within.get(v, 0)}
+    for v in reversed(region.nodes):
         if v in kept:
             kept.update(x for x in v.inputs if x in inside)
-    return tuple(k for k, v in enumerate(cut.nodes) if v in kept)
+    return tuple(k for k, v in enumerate(region.nodes) if v in kept)
 
 
-def _structure(cut: Region) -> Any:
+def _structure(region: Region) -> Any:
     """A region up to the names of its boundary: equal layers have equal structures."""
-    values = cut.values
+    values = region.values
     at: dict[Node, Any] = {x: f"x{k}" for k, x in enumerate(values)}
     lines: list[Any] = []
-    for x in cut.boundary:
+    for x in region.boundary:
         if x not in at:
             at[x] = str(number_of(x))  # no number: of the nodes the second is 1
-    for k, v in enumerate(cut.nodes):
+    for k, v in enumerate(region.nodes):
         lines.append((v.op.name, *(at[x] for x in v.inputs)))
         at[v] = k
-    return tuple(lines), _kinds(cut), cut.root.dtype.name
+    return tuple(lines), _kinds(region), region.root.dtype.name
 
 
-def _kinds(cut: Region) -> tuple[bool, ...]:
+def _kinds(region: Region) -> tuple[bool, ...]:
     """Which of the values are as large as the result; the others cost next to nothing."""
-    return tuple(x.shape == cut.root.shape for x in cut.values)
+    return tuple(x.shape == region.root.shape for x in region.values)
 
 
-def _placeholders(kinds: tuple[bool, ...], dtype: str) -> tuple[Node, ...]:
-    """Inputs that stand for the values of a region."""
+class InLetters(NamedTuple):
+    """A region with letters for its values: inputs that stand there, what its nodes are on these,
+    and what sympy sees: symbols, and the formula of the root.
+    """
+
+    places: tuple[Node, ...]
+    on_places: dict[Node, Node]
+    symbols: tuple[Any, ...]
+    formula: Any
+
+
+def _in_letters(region: Region, facts: tuple[Interval, ...]) -> InLetters:
+    dtype = region.root.dtype.name
     full, scalar = tensor(("k",), dtype), tensor((), dtype)
-    return tuple(
+    places = tuple(
         OPS["input"](name=f"x{k}", type=full if is_full else scalar)
-        for k, is_full in enumerate(kinds)
+        for k, is_full in enumerate(_kinds(region))
     )
-
-
-# -- the search -------------------------------------------------------------------------------
-
-def _search(cut: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
-    """The cheapest form that passes the audit, and a stable one before those that are not."""
-    size: dict[Node, int] = {}
-    for v in cut.nodes:
-        size[v] = 1 + sum(size.get(x, 1) for x in v.inputs)
-    if size[cut.root] > _LARGEST:
-        return _NOTHING
-    values = cut.values
-    places = _placeholders(_kinds(cut), cut.root.dtype.name)
-    letters = tuple(_symbol(k, fact) for k, fact in enumerate(facts))
-    new: dict[Node, Node] = dict(zip(values, places, strict=True))
-    formulas: dict[Node, Any] = dict(zip(values, letters, strict=True))
-    for x in cut.boundary:
+    symbols = tuple(_symbol(k, fact) for k, fact in enumerate(facts))
+    new: dict[Node, Node] = dict(zip(region.values, places, strict=True))
+    formulas: dict[Node, Any] = dict(zip(region.values, symbols, strict=True))
+    for x in region.boundary:
         if x not in new:
             new[x], formulas[x] = x, _small_number(x)
-    for v in cut.nodes:
+    for v in region.nodes:
         new[v] = v.op(*(new[x] for x in v.inputs), **v.attrs)
         formulas[v] = applied(v.op.name, *(formulas[x] for x in v.inputs))
-    before, formula = new[cut.root], formulas[cut.root]
-    if not formula.is_finite and formula.has(*_NO_NUMBERS):
-        return _NOTHING
-    free = {new[cut.nodes[k]] for k in kept}
-    price, whole = _price(before, free), _price(before, ())
-    best, rank, equation, refused = None, (True, price), "", []
-    known = dict(zip(places, facts, strict=True))
-    start = work.done
-    for form, candidate in forms(formula):
-        built = _node(candidate, letters, places)
-        if built is None or built is before or built.dtype != before.dtype:
-            continue
-        cost = _price(built, free)
-        if cost > (form.worth * whole if form.worth > 1 else price) or (False, cost) >= rank:
-            continue
-        left = start + _MOST_WORK - work.done
-        if left <= 0:
-            break
-        verdict = audit(
-            before, built, places, True, known, times=_TIMES, plus=_PLUS, most_work=left
-        )
-        text = f"{_text(before)} = {_text(built)} ({form.name}"
-        is_stabler = verdict.before > _WRONG and verdict.after < _RIGHT
-        if not verdict.holds:
-            refused.append(f"{text}; {verdict})")
-        elif (not is_stabler, cost) < rank:
-            best, rank = built, (not is_stabler, cost)
-            equation = f"{text}; cost {price:.3g} -> {cost:.3g}; {verdict})"
-    steps = None if best is None else steps_of(best, places)
-    seconds = _OPERATION * (work.done - start) + _PART * size[cut.root]
-    return Found(steps, equation, tuple(refused), seconds)
-
-
-def _node(formula: Any, letters: tuple[Any, ...], places: tuple[Node, ...]) -> Node | None:
-    """The nodes of a formula as the rules leave them; None where no op of ours says it."""
-    try:
-        node = recipe(written(formula), letters).build(places, places[0].dtype)
-    except (GraphcError, TypeError, ValueError, OverflowError):
-        return None
-    return rewritten(Graph([node]), RULES)[0].outputs[0]
+    return InLetters(places, new, symbols, formulas[region.root])
 
 
 def _symbol(k: int, fact: Interval) -> Any:
@@ -334,32 +296,70 @@ def _symbol(k: int, fact: Interval) -> Any:
     return sp.Symbol(f"x{k}", **known)
 
 
+# -- the search -------------------------------------------------------------------------------
+
+def _search(region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
+    """The cheapest form that passes the audit, and a stable one before those that are not."""
+    size = _size_as_tree(region)
+    if size > _LARGEST:
+        return _NOTHING
+    places, on_places, symbols, formula = _in_letters(region, facts)
+    if not formula.is_finite and formula.has(*_NO_NUMBERS):
+        return _NOTHING
+    before, free = on_places[region.root], {on_places[region.nodes[k]] for k in kept}
+    price, whole = _price(before, free), _price(before, ())
+    best, rank, equation, refused = None, (True, price), "", []
+    known = dict(zip(places, facts, strict=True))
+    start = work.done
+    for form, candidate in forms(formula):
+        built = _node(candidate, symbols, places)
+        if built is None or built is before or built.dtype != before.dtype:
+            continue
+        cost = _price(built, free)
+        if cost > (form.worth * whole if form.worth > 1 else price) or (False, cost) >= rank:
+            continue
+        left = start + _MOST_WORK - work.done
+        if left <= 0:
+            break
+        verdict = audit(
+            before, built, places, True, known, times=_TIMES, plus=_PLUS, most_work=left
+        )
+        said = f"{_written(before, places)} = {_written(built, places)} ({form.name}"
+        is_stabler = verdict.before > _WRONG and verdict.after < _RIGHT
+        if not verdict.holds:
+            refused.append(f"{said}; {verdict})")
+        elif (not is_stabler, cost) < rank:
+            best, rank = built, (not is_stabler, cost)
+            equation = f"{said}; cost {price:.3g} -> {cost:.3g}; {verdict})"
+    steps = None if best is None else steps_of(best, places)
+    seconds = _OPERATION * (work.done - start) + _PART * size
+    return Found(steps, equation, tuple(refused), seconds)
+
+
+def _size_as_tree(region: Region) -> int:
+    """How many parts the formula of a region has."""
+    size: dict[Node, int] = {}
+    for v in region.nodes:
+        size[v] = 1 + sum(size.get(x, 1) for x in v.inputs)
+    return size[region.root]
+
+
+def _node(formula: Any, symbols: tuple[Any, ...], places: tuple[Node, ...]) -> Node | None:
+    """The nodes of a formula as the rules leave them; None where no op of ours says it."""
+    try:
+        node = recipe(written(formula), symbols).build(places, places[0].dtype)
+    except (GraphcError, TypeError, ValueError, OverflowError):
+        return None
+    return rewritten(Graph([node]), RULES)[0].outputs[0]
+
+
 def _price(v: Node, free: Iterable[Node]) -> float:
     """What it takes to compute v by the measured table, when some nodes are there already."""
     needed = topo([v], beyond=set(free))
     return sum(weight(u) * (1 if u.ndim else _SCALAR) for u in needed)
 
 
-_INFIX = {
-    "add": "({} + {})", "subtract": "({} - {})", "multiply": "({} * {})", "divide": "({} / {})",
-    "negative": "(-{})", "square": "{}**2", "reciprocal": "(1 / {})",
-}  # fmt: skip
-_LONGEST = 120
-
-
-def _text(v: Node) -> str:
+def _written(v: Node, places: tuple[Node, ...]) -> str:
     """One side of an equation as people write it, what is long left out."""
-    found: dict[Node, str] = {}
-    for u in topo([v]):
-        if u.op.name == "constant":
-            found[u] = f"{u.attrs['value'].array.item():g}"
-        elif u.op.name == "input":
-            found[u] = str(u.name)
-        else:
-            parts = [found[x] for x in u.inputs]
-            pattern = _INFIX.get(u.op.name)
-            bare = ", ".join(part[1:-1] if part.startswith("(") else part for part in parts)
-            text = pattern.format(*parts) if pattern else f"{u.op.name}({bare})"
-            found[u] = text if len(text) <= _LONGEST else "(...)"
-    text = found[v]
-    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
+    names = {x: Term("name", x.attrs["name"]) for x in places}
+    return text(cut(term(v, names, _MOST_NODES), _LONGEST))
