@@ -166,6 +166,10 @@ SIMPLIFIED = {
         gc.atan(1 / (z / gc.expm1(low) * gc.exp(low))), {"z": [0.0], "low": -0.5}, None,
     ),
     "the sign of a logarithm": (gc.atan(1 / gc.log(gc.exp(z))), {"z": [-0.0]}, None),
+    "sums of choices among a truth value, a small integer, a single and a double": (
+        [gc.where(z > 0, k, 2.5) + gc.where(z > 0, k, gc.constant(1.5)) for k in (z > 1, i8, h)],
+        {"z": [2.0, -2.0], "i": np.int8([100, 3]), "h": np.float32([3e38, 1])}, None,
+    ),
 }  # fmt: skip
 
 

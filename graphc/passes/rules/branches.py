@@ -118,7 +118,9 @@ def sum_of_choices(n: Node, is_alone: Alone) -> Node | None:
     """where(c, x, 0) + where(c, 0, y) = where(c, x, y), where(c, x, 0) - where(c, y, 0) = ..."""
     match n:
         case Node(op.add | op.subtract, (Node(op.where, (c, a, b)), Node(op.where, (d, x, y)))):
-            if c is d and all(map(is_alone, n.inputs)):
+            # Truth values, small integers and float32 would be added as such.
+            is_one_dtype = {v.dtype for v in (a, b, x, y)} == {n.dtype}
+            if c is d and is_one_dtype and all(map(is_alone, n.inputs)):
                 first, second = _known(n, a, x), _known(n, b, y)
                 if first is None and second is not None:
                     first = n.op(a, x)
