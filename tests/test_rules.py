@@ -878,6 +878,9 @@ STRETCHED = {
     "plus a scatter for all": Z + SCATTERED,
     "less than a scatter for all": SCATTERED - Z,
     "plus what is summed alone": gc.einsum("ac,b->ab", S, u) + S * u,
+    "a number where it is chosen": gc.where(
+        (u > 0)[:, None], gc.where(u > 0, 2.0, u)[:, None] * Z, Z
+    ),
 }
 
 
