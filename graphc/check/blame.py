@@ -12,8 +12,8 @@ from ..evaluate import computed_by, interpret
 from ..ir import Node
 from ..ops.leaves import placeholder
 from .exact import NotExact, exact_values
-from .local import Judged, Local, as_double
-from .numeric import EPS, Array, Jump, widened
+from .local import Judged, Local
+from .numeric import EPS, Array, Jump, as_double, widened
 from .point import Point
 from .rounding import rounding
 

@@ -26,7 +26,9 @@ from .numeric import (
     Array,
     Jump,
     Sides,
+    as_double,
     continued,
+    direction,
     is_resolved,
     jump,
     resolved,
@@ -69,24 +71,6 @@ class Judged(NamedTuple):
 
 def _is_float(value: Array) -> bool:
     return np.asarray(value).dtype.kind == "f"
-
-
-def as_double(value: Array) -> Array:
-    """A float in double precision; anything else as it is."""
-    array = np.asarray(value)
-    return array.astype(np.float64)[()] if array.dtype.kind == "f" else value
-
-
-def direction(value: Array, rng: np.random.Generator) -> Array:
-    """Each element by a random part of its own size, with a random sign.
-
-    So none crosses 0 on the way; what is 0 moves by the usual size of the others.
-    """
-    a = np.abs(np.asarray(value))
-    others = a[(a > 0) & np.isfinite(a)]
-    usual = float(np.median(others)) if others.size else 1.0
-    parts = rng.uniform(0.3, 1, a.shape) * rng.choice([-1.0, 1.0], a.shape)
-    return np.asarray(np.where(np.isfinite(a), np.where(a > 0, a, usual) * parts, 0.0))
 
 
 class Local:

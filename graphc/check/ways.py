@@ -16,7 +16,6 @@ from ..evaluate import interpret
 from ..ir import Node, topo
 from ..ops.leaves import placeholder
 from .exact import ExactSlopes, NotExact, exact_values, is_kink
-from .local import as_double, direction
 from .numeric import (
     EPS,
     FIRST,
@@ -28,7 +27,9 @@ from .numeric import (
     Jump,
     Moving,
     Sides,
+    as_double,
     continued,
+    direction,
     exponents,
     is_resolved,
     jump,

@@ -74,11 +74,8 @@ def _constant_text(node: Node) -> str:
         if array.size == 0:
             return f"np.empty({array.shape}, np.{array.dtype.name})"
         return f"np.array({' '.join(rows.split())}, np.{array.dtype.name})"
-    return f"from_bytes({_base64(array)!r}, np.{array.dtype.name}, {array.shape})"
-
-
-def _base64(array: np.ndarray[Any, Any]) -> str:
-    return base64.b64encode(array.tobytes()).decode()
+    digits = base64.b64encode(array.tobytes()).decode()
+    return f"from_bytes({digits!r}, np.{array.dtype.name}, {array.shape})"
 
 
 _input = Op(

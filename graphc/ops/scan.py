@@ -30,17 +30,12 @@ def widened(x: TensorType) -> TensorType:
     return x.with_dtype(np.result_type(x.dtype, np.uint64 if x.dtype.kind == "u" else np.int64))
 
 
-def _axis(node: Node) -> int:
-    axis: int = node.attrs["axis"]
-    return axis
-
-
 _cumulative_sum: Op = Op(
     "cumulative_sum",
     infer=lambda x, axis: widened(x),
     numpy=lambda n: f"np.cumsum(x0, axis={n.attrs['axis']})",
     into=lambda n: f"np.cumsum(x0, axis={n.attrs['axis']}, out=out)",
-    bprop=lambda n, i, g: flip(_cumulative_sum(flip(g, _axis(n)), **n.attrs), _axis(n)),
+    bprop=lambda n, i, g: flip(_cumulative_sum(flip(g, **n.attrs), **n.attrs), **n.attrs),
     guard=(0, where_any(lambda n, ones: _cumulative_sum(ones, **n.attrs))),
     family="scan",
     examples=_EXAMPLES,
