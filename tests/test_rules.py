@@ -546,7 +546,7 @@ TENSOR = [
         False,
     ),
     (
-        "minus_scatter",
+        "plus_scatter",
         gc.grad(gc.sum(gc.take_along_axis(gc.log_softmax(Z), labels[:, None])), Z),
         None,
         False,

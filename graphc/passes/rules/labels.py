@@ -200,28 +200,18 @@ def sum_of_scatter(n: Node) -> Node | None:
     return None
 
 
-@rule("add", over=("scatter_add_along_axis",), signs=True)
+@rule("add", "subtract", over=("scatter_add_along_axis",), signs=True)
 def plus_scatter(n: Node, is_alone: Alone) -> Node | None:
-    """x + scatter_add(0, k, u) = scatter_add(x, k, u)"""
+    """x + scatter_add(0, k, u) = scatter_add(x, k, u), and so with -"""
     for x, v in sides(n):
-        match v:
-            case Node(op.scatter_add_along_axis, (zero, k, u)) if is_literal(zero, 0):
-                alone = is_alone(v) and x.shape == v.shape and x.dtype == u.dtype == n.dtype
-                # More than one at a place would be added in another order.
-                if alone and k.shape[v.attrs["axis"]] == 1:
-                    return v.op(x, k, u, **v.attrs)
-    return None
-
-
-@rule("subtract", over=("scatter_add_along_axis",), signs=True)
-def minus_scatter(n: Node, is_alone: Alone) -> Node | None:
-    """x - scatter_add(0, k, u) = x + scatter_add(0, k, -u), and s - x = s + (-x)"""
-    match n:
-        case Node(op.subtract, (Node(op.scatter_add_along_axis, (zero, k, u)) as v, x)):
-            alone = is_alone(v) and x.shape == v.shape and x.dtype == u.dtype == n.dtype
-            if is_literal(zero, 0) and alone and k.shape[v.attrs["axis"]] == 1:
-                return v.op(f.negative(x), k, u, **v.attrs)
-        case Node(op.subtract, (x, Node(op.scatter_add_along_axis, (zero, k, u)) as v)):
-            if is_literal(zero, 0) and is_alone(v) and n.type.is_float:
-                return f.add(x, v.op(zero, k, f.negative(u), **v.attrs))
+        if v.op is not op.scatter_add_along_axis or not is_alone(v) or x.shape != v.shape:
+            continue
+        zero, k, u = v.inputs
+        # More than one at a place would be added in another order.
+        is_single = k.shape[v.attrs["axis"]] == 1
+        if is_single and is_literal(zero, 0) and x.dtype == u.dtype == n.dtype:
+            if n.op is op.subtract:
+                x, u = (f.negative(x), u) if v is n.inputs[0] else (x, f.negative(u))
+            found: Node = v.op(x, k, u, **v.attrs)
+            return found
     return None
