@@ -174,6 +174,22 @@ def test_several_nodes_give_nested_results_of_the_same_form():
     assert "zero" == gc.structure(found["q"][1][0], rows=0).kind
 
 
+def test_tangents_and_vectors_may_be_nested_as_the_nodes_are():
+    """A tangent stands for each node, where a list of numbers is one tangent."""
+    z, parts, t = gc.sum(gc.tanh(W @ x + b)), {"w": [W, {"x": x}], "b": (b,)}, [1.0, -1.0, 2.0]
+    nested = {"w": [AT[W], {"x": t}], "b": (AT[b],)}
+    flat = [W, x, b], [AT[W], t, AT[b]]
+    assert gc.jvp(z, *flat) is gc.jvp(z, parts, nested)
+    curved = gc.hvp(z, parts, nested)
+    assert gc.hvp(z, *flat) == [curved["w"][0], curved["w"][1]["x"], curved["b"][0]]
+
+
+def test_the_seed_of_a_table_may_be_a_number():
+    """As a cotangent may."""
+    z = gc.sum(gc.tanh(W @ x))
+    assert gc.backprop(z, [x], seed=2.0)[x] is gc.vjp(z, x, 2.0)
+
+
 def test_a_hessian_is_nested_and_symmetric():
     """Forward over reverse: blocks by pairs of nodes, in the form of wrt."""
     z = gc.sum(gc.tanh(W @ x + b) ** 2) + gc.prod(x)

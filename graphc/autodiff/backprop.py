@@ -162,7 +162,7 @@ def carrying(order: Sequence[Node], outputs: Iterable[Node]) -> set[Node]:
 def backprop(
     z: Node,
     targets: Iterable[Node],
-    seed: Node | None = None,
+    seed: Any = None,
     *,
     beyond: Container[Node] = (),
 ) -> GradTable:
@@ -184,6 +184,8 @@ def backprop(
             f"a gradient is taken of a scalar, and {z.label} is {z.type}: "
             f"{_swapped(z, targets) or 'sum it, or use gc.vjp with a cotangent'}"
         ).locate(operands([z]))
+    if seed is not None:
+        seed = like(z, seed, "seed")
     kept = pruned(z, targets, beyond)
     uses: dict[Node, list[tuple[Node, int]]] = {v: [] for v in kept}
     for c in kept:
@@ -270,6 +272,7 @@ def vjp(v: Node, wrt: Any, cotangent: Any, *, disconnected: str = "raise") -> An
     >>> gc.evaluate(gc.vjp(x * x, x, [1.0, 10.0]), {x: [3.0, 4.0]})
     array([ 6., 80.])
     """
+    check_differentiable(v, forms.leaves(wrt))
     return _reverse(v, wrt, like(v, cotangent, "cotangent"), disconnected)
 
 

@@ -38,6 +38,7 @@ def jacobian_mode(v: Node, wrt: Node) -> Mode:
     >>> print(gc.jacobian_mode(gc.tanh(X @ w), X), "|", gc.jacobian_mode(gc.tanh(w), w))
     reverse: n rows, and 3*n columns | reverse: 3 rows, and 3 columns
     """
+    check_differentiable(v, [wrt])
     rows, columns = v.type.size, wrt.type.size
     is_forward = rows != columns and shapes.is_at_least(rows, columns)
     reason = f"{shapes.show(rows)} rows, and {shapes.show(columns)} columns"

@@ -67,6 +67,8 @@ def jvp(v: Any, wrt: Any, tangent: Any) -> Any:
     array([ 6., 80.])
     """
     outputs, targets, given = forms.leaves(v), forms.leaves(wrt), _tangents(wrt, tangent)
+    if not outputs:
+        raise ArgumentError("there is nothing to differentiate: no node is given")
     for output in outputs:
         check_differentiable(output, targets)
     seeds = {x: like(x, t, "tangent") for x, t in zip(targets, given, strict=True)}
@@ -81,14 +83,16 @@ def jvp(v: Any, wrt: Any, tangent: Any) -> Any:
 
 
 def _tangents(wrt: Any, tangent: Any) -> list[Any]:
-    if isinstance(wrt, Node):
-        return [tangent]
+    """The tangent of each leaf of `wrt`; where that is one node, a list is its tangent."""
     if isinstance(wrt, dict) and isinstance(tangent, dict) and set(wrt) == set(tangent):
-        return [tangent[key] for key in wrt]
+        return [t for key, part in wrt.items() for t in _tangents(part, tangent[key])]
     if isinstance(wrt, list | tuple) and isinstance(tangent, list | tuple):
         if len(wrt) == len(tangent):
-            return list(tangent)
-    raise ArgumentError("there must be one tangent for each node of wrt, in the same form")
+            pairs = zip(wrt, tangent, strict=True)
+            return [t for part, given in pairs for t in _tangents(part, given)]
+    if isinstance(wrt, dict | list | tuple):
+        raise ArgumentError("there must be one tangent for each node of wrt, in the same form")
+    return [tangent]
 
 
 def hvp(z: Node, wrt: Any, vector: Any) -> Any:

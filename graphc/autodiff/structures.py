@@ -70,12 +70,12 @@ def structure(matrix: Node, rows: int | None = None) -> Structure:
     >>> gc.structure(gc.jacobian(gc.sin(X) @ w, X), rows=1).elements
     d*n
     """
-    split = matrix.ndim // 2 if rows is None else rows
-    if not isinstance(split, int):
+    if not (isinstance(matrix, Node) and isinstance(rows, int | None)):
         raise ArgumentError(
             "structure takes a Jacobian, and how many of its axes are rows: "
             "gc.structure(gc.jacobian(v, x))"
         )
+    split = matrix.ndim // 2 if rows is None else rows
     if not 0 <= split <= matrix.ndim:
         said = f"rows= is how many axes of {matrix.type} are rows, not {rows}"
         raise ShapeError(said).locate(operands([matrix]))

@@ -52,6 +52,8 @@ class Jit:
             raise ArgumentError(
                 f"dims= maps arguments to shapes, as in {{'x': ('n', 3)}}, and is {a_kind(dims)}"
             )
+        if not (isinstance(maxsize, int) and maxsize >= 1):
+            raise ArgumentError(f"maxsize= counts programs, at least 1, and is {maxsize!r}")
         self.function, self.dims, self.maxsize = function, dict(dims or {}), maxsize
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
@@ -180,6 +182,8 @@ def _opened(form: Any, dims: Any) -> list[Any]:
         return [shape for key, part in form.items() for shape in _opened(part, inner.get(key))]
     if isinstance(form, list | tuple):
         each = dims if isinstance(dims, list) else [None] * len(form)
+        if len(each) != len(form):
+            raise ArgumentError(f"dims= has {len(each)} shapes for {len(form)} values")
         return [shape for part, d in zip(form, each, strict=True) for shape in _opened(part, d)]
     return [dims]
 
