@@ -21,7 +21,6 @@ from .numeric import (
     IMAGINARY,
     LAST,
     MOST,
-    TRUST,
     UNSEEN,
     Array,
     Jump,
@@ -29,9 +28,7 @@ from .numeric import (
     as_double,
     continued,
     direction,
-    is_resolved,
-    jump,
-    resolved,
+    measured,
     widened,
 )
 from .point import Point
@@ -210,24 +207,22 @@ class Local:
         base = value(0.0)
         tiny = 2.0 ** -(steps.stop + 2)
         line = np.array([value(k * tiny) for k in range(-3, 4)])
-        measured = np.max(np.abs(np.diff(line, 3)), initial=0.0) if base == base else np.nan
+        jitter = np.max(np.abs(np.diff(line, 3)), initial=0.0) if base == base else np.nan
         own = EPS * float(np.sum(np.abs(g * self.result), where=g != 0))
         pulled = EPS * sum(
             float(np.sum(np.abs(claims[i] * self.operands[i]), where=t != 0))
             for i, t in along.items()
         )
         pulled = pulled if np.isfinite(pulled) else 0.0
-        noise = float(np.nanmax([own, measured, pulled]))
-        slope, steps = resolved(sides, steps, fine, EPS, noise)
-        kink = jump(sides, base, slope, steps, noise)
-        found, error = float(slope.value), TRUST * float(slope.error)
+        noise = float(np.nanmax([own, jitter, pulled]))
+        found, error, kink, is_clear = measured(sides, base, steps, fine, noise, pulled)
         if not np.isfinite(claimed):
             # Where the rule gives up, only differences that are sharp contradict it.
             around = [*(a for a in self.operands if _is_float(a)), self.result]
             is_inside = all(np.all(np.isfinite(a)) for a in around)
             is_sharp = is_inside and error <= 1e-3 * (abs(found) + abs(base))
             return Judged(claimed, found if is_sharp else np.nan, error, kink)
-        if not is_resolved(slope, pulled):
+        if not is_clear:
             error = max(error, 2 * abs(claimed))
         onward = self._onward(along, g)
         if onward is not None and abs(onward - found) <= error < np.inf:

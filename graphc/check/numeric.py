@@ -29,7 +29,7 @@ FIRST, LAST, MOST, _IDLE, _ORDERS = 3, 47, 120, 4, 5
 _FINE = 21
 
 # Ridders' error is an estimate: so many times that is believed.
-TRUST = 4.0
+_TRUST = 4.0
 
 EPS = float(np.finfo(np.float64).eps)
 SMALLEST = float(np.finfo(np.float64).smallest_normal)
@@ -158,29 +158,20 @@ def extrapolated(
     return Slope(estimate, error, tuple(trace))
 
 
-def resolved(
-    sides: Callable[[float], Sides], steps: range, fine: int, eps: float, noise: float
+def _resolved(
+    sides: Callable[[float], Sides], steps: range, fine: int, noise: float
 ) -> tuple[Slope, range]:
     """A derivative from all steps, unless those from 2^-fine on contradict it; and which they were.
 
     A function may look smooth at steps that are large beside x, and be another near x.
     """
-    slope = extrapolated(sides, steps, eps, noise)
+    slope = extrapolated(sides, steps, EPS, noise)
     if fine <= steps.start:
         return slope, steps
-    near = extrapolated(sides, steps[fine - steps.start :], eps, noise)
-    if np.abs(near.value - slope.value) > TRUST * (near.error + slope.error):
+    near = extrapolated(sides, steps[fine - steps.start :], EPS, noise)
+    if np.abs(near.value - slope.value) > _TRUST * (near.error + slope.error):
         return near, steps[fine - steps.start :]
     return slope, steps
-
-
-def is_resolved(slope: Slope, noise: float) -> bool:
-    """Whether rounding the argument moves the function by little of what it does at all steps.
-
-    The sine of 1e16 is another number for each float: differences tell nothing of its slope.
-    """
-    values = [abs(v) for _, (high, low, _) in slope.trace for v in (high, low) if v == v]
-    return bool(noise <= 2.0**-10 * max(values, default=0.0))
 
 
 class Jump(NamedTuple):
@@ -196,7 +187,7 @@ class Jump(NamedTuple):
         return bool(low - margin <= slope <= high + margin)
 
 
-def jump(
+def _jump(
     sides: Callable[[float], Sides], base: float, slope: Slope, steps: range, noise: float
 ) -> Jump | None:
     """The kink of a function of one number at a point, if there is one.
@@ -228,6 +219,36 @@ def jump(
 
 # So many halvings in a row must leave a jump as it is: a smooth one would be 32 times less.
 _RUN = 6
+
+
+class Measured(NamedTuple):
+    """What differences find along a line."""
+
+    slope: float
+    error: float
+    kink: Jump | None
+    is_clear: bool
+    """Whether rounding the argument moves the function by little of what it does at all steps."""
+
+
+def measured(
+    sides: Callable[[float], Sides],
+    base: float,
+    steps: range,
+    fine: int,
+    noise: float,
+    pulled: float,
+) -> Measured:
+    """The slope of a function of one number at a point, where it is `base`, or the kink there.
+
+    Each value may be off by `noise`, of which `pulled` is what rounding the argument may do.
+    """
+    slope, taken = _resolved(sides, steps, fine, noise)
+    kink = _jump(sides, base, slope, taken, noise)
+    # The sine of 1e16 is another number for each float: differences tell nothing of its slope.
+    values = [abs(v) for _, (high, low, _) in slope.trace for v in (high, low) if v == v]
+    is_clear = bool(pulled <= 2.0**-10 * max(values, default=0.0))
+    return Measured(float(slope.value), _TRUST * float(slope.error), kink, is_clear)
 
 
 # -- points and directions in double precision -------------------------------------------------

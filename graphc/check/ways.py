@@ -21,7 +21,6 @@ from .numeric import (
     FIRST,
     IMAGINARY,
     LAST,
-    TRUST,
     UNSEEN,
     Array,
     Jump,
@@ -31,10 +30,8 @@ from .numeric import (
     continued,
     direction,
     exponents,
-    is_resolved,
-    jump,
+    measured,
     moves,
-    resolved,
     widened,
 )
 from .plot import Curve
@@ -282,11 +279,9 @@ class Ways:
     ) -> tuple[float, str, float, Jump | None]:  # fmt: skip
         """Differences, or the complex step where they do not contradict it."""
         noise = max(self.noise, pulled)
-        slope, steps = resolved(sides, steps, fine, EPS, noise)
-        found, error = float(slope.value), TRUST * float(slope.error)
-        if not is_resolved(slope, pulled):
+        found, error, kink, is_clear = measured(sides, self.base, steps, fine, noise, pulled)
+        if not is_clear:
             error = max(error, 2 * abs(claimed))
-        kink = jump(sides, self.base, slope, steps, noise)
         if kink is not None and not kink.holds(found, error):
             kink = None
         moved = onward()
