@@ -551,6 +551,11 @@ def test_a_tree_folds_as_the_picture_does():
         (lambda W, x, b: gc.sum(W) / W.size, r"\frac{\sum\left(W\right)}{3 \, d}"),
         (lambda W, x, b: 2 * (3 * b), r"2 \, \left(3 \, b\right)"),
         (lambda W, x, b: -(b * b), r"-b \odot b"),
+        (lambda W, x, b: gc.input("inv", (3, 3)) @ b, r"\mathrm{inv} \, b"),  # not one word: invb
+        (lambda W, x, b: gc.grad(b[0] ** 2, b), r"place}_{[0]}\left(2 \, {b}_{[0]}\right)"),
+        (lambda W, x, b: gc.diagonal_matrix(b), r"\operatorname{diag}\left(b\right)"),
+        (lambda W, x, b: gc.eye(3) @ b, r"eye}\left(3\right) b"),
+        (lambda W, x, b: gc.where(gc.equal(b, 0), 1, b), r"1 & b = 0 \\"),
         (lambda W, x, b: gc.log1p(gc.cos(x)), r"log1p}\left(\cos\left(x\right)\right)"),
     ],
 )

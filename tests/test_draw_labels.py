@@ -239,6 +239,10 @@ WRITTEN = {
     "¬(p > 0)": ~C[0],
     "p − (−q)": gc.subtract(P, gc.negative(Q)),
     "p − (−1 / q * t)": gc.subtract(P, gc.multiply(gc.divide(-1.0, Q), T)),
+    "∇v1 = place(∇(v1[0]), at=[0])": gc.grad(V1[0] ** 2, V1),  # where is half the answer
+    "eye(4)": gc.eye(4) @ M,
+    "iota(4)": gc.one_hot(gc.input("i", ("n",), dtype="int64"), 4),
+    "v1 == 0": gc.equal(V1, 0),  # one sign would say that v1 is 0: boxes are written `z = x * y`
     "M @ [[0, −1], [1, 0.5]]": gc.input("M", (2, 2)) @ [[0.0, -1.0], [1.0, 0.5]],
 }
 

@@ -62,7 +62,7 @@ MATHEMATICS = {
 def value_of(formula, values):
     """The number that a formula's text stands for: as a reader would compute it."""
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: f"**({m[0].translate(SUPERSCRIPTS)})", str(formula))
-    text = text.replace("−", "-").replace("^", "**").replace("∇", "grad_").replace(" = ", " == ")
+    text = text.replace("−", "-").replace("^", "**").replace("∇", "grad_")
     text = text.replace("¬(", "logical_not(")
     known = {k.replace("∇", "grad_"): v for k, v in values.items()}
     with np.errstate(all="ignore"):

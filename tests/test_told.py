@@ -47,7 +47,7 @@ TOLD = {
     ),
     "kinks": (
         lambda: gc.grad(gc.sum(gc.maximum(x, y)), x),
-        "where(x > y, 1, where(x = y, 0.5, 0)) -> 0.5 * (x = y) + (x > y)   the same bits",
+        "where(x > y, 1, where(x == y, 0.5, 0)) -> 0.5 * (x == y) + (x > y)   the same bits",
     ),
 }
 

@@ -15,9 +15,10 @@ _ACCENTS = ("hat", "bar", "tilde", "dot", "vec")
 _FUNCTIONS = (
     "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min",
 )  # fmt: skip
-_WORDS = {"σ": r"\sigma", "sum": r"\sum", "prod": r"\prod", "maximum": r"\max", "minimum": r"\min"}
+_WORDS = {"σ": r"\sigma", "sum": r"\sum", "prod": r"\prod", "maximum": r"\max", "minimum": r"\min",
+          "diagonal_matrix": r"\operatorname{diag}"}  # fmt: skip
 _SIGNS = {
-    "@": " ", "·": r" \cdot ", "*": r" \, ", "⊙": r" \odot ", "=": " = ", "≠": r" \neq ",
+    "@": " ", "·": r" \cdot ", "*": r" \, ", "⊙": r" \odot ", "==": " = ", "≠": r" \neq ",
     "&": r" \land ", "|": r" \lor ", "≤": r" \leq ", "≥": r" \geq ", "%": r" \bmod ",
 }  # fmt: skip
 _ESCAPES = {
@@ -76,12 +77,15 @@ def term_latex(t: Term, least: int = 0) -> str:
         case "infix":
             own = level(t)
             sign = _SIGNS.get(t.head, f" {t.head} ")
+            left = term_latex(parts[0], level_before(t))
             right = term_latex(parts[1], own + (not _is_run(t)))
+            if t.head == "@" and r"\mathrm" in left + right:
+                sign = r" \, "  # else two words would be one
             if t.head == "+" and right.startswith("-"):
                 sign, right = " - ", right[1:]  # no sum is bare there: the minus is of all
             elif t.head == "-" and right.startswith("-"):
                 right = rf"\left({right}\right)"
-            return f"{term_latex(parts[0], level_before(t))}{sign}{right}"
+            return f"{left}{sign}{right}"
         case "power":
             by_element = r"\odot " if t.head else ""
             return f"{_base(parts[0])}^{{{by_element}{term_latex(parts[1])}}}"
@@ -137,9 +141,13 @@ def _base(t: Term) -> str:
     return rf"\left({term_latex(t)}\right)" if is_open else term_latex(t, ATOM)
 
 
+# What stands below the word of a call.
+_OPTIONS = ("axis=", "at=")
+
+
 def _call(t: Term) -> str:
-    options = [p.head.removeprefix("axis=") for p in t.parts if p.head.startswith("axis=")]
-    parts = [term_latex(p) for p in t.parts if not p.head.startswith("axis=")]
+    options = [p.head.partition("=")[2] for p in t.parts if p.head.startswith(_OPTIONS)]
+    parts = [term_latex(p) for p in t.parts if not p.head.startswith(_OPTIONS)]
     match t.head, parts:
         case "sqrt", [x]:
             return rf"\sqrt{{{x}}}"

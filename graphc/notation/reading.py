@@ -17,6 +17,7 @@ from typing import Any
 from .. import shapes
 from ..ir import FUNCTIONS, Graph, Node, is_number
 from ..ops.fast import own_text
+from ..ops.slices import index_of_first
 from .in_text import number_text, text
 from .terms import ELIDED, Term, filled
 
@@ -40,7 +41,7 @@ _MOST_CASTS = 4
 _SIGNS: dict[type[ast.AST], str] = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.MatMult: "@", ast.Mod: "%",
     ast.BitAnd: "&", ast.BitOr: "|",
-    ast.Eq: "=", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
+    ast.Eq: "==", ast.NotEq: "≠", ast.Lt: "<", ast.LtE: "≤", ast.Gt: ">", ast.GtE: "≥",
 }  # fmt: skip
 
 
@@ -148,6 +149,8 @@ def _is_transposition(v: Node) -> bool:
 
 
 def _options(v: Node) -> Iterable[Term]:
+    if v.op.name == "place":
+        return (Term("name", f"at=[{index_of_first(v).replace('dim_', '')}]"),)
     axis = _axis(v)
     is_all = isinstance(v.attrs.get("axis"), tuple) and len(v.attrs["axis"]) == v.inputs[0].ndim
     return () if axis is None or is_all else (Term("name", f"axis={axis}"),)
@@ -193,7 +196,8 @@ def leaf_term(v: Node) -> Term:
         return Term("name", f"{v.dtype.name} {size_text(v)}")
     if v.op.name == "size":
         return _size_term(v.attrs["dim"])
-    return Term("call", v.op.name)
+    sides = dict.fromkeys(v.shape)  # eye(3) has two that are one
+    return Term("call", v.op.name, tuple(map(_size_term, sides)))
 
 
 def _array_text(array: Any) -> str:

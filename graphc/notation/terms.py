@@ -36,7 +36,7 @@ def filled(pattern: Term, operands: Sequence[Term]) -> Term:
 
 
 # How tightly signs and kinds hold together; what is in neither table is a product, or an atom.
-_SIGNS = {"&": 1, "|": 1, "=": 1, "≠": 1, "<": 1, "≤": 1, ">": 1, "≥": 1, "+": 2, "-": 2}
+_SIGNS = {"&": 1, "|": 1, "=": 1, "==": 1, "≠": 1, "<": 1, "≤": 1, ">": 1, "≥": 1, "+": 2, "-": 2}
 _PRODUCT = 3
 _KINDS = {"negative": _PRODUCT, "not": _PRODUCT, "einsum": _PRODUCT, "power": 5, "partial": 5}
 ATOM = 6
