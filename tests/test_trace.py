@@ -504,6 +504,12 @@ OF_INTEGERS = {
     "rint": lambda x: np.rint(x.astype(int)),
     "modf": lambda x: np.modf(x.astype(int))[0],
     "nan_to_num": lambda x: np.nan_to_num(x),
+    "fmod": lambda x: np.fmod(x, 3),
+    "fmod of the least": lambda x: np.fmod(x, x[2:, :1]),
+    "fmod by floats": lambda x: np.fmod(x, x.astype(int) + 0.3),
+    "float_power": lambda x: np.float_power(x, 2),
+    "float_power of a number": lambda x: np.float_power(2, x),
+    "cbrt": lambda x: np.cbrt(x.astype(int) * 2**56),
 }
 
 
@@ -529,6 +535,7 @@ AT_EDGES = {
     "equal_nan": lambda x: np.isclose(x, x, equal_nan=True),
     "fmod": lambda x: np.fmod(x + 0.0, 0.7),
     "sinc": lambda x: np.sinc(x / 10),
+    "modf": lambda x: np.abs(np.modf(x)[0]),
 }
 OPERATORS = {
     "//": lambda x: (x // 3, 3 // (x + 1), x // x[::-1]),
@@ -548,6 +555,12 @@ def test_a_numpy_function_is_that_of_the_array_at_nan_infinity_and_minus_zero(ca
     np.testing.assert_allclose(actual, expected, rtol=1e-14)
     signs = (np.copysign(1.0, np.nan_to_num(1.0 * v)) for v in (actual, expected))
     np.testing.assert_array_equal(*signs)
+
+
+def test_the_reciprocal_of_integers_is_refused():
+    """NumPy's has no fractions, gc.reciprocal has: one of them was meant."""
+    with pytest.raises(gc.DTypeError, match="is 0 for all but 1 and -1; write 1 / x"):
+        gc.jit(np.reciprocal)(COUNTS)
 
 
 @pytest.mark.parametrize("values", [WHOLE[:2], WHOLE[3:], A[0]], ids=["ints", "large", "floats"])

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import DTypeError
 from ...ir import FUNCTIONS, Node, Op, lift
 from .. import contract
 from .. import elementwise as e
@@ -14,7 +15,7 @@ from .reductions import in_floats
 from .table import Function
 
 _SAME = (
-    "add subtract multiply divide negative square sqrt reciprocal power exp expm1 log "
+    "add subtract multiply divide negative square sqrt power exp expm1 log "
     "log1p log2 log10 logaddexp sin cos tan sinh cosh tanh hypot sign floor ceil trunc "
     "equal not_equal less less_equal greater greater_equal logical_and logical_or "
     "logical_xor logical_not isfinite isinf isnan maximum minimum matmul vecdot "
@@ -39,10 +40,33 @@ def _one_or_nan(x: Any) -> Node:
 
 
 def _remainder_from_zero(x: Any, y: Any) -> Node:
-    """With the sign of x, and exact: of the absolute values, then the sign."""
+    """With the sign of x, and exact: of floats that of the absolute values, then the sign."""
     u, v = lift([x, y], "fmod")
+    dtype = np.result_type(u.dtype, v.dtype)
+    u, v = e.astype(u, dtype), e.astype(v, dtype)
+    if not u.type.is_float:  # the least integer is its own negative
+        left = e.remainder(u, v)
+        is_it = e.logical_or(e.equal(left, 0), e.equal(e.less(u, 0), e.less(v, 0)))
+        return e.where(is_it, left, left - v)
     by = e.abs(v)
     return e.where(e.less(u, 0), -e.remainder(-u, by), e.remainder(u, by))
+
+
+def _one_over(x: Any) -> Node:
+    (v,) = lift([x], "reciprocal")
+    if not v.type.is_float:
+        raise DTypeError(f"np.reciprocal of {v.type} is 0 for all but 1 and -1; write 1 / x")
+    return e.reciprocal(v)
+
+
+def _power_in_doubles(x: Any, y: Any) -> Node:
+    """Numbers stay literals: derivatives at 0 go by a constant exponent."""
+    return e.power(*(e.astype(v, np.float64) if isinstance(v, Node) else v for v in (x, y)))
+
+
+def _cube_root(x: Any) -> Node:
+    v = in_floats(x)  # the least integer has no absolute value
+    return e.multiply(e.sign(v), e.power(e.abs(v), 1 / 3))
 
 
 def _with_sign(x: Any, y: Any) -> Node:
@@ -54,7 +78,7 @@ def _with_sign(x: Any, y: Any) -> Node:
 
 def _parts(x: Any) -> tuple[Node, Node]:
     v = in_floats(x)
-    return e.subtract(v, e.trunc(v)), e.trunc(v)
+    return e.where(e.isinf(v), 0.0, e.subtract(v, e.trunc(v))), e.trunc(v)
 
 
 _ARCS = "sin cos tan sinh cosh tanh"
@@ -67,13 +91,13 @@ UFUNCS: dict[str, Function] = {
     "fabs": lambda x: e.abs(in_floats(x)), "rint": lambda x: e.round(in_floats(x)),
     "fmax": lambda x, y: _of_numbers(e.maximum, x, y),
     "fmin": lambda x, y: _of_numbers(e.minimum, x, y),
-    "float_power": e.power, "invert": e.logical_not,
+    "float_power": _power_in_doubles, "reciprocal": _one_over, "invert": e.logical_not,
     "bitwise_and": e.logical_and, "bitwise_or": e.logical_or, "bitwise_xor": e.logical_xor,
     "positive": lambda x: x, "conjugate": lambda x: x,
     "deg2rad": lambda x: x * (math.pi / 180), "radians": lambda x: x * (math.pi / 180),
     "rad2deg": lambda x: x * (180 / math.pi), "degrees": lambda x: x * (180 / math.pi),
     "exp2": lambda x: e.exp(x * math.log(2)),
-    "cbrt": lambda x: e.sign(x) * e.abs(x) ** (1 / 3),
+    "cbrt": _cube_root,
     "logaddexp2": lambda x, y: e.logaddexp(x * math.log(2), y * math.log(2)) / math.log(2),
     "fmod": _remainder_from_zero,
     "heaviside": lambda x, y: e.where(e.less(x, 0), 0.0, e.where(e.equal(x, 0), y, _one_or_nan(x))),
