@@ -9,6 +9,8 @@ from .errors import ArgumentError
 
 def in_folder(path: str | os.PathLike[str], what: str) -> str:
     """The path that something is written to; an error where its folder is not there."""
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        raise ArgumentError(f"{what} is written to a file, whose path {path!r} is not")
     file = os.fspath(path)
     folder = os.path.dirname(file)
     if folder and not os.path.isdir(folder):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable
-from ..errors import Disconnected, NotDifferentiable
+from ..errors import ArgumentError, Disconnected, NotDifferentiable
 from ..ir import FUNCTIONS, Graph, Node
 from ..notation import gradient_term, names_of, text
 from ..ops.leaves import placeholder
@@ -44,6 +45,8 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     """
     parameters = forms.leaves(wrt)
     check_differentiable(z, parameters)
+    if not (isinstance(seed, Integral) and seed >= 0):
+        raise ArgumentError(f"seed= is a whole number that is not negative, and is {seed!r}")
     notes = []
     v = z
     if z.shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..evaluate import by_name
 from ..misfits import explained_methods
+from ..wording import a_kind
 
 Batch = Mapping[Any, Any]
 Source = Batch | Iterable[Batch] | Callable[[int], Iterable[Batch]]
@@ -47,7 +49,7 @@ class Batches:
         if len(set(rows.values())) != 1:
             raise ArgumentError(f"the arrays of a batch need equally many rows, and have {rows}")
         self.rows = next(iter(rows.values()))
-        if not 1 <= size <= max(self.rows, 1):
+        if not (isinstance(size, Integral) and 1 <= size <= max(self.rows, 1)):
             raise ArgumentError(f"a batch has at least 1 row and at most {self.rows}, not {size!r}")
 
     def __len__(self) -> int:
@@ -79,7 +81,13 @@ def epoch_of(source: Source, k: int) -> Iterable[Batch]:
         return source.epoch(k)
     if isinstance(source, Mapping):
         return [source]
-    return source(k) if callable(source) else source
+    batches = source(k) if callable(source) else source
+    if not isinstance(batches, Iterable):
+        raise ArgumentError(
+            "batches come in a dict of arrays, in gc.optim.Batches, in a list of dicts or from a "
+            f"function of the epoch, not as {a_kind(batches)}"
+        )
+    return batches
 
 
 def count_of(source: Source) -> int | None:

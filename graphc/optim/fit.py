@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ..evaluate import by_name
 from ..folders import in_folder
 from ..ir import Graph, Node, no_node
 from ..plan.carried import arguments
-from ..wording import with_kind
+from ..wording import a_kind, with_kind
 from .batches import Batch, Source, count_of, description, epoch_of
 from .optimizers import Optimizer, adam
 from .training import Training
@@ -74,6 +75,9 @@ def fit(
     """
     optimizer = optimizer or adam()
     run = _Run(loss, params, batches, optimizer, epochs, validation, patience)
+    _check_count(checkpoint_every, "checkpoint_every= counts steps")
+    if callback is not None and not callable(callback):
+        raise ArgumentError(f"callback= is a function of the training, not {a_kind(callback)}")
     path = None if checkpoint is None else in_folder(checkpoint, "a checkpoint")
     now = run.begun
     if path is not None and resume and os.path.exists(path):
@@ -104,6 +108,11 @@ def fit(
     return replace(now, stopped=reason)
 
 
+def _check_count(count: int | None, what: str) -> None:
+    if count is not None and not (isinstance(count, Integral) and count >= 1):
+        raise ArgumentError(f"{what}, at least 1, and is {count!r}")
+
+
 def _ends(callback: Callable[[Training], object], now: Training) -> bool:
     try:
         callback(now)
@@ -127,8 +136,7 @@ class _Run:
     ) -> None:
         if not isinstance(loss, Node):
             raise ArgumentError(f"the loss must be a node, and {no_node(loss)}")
-        if patience is not None and patience < 1:
-            raise ArgumentError(f"patience= counts epochs, at least 1, and is {patience!r}")
+        _check_count(patience, "patience= counts epochs")
         if not (isinstance(epochs, int | np.integer) and epochs >= 0):
             raise ArgumentError(f"epochs= counts walks through the data, and is {epochs!r}")
         if not isinstance(optimizer, Optimizer):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -222,7 +223,7 @@ def _adam(
     _check_beta(beta1, "beta1")
     _check_beta(beta2, "beta2")
     for what, number in (("eps", eps), ("weight_decay", decay)):
-        if not number >= 0:
+        if not (isinstance(number, Real) and number >= 0):
             raise ArgumentError(f"{what} is a number that is not negative, and is {number!r}")
 
     def rule(w: Node, g: Node, slots: Slots, rate: Node, t: Node) -> tuple[Node, Slots]:
@@ -249,6 +250,8 @@ def clip_by_norm(gradients: Any, limit: float) -> Any:
     """
     _check_limit(limit)
     found = forms.leaves(gradients)
+    if not found:
+        return gradients
     # In float64: in float32 the squares of a gradient that explodes are infinite.
     squares = [total(square(astype(g, np.float64))) for g in found]
     norm = sqrt(sum(squares[1:], squares[0]))
@@ -273,10 +276,10 @@ def _like(x: Node, w: Node) -> Node:
 
 
 def _check_beta(beta: float, name: str) -> None:
-    if not 0 <= beta < 1:
+    if not (isinstance(beta, Real) and 0 <= beta < 1):
         raise ArgumentError(f"{name} is a weight of what was, from 0 to below 1, and is {beta!r}")
 
 
 def _check_limit(limit: float) -> None:
-    if not limit > 0:
+    if not (isinstance(limit, Real) and limit > 0):
         raise ArgumentError(f"gradients are clipped to a limit above 0, not {limit!r}")
