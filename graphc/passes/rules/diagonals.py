@@ -1,4 +1,4 @@
-"""Diagonals: products with eye and with diagonal matrices, and what is scaled beside a product."""
+"""Diagonals: a scaled eye, products with diagonal matrices, and what is scaled beside a product."""
 
 from __future__ import annotations
 
@@ -31,25 +31,17 @@ def product_with_eye(n: Node) -> Node | None:
     return None
 
 
-@rule("einsum", over=("multiply",), among=("eye",), hides=True)
-def product_with_diagonal(n: Node) -> Node | None:
-    """(eye * d) @ A = d[:, None] * A, A @ (eye * d) = A * d"""
-    terms, out = letters(n)
-    if len(terms) != 2 or not n.type.is_float:
-        return None
-    for i in (0, 1):
-        v, a = n.inputs[i], n.inputs[1 - i]
-        term, other = terms[i], terms[1 - i]
-        d = _diagonal(v)
-        if d is None or len(set(term)) < 2 or len(set(other)) < len(other):
+@rule("multiply", over=("eye",), hides=True)
+def scaled_eye(n: Node) -> Node | None:
+    """eye * d = eye * d[:, None] = diagonal_matrix(d), also for one number d"""
+    for e, d in sides(n):
+        size = e.shape[:1]
+        if e.op is not op.eye or e.attrs["k"] or not e.shape == n.shape == size * 2:
             continue
-        for summed, kept in itertools.permutations(term):
-            if summed in out or kept not in out or kept in other or summed not in other:
-                continue
-            moved = contract.contract(f"{other.replace(summed, kept)}->{out}", [a])
-            place = out.index(kept)
-            shape = tuple(n.shape[k] if k == place else 1 for k in range(n.ndim))
-            return f.multiply(moved, f.reshape(d, shape))
+        if n.type.is_float and d.type.size == 1:
+            return f.diagonal_matrix(f.broadcast_to(f.reshape(d, ()), size))
+        if n.type.is_float and d.shape in (size, (1, *size), (*size, 1)):
+            return f.diagonal_matrix(f.reshape(d, size))
     return None
 
 
@@ -110,20 +102,6 @@ def _spread(x: Node, own: str, out: str) -> Node:
     sizes = dict(zip(own, x.shape, strict=True))
     spread: Node = f.reshape(f.permute_dims(x, order), tuple(sizes.get(c, 1) for c in out))
     return spread
-
-
-def _diagonal(v: Node) -> Node | None:
-    """The d of eye * d, eye * d[:, None] or eye * s."""
-    if v.op is not op.multiply:
-        return None
-    for e, d in sides(v):
-        if e.op is not op.eye or e.attrs["k"] or e.shape != v.shape or e.shape[0] != e.shape[1]:
-            continue
-        if all(size == 1 for size in d.shape):
-            return f.broadcast_to(f.reshape(d, ()), e.shape[:1])
-        if d.shape in ((e.shape[0],), (1, e.shape[0]), (e.shape[0], 1)):
-            return f.reshape(d, e.shape[:1])
-    return None
 
 
 @rule("add", "subtract", over=("einsum",), signs=True)
