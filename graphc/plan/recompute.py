@@ -127,8 +127,14 @@ class Way(NamedTuple):
     """How many of the values at which regions end make a segment of the forward half."""
     dear_too: bool
     """Whether matrix products are computed again, and not only what is cheap."""
-    for_each: bool
-    """Once for each step that reads a value, which may be one region with it then; else once."""
+
+
+class Part(NamedTuple):
+    """What is computed again together."""
+
+    nodes: list[Node]
+    signal: Node
+    """The gradient that it waits for: the first that is there when one of these is read."""
 
 
 class Halves:
@@ -141,61 +147,50 @@ class Halves:
             is_gradient = v.origin is not None and v.op.family != "leaf" and not v.op.view
             if is_gradient or not self.backward.isdisjoint(v.inputs):
                 self.backward.add(v)
-        self.step: dict[Node, int] = {}
+        self.when: dict[Node, int] = {}
+        """The step that computes a value."""
         for k, step in enumerate(plan.steps):
             for v in step.computed:
-                self.step.setdefault(v, k)
+                self.when.setdefault(v, k)
         place = {v: k for k, v in enumerate(self.graph.nodes)}
-        self.order = sorted(self.step, key=lambda v: (self.step[v], place[v]))
+        self.order = sorted(self.when, key=lambda v: (self.when[v], place[v]))
         self.forward = [v for v in self.order if v not in self.backward]
-        self.latest = self._latest(plan)
-        self.signal = self._signals()
+        self.signal = self._signals(plan)
         small = max(map(typical, plan.slots), default=0) // 100
         self.kept = {v for v in self.forward if typical(v.type.nbytes) <= small}
         self.kept.update(base(v) for v in self.graph.outputs)
 
-    def _latest(self, plan: Plan) -> dict[int, Node]:
-        """For each step that reads gradients made before it, the latest of them."""
-        found = {}
-        for k, step in enumerate(plan.steps):
-            made = [x for x in step.reads if x in self.backward and self.step.get(x, k) < k]
-            if made:
-                found[k] = max(made, key=self.when)
-        return found
-
-    def _signals(self) -> dict[Node, Node]:
+    def _signals(self, plan: Plan) -> dict[Node, Node]:
         """For each value that is read late, the gradient that is there just before it is."""
         found: dict[Node, Node] = {}
         seen: set[Node] = set()
+        latest = dict(self._latest(plan))
         for v in self.order:
             for x in v.inputs if v in self.backward else ():
-                if x in self.step and x not in self.backward and x not in seen:
+                if x in self.when and x not in self.backward and x not in seen:
                     seen.add(x)
-                    if self.step[v] in self.latest:
-                        found[x] = self.latest[self.step[v]]
+                    if self.when[v] in latest:
+                        found[x] = latest[self.when[v]]
         return found
 
-    def when(self, v: Node) -> int:
-        """The step that computes a value."""
-        return self.step[v]
+    def _latest(self, plan: Plan) -> Iterator[tuple[int, Node]]:
+        """Of the gradients that a step reads and that are made before it, the latest."""
+        for k, step in enumerate(plan.steps):
+            made = [x for x in step.reads if x in self.backward and self.when.get(x, k) < k]
+            if made:
+                yield k, max(made, key=self.when.__getitem__)
 
     def ways(self) -> Iterator[Way]:
         """Of a chain of n it is best to keep about the root of n, so no segment need be longer."""
-        yield Way(1, dear_too=False, for_each=True)
-        yield Way(1, dear_too=False, for_each=False)
+        yield Way(1, dear_too=False)
         count, size = sum(map(_ends_a_region, self.forward)), 1
         while size <= 2 * math.isqrt(count) and size < count:
-            yield Way(size, dear_too=True, for_each=False)
+            yield Way(size, dear_too=True)
             size *= 2
 
     def joined(self, way: Way) -> tuple[Graph, list[Node]]:
         """The graph with copies of forward values in its backward half, and these copies."""
-        parts = list(self._repeated(way))
-        part_of = {v: part for part in parts for v in part}
-        first: dict[Node, Node] = {}
-        for part in parts:
-            signals = [self.signal[v] for v in part if v in self.signal]
-            first.update(dict.fromkeys(part, min(signals, key=self.when)))
+        part_of = {v: part for part in self._repeated(way) for v in part.nodes}
         late: dict[Node, Node] = {}
         copies: dict[Node, dict[Node, Node]] = {}
         for v in self.order:
@@ -203,13 +198,12 @@ class Halves:
                 continue
             inputs = [late.get(x, x) for x in v.inputs]
             for k, x in enumerate(v.inputs):
-                if x in part_of:
-                    signal = self.latest.get(self.step[v], first[x]) if way.for_each else first[x]
-                    if self.when(signal) < self.when(v):  # else x is still there
-                        made = copies.setdefault(signal, {})
-                        if x not in made:
-                            _copy(part_of[x], late[signal], made)
-                        inputs[k] = made[x]
+                part = part_of.get(x)
+                if part and self.when[part.signal] < self.when[v]:  # else x is still there
+                    made = copies.setdefault(part.signal, {})
+                    if x not in made:
+                        _copy(part.nodes, late[part.signal], made)
+                    inputs[k] = made[x]
             late[v] = v if tuple(inputs) == v.inputs else with_inputs(v, tuple(inputs))
         graph = Graph([late.get(v, v) for v in self.graph.outputs], self.graph.parameters)
         found = (c for made in copies.values() for c in made.values())
@@ -227,7 +221,7 @@ class Halves:
             segments[-1].append(v)
         return segments
 
-    def _repeated(self, way: Way) -> Iterator[list[Node]]:
+    def _repeated(self, way: Way) -> Iterator[Part]:
         """What is computed again of each segment but the last, whose values are needed at once.
 
         Segments are cut from the last to the first, twice: what others hold is there for each.
@@ -250,7 +244,8 @@ class Halves:
                 if v in side.computed and (not v.op.view or not part.keys().isdisjoint(v.inputs)):
                     part[v] = None
             if part:
-                yield list(part)
+                signals = (self.signal[v] for v in part if v in self.signal)
+                yield Part(list(part), min(signals, key=self.when.__getitem__))
 
 
 def _copy(nodes: list[Node], signal: Node, made: dict[Node, Node]) -> None:
