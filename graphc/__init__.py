@@ -41,7 +41,7 @@ from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example
 from .misfits import explain_calls
 from .notation import latex
-from .ops.as_numpy.other_names import otherwise
+from .ops.as_numpy.other_names import otherwise, tell_of_tensors
 from .ops.contract import (
     diagonal,
     dot,
@@ -354,4 +354,5 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
+    tell_of_tensors(__all__)
     __getattr__ = otherwise([*__all__, *(f"optim.{name}" for name in optim.__all__)])

@@ -209,6 +209,7 @@ NOT_OURS = {
     "x.maximum": "a tensor has no maximum: write gc.maximum(x, y)",
     "x.add_": "a tensor has no add_: no tensor is changed: take the value of the operator",
     "x.cuda": "a tensor has no cuda: programs run on NumPy",
+    "x.place": "a tensor has no place",  # of ours there is one that is not public
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import NoReturn
@@ -107,10 +108,12 @@ _OF_TENSORS = {
 # What takes tensors, and asks for more than them or is not of their mathematics.
 _TAKING = ("backprop", "check", "compile", "draw", "evaluate", "explain", "hessian", "jacobian",
            "latex", "tree")  # fmt: skip
+# Operators that write into their operand, as torch spells them.
+_IN_PLACE = [f"{name[2:-2]}_" for name in dir(Node) if name.startswith("__")]
 
 
-def missing_method(name: str) -> str:
-    """What is said where a tensor is asked for what it does not have.
+def tell_of_tensors(public: Sequence[str]) -> None:
+    """Let tensors say what to write for what they do not have, by a package's list of its names.
 
     >>> import graphc as gc
     >>> gc.input("x").detach()
@@ -118,8 +121,16 @@ def missing_method(name: str) -> str:
         ...
     AttributeError: a tensor has no detach: write gc.stop_gradient(x)
     """
+    of_tensors = " ".join(_OF_TENSORS).split()
+    of_arrays = [name for name in (*dir(np.ndarray), *dir(np)) if not name.startswith("_")]
+    ours = [name for name in public if name in FUNCTIONS]
+    names = (*of_tensors, *ours, *_TAKING, *_IN_PLACE, *of_arrays)
+    tell_instead(Node, names, functools.partial(_no_method, ours))
+
+
+def _no_method(ours: Sequence[str], name: str) -> str:
     said = next((text for had, text in _OF_TENSORS.items() if name in had.split()), "")
-    if not said and name in FUNCTIONS:
+    if not said and name in ours:
         op = OPS.get(name)
         taken = op.examples[0].shapes if op is not None and op.examples else [()]
         said = f"write gc.{name}({', '.join('xyz'[: len(taken)])})"
@@ -128,12 +139,6 @@ def missing_method(name: str) -> str:
     if not said and name in _IN_PLACE:
         said = "no tensor is changed: take the value of the operator"
     return f"a tensor has no {name}{f': {said}' if said else nearest(f'np.{name}')}"
-
-
-_IN_PLACE = [f"{name[2:-2]}_" for name in dir(Node) if name.startswith("__")]
-_OF_OTHERS = " ".join(_OF_TENSORS).split()
-_OF_ARRAYS = [name for name in (*dir(np.ndarray), *dir(np)) if not name.startswith("_")]
-tell_instead(Node, (*_OF_OTHERS, *FUNCTIONS, *_TAKING, *_IN_PLACE, *_OF_ARRAYS), missing_method)
 
 
 def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
