@@ -229,15 +229,11 @@ def _errors_nearby(
             yield 0.0 if exact is None else _ulps(exact, value, eps)
 
 
-def _same(a: float, b: float) -> bool:
-    return (a == b and math.copysign(1, a) == math.copysign(1, b)) or (a != a and b != b)
-
-
 def _same_kind(a: float, b: float) -> bool:
     """IEEE for IEEE: both NaN, the same infinity, the same zero, or both finite and not zero."""
     if math.isfinite(a) and math.isfinite(b) and a != 0 and b != 0:
         return True
-    return _same(a, b)
+    return (a == b and math.copysign(1, a) == math.copysign(1, b)) or (a != a and b != b)
 
 
 def _ulps(exact: Any, value: float, info: Any) -> float:

@@ -8,7 +8,7 @@ from ... import shapes
 from ...ir import Node
 from ...ops import contract
 from ..rewrite import rule
-from .vocabulary import Alone, f, letters, op, sides
+from .vocabulary import Alone, f, letters, op, sides, spread
 
 
 @rule("einsum", over=("eye",), hides=True)
@@ -65,7 +65,7 @@ def product_with_diagonal_matrix(n: Node) -> Node | None:
                 tied, moved = moved, "".join(dict.fromkeys(moved))
                 a = contract.contract(f"{tied}->{moved}", [a])
             if set(own + moved) == set(out):
-                return f.multiply(_spread(a, moved, out), _spread(d, own, out))
+                return f.multiply(spread(a, moved, out), spread(d, own, out))
             return contract.contract(f"{own},{moved}->{out}", [d, a])
     return None
 
@@ -94,14 +94,6 @@ def sum_of_diagonal_matrix(n: Node) -> Node | None:
         return None
     summed = tuple(k for k in axes if k not in ends) + (d.ndim - 1,) * ends.issubset(axes)
     return f.reshape(f.sum(d, axis=summed) if summed else d, n.shape)
-
-
-def _spread(x: Node, own: str, out: str) -> Node:
-    """x, whose axes have letters of their own, to stand beside what has all the letters."""
-    order = tuple(own.index(c) for c in out if c in own)
-    sizes = dict(zip(own, x.shape, strict=True))
-    spread: Node = f.reshape(f.permute_dims(x, order), tuple(sizes.get(c, 1) for c in out))
-    return spread
 
 
 @rule("add", "subtract", over=("einsum",), signs=True)
@@ -144,7 +136,7 @@ def _with_diagonal(v: Node, a: Node, s: Node, n: Node, is_first: bool) -> Node |
         batch = "".join(k for k in other if k not in (c, d))
         own = "".join(k for k in of_s if k in has)
         values = f.reshape(s, tuple(sizes[k] for k in own))
-        values = _spread(values, own, batch + d) if own else values
+        values = spread(values, own, batch + d) if own else values
         of_b = dict(zip(other, b.shape, strict=True))
         values = f.broadcast_to(values, tuple(of_b[k] for k in batch + d))
         ends = "".join(k for k in other if k in (c, d))  # either way: it is symmetric

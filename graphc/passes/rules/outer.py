@@ -17,7 +17,7 @@ from ...ops import contract
 from ...ops.reduce import largest
 from ...shapes import Dim, Shape
 from ..rewrite import rule
-from .vocabulary import Alone, f, letters, op, sides
+from .vocabulary import Alone, f, letters, op, sides, spread
 
 
 class OuterProduct(NamedTuple):
@@ -118,8 +118,7 @@ def _squared(x: OuterProduct, kept: str) -> Node | None:
     limits = np.finfo(x.v.dtype)
     unit = f.clip(top, float(limits.smallest_subnormal), float(limits.max))
     of_unit = "".join(c for c in x.of_v if c in x.shared)
-    unit_at_u = _along(f.squeeze(unit, only_v), of_unit, x.u, x.of_u)
-    u = f.multiply(x.u, unit_at_u)
+    u = f.multiply(x.u, spread(f.squeeze(unit, only_v), of_unit, x.of_u))
     v = f.divide(x.v, unit)
     (u, of_u), (v, of_v) = (
         _summed(f.square(w), of_w, kept + x.shared) for w, of_w in ((u, x.of_u), (v, x.of_v))
@@ -166,7 +165,7 @@ def scaled_outer(n: Node, is_alone: Alone) -> Node | None:
         a, of_a = factors[k]
         c = f.reshape(c, tuple(d for d in c.shape if d != 1))
         scaled = [a for a, _ in factors]
-        scaled[k] = n.op(a, _along(c, term, a, of_a))
+        scaled[k] = n.op(a, spread(c, term, of_a))
         return contract.contract(f"{found.of_u},{found.of_v}->{found.out}", scaled)
     return None
 
@@ -192,17 +191,9 @@ def scaled_sum_of_outer(n: Node) -> Node | None:
                 continue
             left = "".join(k for k in of_a if k in out + of_b)
             if left == of_a:
-                scaled = f.multiply(a, _along(c, of_c, a, of_a))
+                scaled = f.multiply(a, spread(c, of_c, of_a))
             else:
                 scaled = contract.contract(f"{of_a},{of_c}->{left}", [a, c])
             b, of_b = _summed(b, of_b, out + left)
             return contract.contract(f"{left},{of_b}->{out}", [scaled, b])
     return None
-
-
-def _along(x: Node, term: str, whole: Node, of_whole: str) -> Node:
-    """x, some of whose letters another has, as it stands beside that one."""
-    order = "".join(c for c in of_whole if c in term)
-    turned = f.permute_dims(x, tuple(term.index(c) for c in order))
-    spread = (d if c in term else 1 for c, d in zip(of_whole, whole.shape, strict=True))
-    return f.reshape(turned, tuple(spread))

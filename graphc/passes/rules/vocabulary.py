@@ -110,6 +110,14 @@ def letters(n: Node) -> tuple[list[str], str]:
 _parts = functools.lru_cache(maxsize=1024)(terms_of)
 
 
+def spread(x: Node, own: str, out: str) -> Node:
+    """x, whose axes have letters of their own, to stand beside what has all the letters."""
+    order = tuple(own.index(c) for c in out if c in own)
+    sizes = dict(zip(own, x.shape, strict=True))
+    made: Node = f.reshape(f.permute_dims(x, order), tuple(sizes.get(c, 1) for c in out))
+    return made
+
+
 def fits(small: shapes.Shape, large: shapes.Shape) -> bool:
     """Whether broadcasting brings one shape to another."""
     if len(small) > len(large):
