@@ -106,6 +106,7 @@ def test_a_box_tells_its_op_type_cost_line_and_step():
     assert "matmul : f64[n]" in facts
     assert "2*d*n flops, 8*n bytes" in facts
     assert "test_draw.py:" in facts
+    assert "test_draw.py:" in "\n".join(lines(drawing)["X"].facts)  # where it was declared
     gradient = next(b for b in drawing.picture.boxes if b.lines[0].startswith("∇w"))
     assert "the gradient by w" in gradient.facts
     assert any(re.fullmatch(r"Algorithm 6.6, step \d+", fact) for fact in gradient.facts)

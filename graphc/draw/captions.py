@@ -94,7 +94,7 @@ class Captions:
         facts.append(f"{op_word(v)} : {v.type}")
         if v.op.family != "leaf":
             facts.append(f"{v.op.flops(v)} flops, {v.type.nbytes} bytes")
-        if v.where is not None and v.inputs:
+        if v.where is not None and (v.inputs or v.op.name == "input"):
             facts.append(short(f"{v.where.place}   {v.where.text}".rstrip(), _HOVER))
         if path := self.frames.path(v):
             facts.append(f"in {'/'.join(path)}")
