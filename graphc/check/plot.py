@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 _WIDTH, _HEIGHT = 640, 400
@@ -64,19 +64,21 @@ def plotted(
     turned = f' transform="rotate(-90 16 {centre:.1f})"'
     parts.append(_text(16, centre, up, "middle", extra=turned))
     for k, curve in enumerate(curves):
-        colour = _COLOURS[k % len(_COLOURS)]
-        drawn = [
-            (x(h), y(e)) for h, e in zip(curve.steps, curve.errors, strict=True)
-            if math.isfinite(e)
-        ]  # fmt: skip
-        line = " ".join(f"{a:.1f},{b:.1f}" for a, b in drawn)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        parts += [f'<circle cx="{a:.1f}" cy="{b:.1f}" r="2.5" fill="{colour}"/>' for a, b in drawn]
-        beside, height = _WIDTH - _RIGHT + 12, _TOP + 14 + 20 * k
-        box = f'x="{beside}" y="{height - 9}" width="10" height="10"'
-        parts.append(f'<rect {box} fill="{colour}"/>')
-        parts.append(_text(beside + 16, height, curve.name))
+        seen = zip(curve.steps, curve.errors, strict=True)
+        parts += _drawn(k, curve.name, [(x(h), y(e)) for h, e in seen if math.isfinite(e)])
     return "\n".join([*parts, "</svg>\n"])
+
+
+def _drawn(k: int, name: str, points: Sequence[tuple[float, float]]) -> Iterator[str]:
+    """The k-th curve, with a mark at each of its points, and its line of the legend."""
+    colour = _COLOURS[k % len(_COLOURS)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    yield f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2"/>'
+    for x, y in points:
+        yield f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>'
+    beside, height = _WIDTH - _RIGHT + 12, _TOP + 14 + 20 * k
+    yield f'<rect x="{beside}" y="{height - 9}" width="10" height="10" fill="{colour}"/>'
+    yield _text(beside + 16, height, name)
 
 
 def _log(error: float) -> float:
