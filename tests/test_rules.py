@@ -207,6 +207,7 @@ ELEMENTWISE = [
     ("scaled_twice", 0.1 * (2 * x), x * 0.2, False),
     ("scaled_twice", (3 * x) / 4, x * 0.75, False),
     ("scaled_twice", 6 / (2 * x), 3 / x, False),
+    ("scaled_twice", gc.exp(x * 0.5) + 2.0 * (x * 0.5), gc.exp(x * 0.5) + x, False),
     ("added_twice", (x + 1) + 2, x + 3.0, False),
     ("minus_itself", x - x, gc.zeros_like(x), False),
     ("over_itself", x / x, gc.ones_like(x), False),
@@ -243,8 +244,12 @@ ELEMENTWISE = [
     ("number_on_the_small_side", s * (2 * x), (2 * s) * x, False),
     ("numbers_of_quotient_and_product", (0.5 / x) * (2 * y), y / x, False),
     ("numbers_of_quotient_and_product", (y * 4.0) * (-0.25 / x), -(y / x), False),
-    ("region", (2 * x) / (y * 2.0), x / y, False),
-    ("region", (3 * x) / (-3.0 * y), -(x / y), False),
+    ("numbers_of_quotient", (2 * x) / (y * 2.0), x / y, False),
+    ("numbers_of_quotient", (3 * x) / (-3.0 * y), -(x / y), False),
+    (
+        "numbers_of_quotient", (x + 1) / (2 * y) + (2 * x) / (2 * y),
+        (x + 1) / (2 * y) + x / y, False,
+    ),
     ("numbers_that_cancel", 2 * (x * (0.5 / y)), x / y, False),
     ("common_factor", 3.0 * x + y * 3.0, (x + y) * 3.0, False),
     ("common_factor", gc.tanh(x) / s - gc.tanh(y) / s, (gc.tanh(x) - gc.tanh(y)) / s, False),
@@ -513,6 +518,10 @@ TENSOR = [
         gc.where((u > 0)[:, None], u[:, None] * A, A), True,
     ),
     (
+        "choice_below_choice", gc.where((u > 0)[:, None], gc.where(u > 0, 3.0, u)[:, None] * A, A),
+        gc.where((u > 0)[:, None], 3.0 * A, A), True,
+    ),
+    (
         "guard_of_rows", gc.where(has_length[:, None], u[:, None] * A, 0.0),
         gc.where(has_length[:, None], u[:, None], 0.0) * A, False,
     ),
@@ -694,6 +703,15 @@ TENSOR = [
     ("common_matrix", A @ B - 2.0 * (C @ B), (A - 2.0 * C) @ B, False),
     ("common_matrix", A @ v - A @ (v * v), A @ (v - v * v), False),
     ("contraction_of_stretched", gc.ones(("m",)) @ A, gc.sum(A, axis=0), False),
+    (
+        "contraction_of_equal_columns", A.T @ gc.broadcast_to(u[:, None], ("m", 7)),
+        gc.broadcast_to(gc.reshape(A.T @ u, ("n", 1)), ("n", 7)), False,
+    ),
+    (
+        "contraction_of_equal_columns",
+        gc.einsum("abc,dc->abd", gc.broadcast_to(u, (2, 3, "m")), S),
+        gc.broadcast_to(gc.einsum("c,dc->d", u, S), (2, 3, "m")), False,
+    ),
     (
         "contraction_of_stretched",
         gc.einsum("i,j->ij", gc.broadcast_to(s, ("m",)), v),
@@ -1089,6 +1107,12 @@ SHARED = [
         True,
     ),
     ("opposite_alike", [3.0 * A, gc.exp((-3.0) * A)], None, True),
+    (
+        "chosen_alike",
+        [gc.where(c, x, 0.0) * gc.exp(gc.where(c, y, 0.0)), gc.where(c, x - y, 0.0)],
+        None,
+        True,
+    ),
     ("grouped_alike", [A / s, gc.sum(A * (C / s), axis=1)], None, False),
     (
         "grouped_alike",

@@ -18,7 +18,18 @@ from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, names_at, rule
 from .rules.softmax import log_softmax_in_dot
-from .rules.vocabulary import REDUCTIONS, adds_up, f, letters, like, number, op, opposite, sides
+from .rules.vocabulary import (
+    REDUCTIONS,
+    adds_up,
+    f,
+    is_zero,
+    letters,
+    like,
+    number,
+    op,
+    opposite,
+    sides,
+)
 
 _COMMUTATIVE = (
     "add", "multiply", "equal", "not_equal", "logical_and", "logical_or", "logical_xor",
@@ -134,6 +145,16 @@ def opposite_alike(n: Node, there: There) -> Node | None:
             twin = there.find(n.op, like(c, -value), x)
             return None if twin is None else f.negative(twin)
     return None
+
+
+@rule("where", over=("add", "subtract"), strict=True)
+def chosen_alike(n: Node, there: There) -> Node | None:
+    """where(c, x + y, 0) = where(c, x, 0) + where(c, y, 0) where both are there"""
+    c, v, zero = n.inputs
+    if v.op not in (op.add, op.subtract) or not is_zero(zero, 1.0) or not there.is_alone(v):
+        return None
+    parts = [there.find(n.op, c, x, zero) for x in v.inputs]
+    return None if None in parts else v.op(*parts)
 
 
 @rule("multiply", "einsum", over=("divide",))
@@ -268,8 +289,8 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 
 SHARING: tuple[Rule, ...] = (
-    commuted, reduced_alike, shaped_later, opposite_alike, grouped_alike, scaled_dot,
-    cross_entropy_alike, exponential_of_negative, rest_alike, diagonal_alike,
+    commuted, reduced_alike, shaped_later, opposite_alike, chosen_alike, grouped_alike,
+    scaled_dot, cross_entropy_alike, exponential_of_negative, rest_alike, diagonal_alike,
 )  # fmt: skip
 # When all else is done: what these make of a node other rules would not know.
 LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)

@@ -258,6 +258,33 @@ def contraction_of_stretched(n: Node) -> Node | None:
     return None
 
 
+@rule("einsum", over=("broadcast_to",))
+def contraction_of_equal_columns(n: Node) -> Node | None:
+    """einsum("na,nk->ak", x, broadcast(s)) = broadcast(einsum("na,n->a", x, s)): all k are alike"""
+    terms, out = letters(n)
+    for i, s in enumerate(n.inputs):
+        others = "".join(terms[:i] + terms[i + 1 :])
+        if s.op is not op.broadcast_to or len(set(terms[i])) < len(terms[i]):
+            continue
+        (x,) = s.inputs
+        own = (1,) * (s.ndim - x.ndim) + x.shape
+        alike = {
+            c for c, d, whole in zip(terms[i], own, s.shape, strict=True)
+            if d == 1 != whole and c in out and c not in others
+        }  # fmt: skip
+        if alike:
+            left = [k for k, c in enumerate(terms[i]) if c not in alike]
+            x = f.reshape(x, tuple(own[k] for k in left))
+            x = f.broadcast_to(x, tuple(s.shape[k] for k in left))
+            rest = [*terms[:i], "".join(terms[i][k] for k in left), *terms[i + 1 :]]
+            kept = "".join(c for c in out if c not in alike)
+            operands = [*n.inputs[:i], x, *n.inputs[i + 1 :]]
+            found = contract.contract(f"{','.join(rest)}->{kept}", operands)
+            spread = [1 if c in alike else d for c, d in zip(out, n.shape, strict=True)]
+            return found if out.endswith(kept) else f.reshape(found, spread)
+    return None
+
+
 def _is_summed_first(s: Node, y: Node) -> bool:
     """Whether s * sum(y) overflows only where sum(s * y) does."""
     largest = 1e200 if y.dtype == np.float64 else 1e10

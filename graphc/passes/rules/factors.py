@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...ir import Node
+from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import LITERAL, Alone, f, grows, like, number, op, sides
@@ -77,8 +77,7 @@ def scaled_twice(n: Node, is_alone: Alone) -> Node | None:
         a = _factor(outer) if v.op in (op.multiply, op.divide) else None
         if a is None:
             continue
-        if n.ndim and not is_alone(v):  # of two scalars neither is dearer
-            continue
+        is_free = not n.ndim or is_alone(v)  # of two scalars neither is dearer
         over = n.op is op.divide
         for inner, x in sides(v):
             b = _factor(inner)
@@ -95,7 +94,7 @@ def scaled_twice(n: Node, is_alone: Alone) -> Node | None:
             else:  # a / v
                 c = _rounded(a / b, n)
                 flipped = not is_below
-            if c is not None:
+            if c is not None and (is_free or is_literal(c, 1) and not flipped):
                 return f.divide(c, x) if flipped else f.multiply(x, c)
     return None
 
@@ -146,6 +145,18 @@ def numbers_of_quotient_and_product(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
+@rule("divide", over=("multiply",))
+def numbers_of_quotient(n: Node, is_alone: Alone) -> Node | None:
+    """(2 * x) / (2 * y) = x / y, also where others need 2 * y"""
+    u, v = n.inputs
+    if u.op is not op.multiply or v.op is not op.multiply or not is_alone(u):
+        return None
+    (a, x), (b, y) = _number_and_rest(u), _number_and_rest(v)
+    if a is None or b is None or abs(a) != abs(b) or not x.dtype == y.dtype == n.dtype:
+        return None
+    return f.divide(x, y) if a == b else f.negative(f.divide(x, y))
+
+
 # A factor so near 1 matters at the very ends of the range only, and there within a few ulp.
 _NEAR = 4
 
@@ -163,13 +174,15 @@ def _number_and_rest(v: Node) -> tuple[Fraction | None, Node]:
 def scaled_layout(n: Node, is_alone: Alone) -> Node | None:
     """a * layout(b * x) = layout(a * (b * x)) for numbers, also of b / x: there they meet"""
     for a, v in sides(n):
-        if v.op not in (op.reshape, op.permute_dims, op.getitem) or not is_alone(v):
+        scale = _factor(a)
+        if v.op not in (op.reshape, op.permute_dims, op.getitem) or scale is None:
             continue
         (u,) = v.inputs
-        if not (u.op in (op.multiply, op.divide) and is_alone(u) and u.ndim):
+        if u.op not in (op.multiply, op.divide) or not u.ndim or u.type.size != v.type.size:
             continue
-        has_number = any(_factor(x) is not None for x in u.inputs)
-        if has_number and _factor(a) is not None and u.type.size == v.type.size:
+        numbers = [b for b in map(_factor, u.inputs) if b is not None]
+        is_free = is_alone(v) and is_alone(u)
+        if numbers and (is_free or u.op is op.multiply and scale * numbers[0] == 1):
             return v.op(f.multiply(a, u), **v.attrs)
     return None
 
