@@ -253,6 +253,25 @@ def test_a_box_is_written_as_people_write_it(label):
     assert label in shown(gc.draw(WRITTEN[label]))
 
 
+# What simplifying does -> how many boxes only one of both graphs has.
+CHANGED = {
+    "a power becomes a square": (lambda x: gc.exp(gc.sin(x**2)), 0),
+    "a power and a sum with a negative": (lambda x: gc.exp(x**2) + (-x), 3),
+    "an order of axes, which boxes do not tell": (
+        lambda x: gc.permute_dims(gc.permute_dims(x, (1, 2, 0)), (1, 2, 0)), 3,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CHANGED)
+def test_before_and_after_differ_where_a_reader_sees_that_they_do(case):
+    """x² before and x² after stood side by side, and all that was computed from both."""
+    build, changed = CHANGED[case]
+    z = build(gc.input("cube", (3, 3, 3)))
+    drawing = gc.draw.diff(z, gc.compile(z))
+    assert changed == len([box for box in drawing.picture.boxes if box.state])
+
+
 def test_a_bitmap_has_the_legend_of_the_svg():
     """It had a title alone; what orange means was to be guessed."""
     w = gc.input("w", ("d",))

@@ -14,6 +14,7 @@ from ..misfits import elsewhere, explained_as, explained_methods
 from ..passes import Log
 from ..plan.table import Bar
 from ..wording import counted
+from .alike import as_before
 from .build import Builder
 from .dot import dot_text
 from .heat import heat_of
@@ -208,6 +209,8 @@ class _Draw:
     ) -> Drawing:
         """Two graphs in one picture: what both hold, what only the first, what only the second.
 
+        What is written alike in both, as x² by a power and by a square, is no change.
+
         >>> import graphc as gc
         >>> x = gc.input("x", ())
         >>> drawing = gc.draw.diff(gc.exp(x) + 1, gc.exp(x) - 1)
@@ -215,12 +218,13 @@ class _Draw:
         ['', '', 'added', 'removed']
         """
         one, two = Subject([before]), Subject([after])
-        both = Subject([before, after], title=title)
+        same = as_before(one.order, two.order)
+        both = Subject([before, *(same[v] for v in two.outputs)], title=title)
         if title is None:
             both.title = "before and after" if one.title == two.title else (
                 f"{one.title} before, {two.title} after"
             )
-        old, new = set(one.order), set(two.order)
+        old, new = set(one.order), set(same.values())
         state = {v: "" if v in old and v in new else "removed" if v in old else "added"
                  for v in both.order}  # fmt: skip
         counts = [sum(s == kind for s in state.values()) for kind in ("", "removed", "added")]
