@@ -42,7 +42,7 @@ class Step(NamedTuple):
 
 def schedule(graph: Graph) -> list[Step]:
     """The steps of a graph: calls of regions and of single nodes."""
-    return _with_ends(graph, list(_scheduled(graph)))
+    return _with_ends(graph, list(_Queue(graph).in_order()))
 
 
 def one_by_one(graph: Graph) -> list[Step]:
@@ -63,54 +63,62 @@ def _steps(graph: Graph) -> list[Step]:
     return steps
 
 
-def _scheduled(graph: Graph) -> Iterator[Step]:
-    """The steps in an order that their reads allow: first what frees as much memory as it takes,
-    else the one that is complete first.
+class _Queue:
+    """Steps in an order that their reads allow: first what frees as much memory as it takes, else
+    the one that is complete first.
 
     The caller's results are made in any case: they count for nothing.
     """
-    steps, results = _steps(graph), {base(v) for v in graph.outputs}
-    place = {v: k for k, v in enumerate(graph.nodes)}
-    maker = {v: k for k, step in enumerate(steps) for v in step.nodes}
-    waits = [{maker[x] for x in step.reads if x in maker} for step in steps]
-    followers: list[list[int]] = [[] for _ in steps]
-    readers: dict[Node, set[int]] = {}
-    for k, step in enumerate(steps):
-        for j in waits[k]:
-            followers[j].append(k)
-        for x in step.reads:
-            readers.setdefault(base(x), set()).add(k)
-    ready: list[tuple[bool, int, int]] = []
 
-    def total(values: Iterable[Node]) -> int:
-        return sum(shapes.typical(v.type.nbytes) for v in values if takes_memory(v))
+    def __init__(self, graph: Graph) -> None:
+        self.steps, self.results = _steps(graph), {base(v) for v in graph.outputs}
+        self.place = {v: k for k, v in enumerate(graph.nodes)}
+        maker = {v: k for k, step in enumerate(self.steps) for v in step.nodes}
+        self.waits = [{maker[x] for x in step.reads if x in maker} for step in self.steps]
+        self.followers: list[list[int]] = [[] for _ in self.steps]
+        self.readers: dict[Node, set[int]] = {}
+        for k, step in enumerate(self.steps):
+            for j in self.waits[k]:
+                self.followers[j].append(k)
+            for x in step.reads:
+                self.readers.setdefault(base(x), set()).add(k)
+        self.ready: list[tuple[bool, int, int]] = []
 
-    def enter(k: int) -> None:
-        step = steps[k]
-        freed = total({base(x) for x in step.reads if readers[base(x)] == {k}} - results)
-        is_late = not freed or freed < total(v for v in step.nodes if v not in results)
-        heapq.heappush(ready, (is_late, max(place[v] for v in step.computed), k))
+    def in_order(self) -> Iterator[Step]:
+        """Each step once, after those that it reads."""
+        self._enter(range(len(self.steps)))
+        done: set[int] = set()
+        while self.ready:
+            k = heapq.heappop(self.ready)[2]
+            if k not in done:
+                done.add(k)
+                yield self.steps[k]
+                self._enter(sorted(self._nearer(k)))
 
-    for k in range(len(steps)):
-        if not waits[k]:
-            enter(k)
-    done: set[int] = set()
-    while ready:
-        k = heapq.heappop(ready)[2]
-        if k in done:
-            continue
-        done.add(k)
-        yield steps[k]
-        for x in {base(x) for x in steps[k].reads}:
-            readers[x].discard(k)
+    def _nearer(self, k: int) -> set[int]:
+        """The steps that may be ready after step k, or free more memory than they would before."""
+        read = {base(x) for x in self.steps[k].reads}
+        for x in read:
+            self.readers[x].discard(k)
+        for j in self.followers[k]:
+            self.waits[j].discard(k)
         # One that read the same values may be the last now: it enters once more, before itself.
-        last = {j for x in steps[k].reads if len(left := readers[base(x)]) == 1 for j in left}
-        for j in followers[k]:
-            waits[j].discard(k)
-            last.add(j)
-        for j in sorted(last):
-            if not waits[j]:
-                enter(j)
+        last = {j for x in read if len(left := self.readers[x]) == 1 for j in left}
+        return last.union(self.followers[k])
+
+    def _enter(self, numbers: Iterable[int]) -> None:
+        """Those of some steps that wait for no other are ready."""
+        for k in numbers:
+            if not self.waits[k]:
+                step = self.steps[k]
+                alone = {base(x) for x in step.reads if self.readers[base(x)] == {k}}
+                freed = _bytes(alone - self.results)
+                is_late = not freed or freed < _bytes(set(step.nodes) - self.results)
+                heapq.heappush(self.ready, (is_late, max(self.place[v] for v in step.computed), k))
+
+
+def _bytes(values: Iterable[Node]) -> int:
+    return sum(shapes.typical(v.type.nbytes) for v in values if takes_memory(v))
 
 
 def _with_ends(graph: Graph, steps: list[Step]) -> list[Step]:
