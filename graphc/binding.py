@@ -5,7 +5,6 @@ A program does as text what the interpreter does with numbers: both do what is s
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +15,7 @@ from .ops.slices import taken_for_granted
 from .plan.carried import arguments
 from .shapes import Dim, Shape
 from .sizes import Size
-from .wording import a_kind, counted
+from .wording import a_kind, counted, did_you_mean
 
 
 def no_input(of: str, key: object, inputs: Iterable[Node] | Mapping[str, str]) -> BindError:
@@ -24,9 +23,7 @@ def no_input(of: str, key: object, inputs: Iterable[Node] | Mapping[str, str]) -
     if not isinstance(inputs, Mapping):
         inputs = {str(v.name): str(v.type) for v in sorted(inputs, key=declaration)}
     name = key.label if isinstance(key, Node) else str(key)
-    alike = {known.lower(): known for known in inputs}
-    close = [alike[known] for known in difflib.get_close_matches(name.lower(), alike, 1)]
-    hint = f"; did you mean {close[0]}?" if close else ""
+    hint = did_you_mean(name, inputs, before="; ")
     return BindError(f"{of} has no input {name}: {signature(of, inputs)}{hint}")
 
 

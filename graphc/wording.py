@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from types import FunctionType
@@ -25,6 +26,13 @@ def in_words(texts: Iterable[str], most: int = 12) -> str:
     more = len(given) - most
     *first, last = [*given[:most], f"{more:,} more"] if more > 0 else given or [""]
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def did_you_mean(name: str, known: Iterable[str], before: str = "", most: int = 1) -> str:
+    """`did you mean exp?`; nothing where no known name is near in letters, capital or not."""
+    alike = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(name.lower(), alike, most)
+    return f"{before}did you mean {' or '.join(map(alike.__getitem__, close))}?" if close else ""
 
 
 def columns(rows: Iterable[Sequence[str]], are_numbers: bool = False) -> Iterator[str]:

@@ -40,6 +40,7 @@ REFUSED = [
     ("sin(x, x)", "sin takes 1 operand and nothing else, not 2", 0),
     ("sin", "sin is a function: write sin(...)", 0),
     ("sni(x)", "there is no function sni; did you mean sin?", 0),
+    ("SIN(x)", "there is no function SIN; did you mean sin?", 0),
     ("x(2)", "there is no function x: for a product write x*(...)", 0),
     ("print(1)", "there is no function print", 0),
     ("sum(x)", "there is no function sum", 0),

@@ -7,7 +7,6 @@ refused with the column where it stands.
 from __future__ import annotations
 
 import ast
-import difflib
 import math
 import re
 import warnings
@@ -17,6 +16,7 @@ from typing import Any, NoReturn
 from ..errors import ArgumentError, GraphcError
 from ..ir import FUNCTIONS, OPS, Node
 from ..ops.leaves import constant, input
+from ..wording import did_you_mean
 
 # More than anybody types, and less than would take long.
 _LONGEST, _DEEPEST = 4096, 100
@@ -216,8 +216,7 @@ class _Reader:
         self, name: str, arguments: list[ast.expr], keywords: list[Any], e: ast.expr, depth: int
     ) -> Node:
         if name not in self.functions:
-            close = difflib.get_close_matches(name, self.functions, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
+            hint = did_you_mean(name, self.functions, before="; ")
             if name in self.variables or len(name) == 1:
                 hint = f": for a product write {name}*(...)"
             self.refuse(f"there is no function {name}{hint}", e)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ..draw.text import short
 from ..errors import GraphcError
 from ..evaluate import evaluate
 from ..ir import Node
+from ..wording import did_you_mean
 from .expression import parse
 
 # A longer text of values belongs into a file.
@@ -89,8 +89,7 @@ def picked(wanted: Iterable[str], known: Mapping[str, Node], role: str) -> list[
     found = []
     for name in wanted:
         if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known)}"
+            hint = did_you_mean(name, known) or f"there are {', '.join(known)}"
             raise Usage(f"{role} names {name}, which is not there: {hint}")
         found.append(known[name])
     return found

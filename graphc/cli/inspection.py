@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import inspect
 import subprocess
 import sys
@@ -15,6 +14,7 @@ from .. import records
 from ..draw.text import short
 from ..ir import FUNCTIONS, OPS, Op, cuts_path
 from ..misfits import written
+from ..wording import did_you_mean
 from . import voice
 from .given import Usage
 
@@ -37,8 +37,8 @@ def run_ops(options: argparse.Namespace) -> bool:
     elif options.name in _compositions():
         _composition(options.name, _compositions()[options.name])
     else:
-        close = difflib.get_close_matches(options.name, [*OPS, *_compositions()], 3)
-        hint = f"did you mean {' or '.join(close)}?" if close else "`graphc ops` lists them"
+        alike = did_you_mean(options.name, [*OPS, *_compositions()], most=3)
+        hint = alike or "`graphc ops` lists them"
         raise Usage(f"there is no operation {options.name}: {hint}")
     return True
 

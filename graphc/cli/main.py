@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from importlib import metadata
 from typing import Any, NoReturn
 
 from ..errors import GraphcError
+from ..wording import did_you_mean
 from . import derive, inspection, work
 from .given import Usage
 
@@ -38,8 +38,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         unknown = re.search(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if unknown:
-            close = difflib.get_close_matches(unknown[1], COMMANDS, 1)
-            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(COMMANDS)}"
+            hint = did_you_mean(unknown[1], COMMANDS) or f"there are {', '.join(COMMANDS)}"
             message = f"there is no command {unknown[1]!r}: {hint}"
         elif choice := _CHOICE.search(message):
             option, given, choices = (part.replace("'", "") for part in choice.groups())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from typing import Any
 
 import numpy as np
 
 from ...ir import FUNCTIONS, Node
+from ...wording import did_you_mean
 from .. import contract, layout, leaves
 from .. import elementwise as e
 from .arrangement import (
@@ -42,8 +42,7 @@ class Namespace:
             return members[name]
         if name.startswith("__"):
             raise AttributeError(name)
-        close = difflib.get_close_matches(name, members, 1)
-        hint = f"; did you mean {close[0]}?" if close else ""
+        hint = did_you_mean(name, members, before="; ")
         raise AttributeError(f"the namespace of symbolic tensors has no {name}{hint}")
 
     def __dir__(self) -> list[str]:
