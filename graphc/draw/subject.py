@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from .. import forms
 from ..autodiff import GradTable, backprop
 from ..errors import ArgumentError
-from ..ir import Graph, Node
+from ..ir import Graph, Node, no_node
 from ..notation import (
     Term,
     fitted,
@@ -19,7 +19,7 @@ from ..notation import (
     names_of,
     text,
 )
-from ..wording import a_kind, in_words
+from ..wording import in_words
 from .text import printable
 
 # A gradient is called by a formula of so many characters, where its forward value has no name.
@@ -92,8 +92,8 @@ class Subject:
         for v in found:
             if not isinstance(v, Node):
                 raise ArgumentError(
-                    "draw takes nodes, graphs, grad_tables, compiled functions and logs, "
-                    f"not {a_kind(v)}"
+                    "draw takes nodes, graphs, grad_tables, compiled functions and logs, and "
+                    f"{no_node(v)}"
                 )
         return found
 

@@ -73,10 +73,11 @@ class Graph:
                     said = f"inputs are what gc.input made, each once, not {reason}"
                     raise ArgumentError(said).locate(operands([v]))
             refuse_shared_names(self.parameters)
-        missing = set(free) - set(self.parameters)
+        missing = sorted(set(free) - set(self.parameters), key=lambda v: str(v.name))
         if missing:
-            names = ", ".join(sorted(str(v.name) for v in missing))
-            raise MissingInput(f"the graph needs {names}, which its inputs do not list")
+            names = ", ".join(str(v.name) for v in missing)
+            said = f"the graph needs {names}, which its inputs do not list"
+            raise MissingInput(said).locate(operands(missing))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Graph, (self.outputs, self.parameters)

@@ -257,6 +257,10 @@ def no_node(value: object) -> str:
         cure = ": gc.input declares a tensor, whose value is given when it runs"
     elif hasattr(value, "graph"):  # what is compiled is known to no room below it
         cure = ": its nodes are .graph.outputs"
+    elif hasattr(value, "outputs"):
+        cure = ": its nodes are .outputs"
+    elif hasattr(value, "compiled"):
+        cure = ": the program for some arguments is .compiled(...), its nodes are .graph.outputs"
     elif callable(value):
         cure = ": gc.jit, gc.grad_fn and their kin take functions, gc.trace makes nodes of one"
     return with_kind(value) + cure
