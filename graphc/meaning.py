@@ -51,7 +51,15 @@ class Formula:
 
     @functools.cached_property
     def expr(self) -> Any:
-        return self._make(*self.variables)
+        try:
+            made = self._make(*self.variables)
+            sp.sympify(made)
+        except (sp.SympifyError, AttributeError, TypeError) as error:
+            raise ArgumentError(
+                "a formula is made of numbers, operators and sympy's functions, such as sympy.exp, "
+                f"not of gc's or NumPy's ({error})"
+            ) from None
+        return made
 
     def __call__(self, *arguments: Any) -> Any:
         """The expression in other symbols, or its value."""

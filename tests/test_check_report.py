@@ -133,6 +133,10 @@ MISTAKES = {
     "no-variable-of-sympy": (
         lambda: gc.elementwise("bell", sp.exp(sp.Symbol("u")), like=np.exp), "called x, .*: not u"
     ),
+    # A symbol was taken for a size, and what came of it was a SympifyError where it was used.
+    "not-sympy's": (lambda: Formula(lambda x: gc.exp(x)).expr, "such as sympy.exp, not of gc's"),
+    "not-sympy's-derivative": (lambda: Formula(lambda x, result: [gc.exp(x)]).expr, "not of gc's"),
+    "not-sympy's-but-NumPy's": (lambda: Formula(lambda x: np.exp(x)).expr, "or NumPy's .*ufunc"),
     "no-op": (lambda: gc.check_op(gc.mean), "check_op takes an op"),
 }
 
