@@ -17,14 +17,14 @@ from .ir import Graph, Node
 from .passes.cost import flops_of, weight
 from .plan.program.emit import MARK, Program
 from .plan.schedule import Step
-from .plan.table import and_more, lines_of, operation, results
+from .plan.table import MOST_ROWS, and_more, lines_of, operation, results
 from .shapes import Dim
 from .wording import columns, counted, printable
 
 # Runs are repeated for so many nanoseconds, and at least and at most so often.
 _LONGEST, _FEWEST, _MOST = 500_000_000, 5, 200
-# Rows of a table; and from how many bytes on the speed of a step says something about the machine.
-_MOST_ROWS, _WORTH_A_SPEED = 40, 1 << 14
+# From so many bytes on the speed of a step says something about the machine.
+_WORTH_A_SPEED = 1 << 14
 _ON_FLOATS = "a whole call computes with Python's floats; the steps are those that NumPy would take"
 _HEAD = ("step", "operation", "result", "seconds", "share", "", "GFLOP/s", "GB/s", "line")
 
@@ -136,13 +136,13 @@ class Profile:
     def _rows(self) -> Iterator[Sequence[str]]:
         """In the order of the program; where steps are many, alike ones share a row."""
         groups = [[k] for k in range(len(self.steps))]
-        if len(groups) > _MOST_ROWS:
+        if len(groups) > MOST_ROWS:
             alike: dict[Any, list[int]] = {}
             for k, timing in enumerate(self.steps):
                 alike.setdefault(self._told(timing), []).append(k)
             groups = list(alike.values())
         seconds = [sum(self.steps[k].seconds for k in group) for group in groups]
-        slowest = sorted(range(len(groups)), key=lambda i: -seconds[i])[:_MOST_ROWS]
+        slowest = sorted(range(len(groups)), key=lambda i: -seconds[i])[:MOST_ROWS]
         for i in sorted(slowest):
             yield self._row(groups[i])
         count = sum(map(len, groups)) - sum(len(groups[i]) for i in slowest)
@@ -152,7 +152,7 @@ class Profile:
 
     def _told(self, timing: Timing) -> tuple[str, str, str]:
         step = timing.step
-        names = self.graph.names if len(self.steps) <= _MOST_ROWS else {}
+        names = self.graph.names if len(self.steps) <= MOST_ROWS else {}
         return operation(step), results(step, names, self._sizes.shape), lines_of(step.computed)
 
     def _row(self, group: Sequence[int]) -> Sequence[str]:

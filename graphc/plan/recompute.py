@@ -274,9 +274,28 @@ def minimum_cut(needed: list[Node], may: set[Node], kept: set[Node]) -> Side:
     """
     import networkx
 
-    source, sink, made, read = "source", "sink", "made", "read"
     network: Any = networkx.DiGraph()
-    network.add_nodes_from((source, sink))
+    network.add_nodes_from((_SOURCE, _SINK))
+    network.add_edges_from(_edges(needed, may, kept))
+    _, (_, beyond) = networkx.minimum_cut(network, _SOURCE, _SINK)
+    side, waiting = Side(set(), set()), list(needed)
+    while waiting:
+        v = waiting.pop()
+        if (v, _MADE) not in beyond:
+            side.held.add(v)
+        elif v not in side.computed:
+            side.computed.add(v)
+            waiting.extend(_sources(v))
+    return side
+
+
+_SOURCE, _SINK, _MADE, _READ = "source", "sink", "made", "read"
+
+
+def _edges(
+    needed: list[Node], may: set[Node], kept: set[Node]
+) -> Iterator[tuple[Any, Any, dict[str, int]]]:
+    """From what makes a value to those that read it; to hold it is to cut what lies between."""
     waiting, seen = list(needed), set(needed)
     while waiting:
         v = waiting.pop()
@@ -285,27 +304,16 @@ def minimum_cut(needed: list[Node], may: set[Node], kept: set[Node]) -> Side:
         # Without a capacity an edge cannot be cut: a view is had by holding what it looks at, and
         # one of a constant is there.
         size = 0 if is_there or v.op.view else typical(v.type.nbytes)
-        bound = {} if v.op.view and sources else {"capacity": size}
-        network.add_edge((v, made), (v, read), **bound)
+        yield (v, _MADE), (v, _READ), {} if v.op.view and sources else {"capacity": size}
         if not sources:
-            network.add_edge(source, (v, made))
+            yield _SOURCE, (v, _MADE), {}
         for x in sources:
-            network.add_edge((x, read), (v, made))
+            yield (x, _READ), (v, _MADE), {}
             if x not in seen:
                 seen.add(x)
                 waiting.append(x)
     for v in needed:
-        network.add_edge((v, read), sink)
-    _, (_, beyond) = networkx.minimum_cut(network, source, sink)
-    side, waiting = Side(set(), set()), list(needed)
-    while waiting:
-        v = waiting.pop()
-        if (v, made) not in beyond:
-            side.held.add(v)
-        elif v not in side.computed:
-            side.computed.add(v)
-            waiting.extend(_sources(v))
-    return side
+        yield (v, _READ), _SINK, {}
 
 
 def _sources(v: Node) -> list[Node]:

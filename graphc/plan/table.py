@@ -20,7 +20,7 @@ from .places import Places
 from .schedule import Step
 
 # A longer table shows its beginning and its end, and says what lies between.
-_MOST_ROWS = 40
+MOST_ROWS = 40
 # A value without a name is called by so many characters of its formula.
 _LABEL = 24
 _HEAD = ("step", "operation", "result", "place", "bytes live", "flops", "line")
@@ -203,9 +203,9 @@ def _told(peaks: Sequence[tuple[int, Dim]]) -> str:
 
 def _ends_shown(count: int) -> tuple[int, int]:
     """How many steps are shown from the first, and from which on the last ones are."""
-    if count <= _MOST_ROWS:
+    if count <= MOST_ROWS:
         return count, count
-    return _MOST_ROWS // 2, count - _MOST_ROWS // 2
+    return MOST_ROWS // 2, count - MOST_ROWS // 2
 
 
 def _left_out(steps: Sequence[Step]) -> str:
