@@ -40,11 +40,11 @@ def trace(function: Plain, *specs: Any) -> Traced:
     >>> gc.grad(value, w).type
     f64[d]
     """
-    if isinstance(function, Node):
-        raise ArgumentError(
-            "trace takes a function and specs of its arguments: the sum of the diagonal of a "
-            "tensor is x.trace()"
-        )
+    if not callable(function):
+        is_node = isinstance(function, Node)
+        cure = ": the sum of the diagonal of a tensor is x.trace()" if is_node else ""
+        said = f"trace takes a function and specs of its arguments, not {a_kind(function)}{cure}"
+        raise ArgumentError(said)
     names = parameters(function, len(specs))
     inputs = tuple(_declared(spec, name) for spec, name in zip(specs, names, strict=True))
     with traces():
