@@ -279,6 +279,8 @@ def test_a_bitmap_has_the_legend_of_the_svg():
     for word in ("input", "loss", "∇v: gradient by v", "returned", "forward value reused"):
         assert f">{word}<" in drawing.svg and f">{word}<" in drawing.dot
     assert ">NaN or inf arises here<" in drawing.dot and ">flops, " in drawing.dot
+    ghosts = gc.draw(gc.sum(w**2) + gc.input("b", ()), wrt=w, view="pruned")
+    assert 'STYLE="DASHED"' in ghosts.dot  # as its boxes are: it looked like "returned"
 
 
 def test_names_of_a_gradient_are_left_out_whole():

@@ -50,6 +50,10 @@ def dot_text(picture: Picture, for_layout: bool = False, dpi: int | None = None)
     return str(graph.source)
 
 
+# The states of boxes that are not there, or no longer.
+_DASHED = frozenset({"ghost", "removed"})
+
+
 def _heading(picture: Picture) -> str:
     """The title, and below it the legend; as the tables of DOT are written."""
     cells = [cell for mark in legend(picture) for cell in _cells(mark)]
@@ -60,20 +64,24 @@ def _heading(picture: Picture) -> str:
 
 def _cells(mark: Mark) -> Iterator[str]:
     """A swatch or more, and a word."""
-    swatch = '<TD BORDER="{}" COLOR="{}" BGCOLOR="{}" WIDTH="{}" HEIGHT="11" FIXEDSIZE="TRUE"></TD>'
+    swatch = (
+        '<TD BORDER="{}" COLOR="{}" BGCOLOR="{}" WIDTH="{}" STYLE="{}" HEIGHT="11" '
+        'FIXEDSIZE="TRUE"></TD>'
+    )
     kind, *states = mark.name.split() or [""]
     if mark.sort == "heat":
-        yield from (swatch.format(0, fill, fill, 14) for fill, _ in LIGHT.heat)
+        yield from (swatch.format(0, fill, fill, 14, "SOLID") for fill, _ in LIGHT.heat)
     elif mark.sort == "edge":
         yield f'<TD><FONT COLOR="{LIGHT.stroke("gradient")}">- - -</FONT></TD>'
     elif mark.sort == "rim":
-        yield swatch.format(3, LIGHT.stroke(kind), LIGHT.paper, 22)
+        yield swatch.format(3, LIGHT.stroke(kind), LIGHT.paper, 22, "SOLID")
     else:
         fill, stroke = LIGHT.fill(kind), LIGHT.stroke(kind)
         for state in states:
             fill = LIGHT.wrong[0] if state == "first_nan" else fill
             stroke = LIGHT.of_state(state) or LIGHT.quiet
-        yield swatch.format(1 + bool(states), stroke, fill, 22)
+        style = "DASHED" if _DASHED.intersection(states) else "SOLID"
+        yield swatch.format(1 + bool(states), stroke, fill, 22, style)
     told = f'<FONT POINT-SIZE="{SMALL:g}" COLOR="{LIGHT.quiet}">{_text(mark.word)}</FONT>'
     yield f'<TD ALIGN="LEFT">{told}</TD>'
 
@@ -197,7 +205,7 @@ def _add_box(graph: Any, box: Box, for_layout: bool) -> None:
         return
     fill, ink = LIGHT.fill(box.kind), LIGHT.ink
     stroke = LIGHT.of_state(box.state) or LIGHT.stroke(box.kind)
-    style = f"filled{SHAPES[box.kind].style}{',dashed' * (box.state in ('ghost', 'removed'))}"
+    style = f"filled{SHAPES[box.kind].style}{',dashed' * (box.state in _DASHED)}"
     if box.step_of_heat is not None:
         fill, ink = LIGHT.heat[box.step_of_heat]
     if box.state == "first_nan":
