@@ -57,6 +57,32 @@ def reshape_of_reshape(n: Node) -> Node | None:
     return f.reshape(v.inputs[0], n.shape)
 
 
+@rule("reshape", "getitem", over=EXACT, strict=True)
+def shape_put_back(n: Node, is_alone: Alone) -> Node | None:
+    """reshape(2 * reshape(x)) = 2 * x, where that is x's shape"""
+    (v,) = n.inputs
+    if not slices.is_reshape(n) or v.op.name not in EXACT or not is_alone(v):
+        return None
+    inputs = [x.inputs[0] if slices.is_reshape(x) and x.shape == v.shape else x for x in v.inputs]
+    if not any(x.ndim for x in inputs) or not all(x.shape in ((), n.shape) for x in inputs):
+        return None
+    return v.op(*inputs, **v.attrs)
+
+
+@rule("reshape", "getitem", over=("getitem",), strict=True)
+def element_of_slice(n: Node) -> Node | None:
+    """x[1:2] without that axis = x[1]"""
+    (v,) = n.inputs
+    at = v.attrs.get("index", ())
+    if not slices.is_reshape(n) or not at or not all(isinstance(e, slices.Span) for e in at):
+        return None
+    single = {k for k, e in enumerate(at) if v.shape[k] == e.step == 1 and not e.is_whole}
+    if not single or n.shape != tuple(d for k, d in enumerate(v.shape) if k not in single):
+        return None
+    index = tuple(e.begin if k in single else e for k, e in enumerate(at))
+    return v.op(v.inputs[0], index=index)
+
+
 @rule("getitem", strict=True)
 def slice_of_everything(n: Node) -> Node | None:
     """x[:] = x, and so for x[0:n] of n elements"""
@@ -133,17 +159,20 @@ def slice_of_concat(n: Node) -> Node | None:
             for x in parts:
                 stop = shapes.as_dim(start + x.shape[axis])
                 if (span.begin, span.end(v.shape[axis])) == (start, stop):
-                    return x
+                    return f.reshape(x, n.shape)
                 start = stop
     return None
 
 
 def _only_span(at: slices.Index, axis: int) -> slices.Span | None:
-    """The slice of neighbours along one axis, where an index takes the others whole."""
-    spans = [e for e in at if isinstance(e, slices.Span)]
-    if len(spans) < len(at) or not all(e.is_whole for e in (*spans[:axis], *spans[axis + 1 :])):
+    """The neighbours along one axis, or the one, where an index takes the others whole."""
+    others = (*at[:axis], *at[axis + 1 :])
+    if axis >= len(at) or not all(isinstance(e, slices.Span) and e.is_whole for e in others):
         return None
-    return spans[axis] if spans[axis].step == 1 else None
+    e = at[axis]
+    if isinstance(e, slices.Span):
+        return e if e.step == 1 else None
+    return None if e is None else slices.Span(e, shapes.as_dim(e + 1), 1)
 
 
 @rule("getitem", over=("place",), strict=True)
@@ -177,7 +206,7 @@ def places_that_tile(n: Node) -> Node | None:
         t = waiting.pop()
         if t.op is op.add and len(terms) + len(waiting) < _MOST_TERMS:
             waiting.extend(t.inputs)
-        elif t.op is op.place and t.shape == n.shape:
+        elif t.op is op.place and t.shape == n.shape and t.inputs[0].ndim == n.ndim:
             terms.append(t)
         else:
             return None
