@@ -58,13 +58,13 @@ def tanh_of_affine(net, h, k):
 
 # And how many calls a node of a further layer may take.
 KINDS = {
-    "tanh": (tanh_of_affine, 13),
+    "tanh": (tanh_of_affine, 14),
     "relu": (lambda net, h, k: gc.relu(net.affine(h, k)), 17),
     "elementwise": (
         lambda net, h, k: gc.tanh(net.weight(f"a{k}", 8) * h + net.weight(f"b{k}", 8)),
         24,
     ),
-    "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 14),
+    "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 15),
     "weight decay": (tanh_of_affine, 40),
     "gates": (gated, 26),
     "dropout": (masked, 78),

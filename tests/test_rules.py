@@ -707,6 +707,8 @@ TENSOR = [
     ("common_matrix", A @ B + C @ B, (A + C) @ B, False),
     ("common_matrix", A @ B - 2.0 * (C @ B), (A - 2.0 * C) @ B, False),
     ("common_matrix", A @ v - A @ (v * v), A @ (v - v * v), False),
+    ("common_matrix", S @ A + T.T @ A, (S + T.T) @ A, False),
+    ("common_matrix", A @ B - 3.0 * (C @ A.T).T, None, False),
     ("contraction_of_stretched", gc.ones(("m",)) @ A, gc.sum(A, axis=0), False),
     (
         "contraction_of_equal_columns", A.T @ gc.broadcast_to(u[:, None], ("m", 7)),
@@ -1123,6 +1125,13 @@ SHARED = [
         "grouped_alike",
         [A / s, gc.sum(gc.where(C > 0, A * (C / s), 0.0), axis=1)],
         lambda first: gc.sum(gc.where(C > 0, first * C, 0.0), axis=1),
+        False,
+    ),
+    ("contracted_alike", [A @ C.T, gc.exp(C @ A.T)], None, False),
+    (
+        "contracted_alike",
+        [gc.einsum("abc,abd->acd", W5, W5 + 1), gc.exp(gc.einsum("abd,abc->dca", W5 + 1, W5))],
+        None,
         False,
     ),
     ("scaled_dot", [(-1 / M) * Z, gc.vdot(Z, G) / M], lambda first: -gc.vdot(first, G), False),

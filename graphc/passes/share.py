@@ -255,6 +255,30 @@ def rest_of_share(n: Node, there: There) -> Node | None:
     return None if share is None else f.subtract(like(n, 1), share)
 
 
+@rule("einsum")
+def contracted_alike(n: Node, there: There) -> Node | None:
+    """y.T @ x.T = (x @ y).T where x @ y is there"""
+    twins = there.contractions[frozenset(n.inputs)]
+    if len(twins) < 2 or len(set(n.inputs)) < len(n.inputs):  # x @ x.T is its own transpose
+        return None
+    terms, out = letters(n)
+    mine = dict(zip(n.inputs, terms, strict=True))
+    for twin in twins:
+        if not there.has_before(twin):
+            continue
+        theirs, result = letters(twin)
+        pairs = {
+            pair
+            for x, term in zip(twin.inputs, theirs, strict=True)
+            for pair in zip(term, mine[x], strict=True)
+        }
+        name = dict(pairs)
+        named = [name[c] for c in result]
+        if len(pairs) == len(name) == len(set(name.values())) and set(named) == set(out):
+            return f.permute_dims(twin, tuple(map(named.index, out)))
+    return None
+
+
 @rule("sum", over=("multiply",), signs=True)
 def diagonal_alike(n: Node, there: There) -> Node | None:
     """sum(x * y, axis=0) = diagonal(x.T @ y) where that is there"""
@@ -290,7 +314,8 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 SHARING: tuple[Rule, ...] = (
     commuted, reduced_alike, shaped_later, opposite_alike, chosen_alike, grouped_alike,
-    scaled_dot, cross_entropy_alike, exponential_of_negative, rest_alike, diagonal_alike,
+    contracted_alike, scaled_dot, cross_entropy_alike, exponential_of_negative, rest_alike,
+    diagonal_alike,
 )  # fmt: skip
 # When all else is done: what these make of a node other rules would not know.
 LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)

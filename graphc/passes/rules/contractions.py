@@ -193,7 +193,7 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
 
 @rule("add", "subtract", over=("einsum",), signs=True)
 def common_matrix(n: Node, is_alone: Alone) -> Node | None:
-    """A @ X + B @ X = (A + B) @ X, A @ X - c * (B @ X) = (A - c * B) @ X where that is cheaper"""
+    """A @ X + B @ X = (A + B) @ X where that is cheaper, also of c * (B @ X), and of B.T @ X"""
     (u, c), (v, d) = (_scaled_product(x) for x in n.inputs)
     if u is None or v is None or not all(map(is_alone, (*n.inputs, u, v))):
         return None
@@ -202,9 +202,12 @@ def common_matrix(n: Node, is_alone: Alone) -> Node | None:
     for i, j in itertools.product((0, 1), repeat=2):
         if u.inputs[i] is not v.inputs[j]:
             continue
-        first, second = _with_first(u, i), _with_first(v, j)
+        (*one, a_term), (*other, b_term) = _with_first(u, i), _with_first(v, j)
+        if one != other or sorted(a_term) != sorted(b_term) or len(set(a_term)) < len(a_term):
+            continue
         a, b, x = u.inputs[1 - i], v.inputs[1 - j], u.inputs[i]
-        if first != second or a.type != b.type or a.dtype != n.dtype:
+        b = f.permute_dims(b, tuple(map(b_term.index, a_term)))
+        if a.type != b.type or a.dtype != n.dtype:
             continue
         total = n.op(a if c is None else f.multiply(c, a), b if d is None else f.multiply(d, b))
         terms, out = letters(u)
@@ -224,13 +227,14 @@ def _scaled_product(v: Node) -> tuple[Node | None, Node | None]:
     return (v if v.op is op.einsum and len(v.inputs) == 2 else None), c
 
 
-def _with_first(v: Node, i: int) -> str:
-    """The subscripts of a contraction of two in the letters of operand i, which comes first."""
+def _with_first(v: Node, i: int) -> tuple[str, str, str]:
+    """The subscripts of a contraction of two: of operand i, whose letters come first, of the
+    result, and of the other operand.
+    """
     terms, out = letters(v)
-    text = f"{terms[i]},{terms[1 - i]}->{out}"
-    present = dict.fromkeys(c for c in text if c.isalpha())
-    names = dict(zip(present, string.ascii_letters, strict=False))
-    return "".join(names.get(c, c) for c in text)
+    present = dict.fromkeys(terms[i] + terms[1 - i])
+    names = str.maketrans(dict(zip(present, string.ascii_letters, strict=False)))
+    return terms[i].translate(names), out.translate(names), terms[1 - i].translate(names)
 
 
 @rule("einsum", over=("broadcast_to", "constant"), hides=True)
