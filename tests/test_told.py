@@ -9,6 +9,7 @@ from graphc.passes.told import change
 
 X, W = gc.input("X", ("n", 8)), gc.input("W", (8, 8))
 x, y, s = gc.input("x", ("n",)), gc.input("y", ("n",)), gc.input("s", ())
+k = gc.input("k", ("n",), dtype="int64")
 
 
 def story(*outputs, mode=True):
@@ -39,6 +40,7 @@ TOLD = {
         lambda: x**2 + y,
         "power: x² -> square: x²   cost 40 -> 1   the same bits",
     ),
+    "integers": (lambda: k + 0, "k + 0 -> k   n -> 0 flops   the same bits"),
     "matrices": (lambda: (X @ W).T @ X, "(X @ W)ᵀ -> Wᵀ @ Xᵀ   cost 2 -> 1"),
     "sizes": (lambda: gc.sum(gc.broadcast_to(s, ("n",))), "sum(s) -> s * n   n -> 1 flops"),
     "what it is made of is not told": (

@@ -163,6 +163,8 @@ def _errors(r: Rewrite) -> str:
     is_open = all(v.op.family == "elementwise" and v.dtype == r.before.dtype for v in nodes)
     if not (is_small and is_open and all(x.dtype == r.before.dtype for x in values)):
         return ""
+    if not r.before.type.is_float:  # rounding is all that an audit measures
+        return "the same bits"
     type_ = tensor(("k",), r.before.dtype)
     letters = [OPS["input"](name=f"x{k}", type=type_) for k in range(len(values))]
     new: dict[Node, Node] = dict(zip(values, letters, strict=True))
