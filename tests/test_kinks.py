@@ -1,5 +1,7 @@
 """Derivatives at kinks: few choices are left, and the numbers are those of what was written."""
 
+import gc as collector
+
 import numpy as np
 import pytest
 
@@ -211,3 +213,36 @@ def test_equal_layers_are_searched_once(monkeypatch):
     assert few > 0 and searches(24) <= few
     kept = [step for found in kinks._memo.values() if found for step in found[0]]
     assert kept and not any(isinstance(part, gc.Node) for step in kept for part in step)
+
+
+def test_a_value_that_stays_itself_is_read_once(monkeypatch):
+    """It is in all that is made of its pieces. Compiles spent most of their time on the others."""
+    cells, value = [], kinks.Reading.value
+
+    def noting(reading, v, cell):
+        if v is top:
+            cells.append(cell)
+        return value(reading, v, cell)
+
+    monkeypatch.setattr(kinks.Reading, "value", noting)
+    monkeypatch.setattr(kinks, "_memo", {})
+    top = gc.where(x > 0, gc.sin(y), b) * gc.where(a > 0, gc.cos(y), x)
+    assert kinks.fewer_choices(top) is None
+    assert cells and set(cells) == {0}
+
+
+def test_a_search_leaves_no_nodes_behind(monkeypatch):
+    """They would be met by others until memory is cleaned, who then had their lines in programs."""
+    monkeypatch.setattr(kinks, "_memo", {})
+    collector.collect()
+    collector.disable()
+    try:
+        slope = gc.grad(gc.sum(most(relu(x) * y, size(x)) * gc.clip(x, -1, 1)), x)
+        gc.compile(slope)
+        collector.set_debug(collector.DEBUG_SAVEALL)
+        collector.collect()
+        assert [] == [v for v in collector.garbage if isinstance(v, gc.Node)]
+    finally:
+        collector.set_debug(0)
+        collector.garbage.clear()
+        collector.enable()

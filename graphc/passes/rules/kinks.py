@@ -121,7 +121,11 @@ def _cheapest(
     border = set(outside)
     for line in itertools.islice(lines(n, nodes), _MOST_LINES):
         whole = Reading(line, nodes, is_strict)
-        pieces = [whole.value(n, cell) for cell in line.cells]
+        read: Iterator[Any] = (whole.value(n, cell) for cell in line.cells)
+        # Where n stays itself in a cell, it is in all that is made of its pieces: no need to go on.
+        pieces = list(itertools.takewhile(lambda piece: piece.node is not n, read))
+        if len(pieces) < len(line.cells):
+            continue
         price = sum(_price(v) for v in goes)
         kept = border.union(v for v in nodes if v not in goes)
         best = None

@@ -154,7 +154,8 @@ class Reading:
     def __init__(self, line: Line, nodes: list[Node], is_strict: bool, may_hide: bool = True):
         self.line, self.nodes, self.is_strict = line, set(nodes), is_strict
         self.may_hide = may_hide and not is_strict
-        self.seen = Reading(line, nodes, is_strict, may_hide=False) if self.may_hide else self
+        # None for itself: in a cycle it would keep nodes, and their lines, until memory is cleaned.
+        self.seen = Reading(line, nodes, is_strict, may_hide=False) if self.may_hide else None
         self.known: dict[tuple[Node, int], Value] = {}
 
     def value(self, v: Node, cell: int) -> Value:
@@ -175,7 +176,7 @@ class Reading:
         whole = None if v.dtype == bool else Piece(1.0, v)
         if v not in self.nodes or v in self.line.values:
             return whole
-        reading = self.seen if v.op in COMPARISONS else self
+        reading = self.seen or self if v.op in COMPARISONS else self
         operands = [reading.value(x, cell) for x in v.inputs]
         found = reading._applied(v, operands, cell)
         return whole if found is None else found
