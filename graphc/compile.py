@@ -70,6 +70,8 @@ def compile(
             raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"a program's name must be a string that is not empty, not {name!r}")
+    if not isinstance(check_facts, bool):
+        raise ArgumentError(f"check_facts= is True or False, not {check_facts!r}")
     if threads is not None and (type(threads) is not int or threads < 1):
         raise ArgumentError(f"threads= is a number of at least 1, or None for all, not {threads!r}")
     if memory not in (None, "low"):

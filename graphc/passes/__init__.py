@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Literal
 
 from ..errors import ArgumentError
@@ -104,7 +104,7 @@ PIPELINE: dict[Mode, tuple[Pass, ...]] = {
 
 def run(graph: Graph, mode: Mode = False) -> tuple[Graph, Log]:
     """Every pass of the pipeline of a mode, in order."""
-    if mode not in PIPELINE:
+    if not isinstance(mode, Hashable) or mode not in PIPELINE:
         raise ArgumentError(f"simplify= is True, False or 'strict', not {mode!r}")
     log = Log(graph)
     for step in PIPELINE[mode]:
