@@ -72,6 +72,8 @@ def sparing(graph: Graph) -> Saving:
         if not copies:
             continue
         planned = Plan(joined)
+        if typical(planned.workspace) > typical(plan.workspace):  # it is what the report tells of
+            continue
         cost = _memory(planned), _work(copies)
         if cost < least and (memory - cost[0]) * work >= cost[1] * memory:
             least = cost
