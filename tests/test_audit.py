@@ -96,6 +96,8 @@ def test_intervals_come_from_declarations_and_operations():
     positive = gc.input("s", (), positive=True)
     assert interval(-gc.square(x) / positive) == (-np.inf, 0)
     assert interval(gc.exp(-gc.sum(gc.square(x)) / positive)) == (0, 1)
+    tiny = gc.input("tiny", ("n",), between=(1e-310, 2e-310))  # 1 / tiny is inf
+    assert interval(tiny / 1e-310).low <= 1
 
 
 # -- regions ----------------------------------------------------------------------------------

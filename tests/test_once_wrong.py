@@ -58,7 +58,8 @@ def test_a_program_that_was_wrong_is_right(row: Any) -> None:
 # what they give as written, or nearer to the truth, which then is said.
 z, q = gc.input("z", (n,)), gc.input("q")
 t = gc.exp(z)
-e33 = gc.exp(gc.input("e", (3, 3)))
+e = gc.input("e", (3, 3))
+e33 = gc.exp(e)
 i8, i32 = gc.input("i", (n,), "int8"), gc.input("i", (n,), "int32")
 u8, i64 = gc.input("b", (n,), "uint8"), gc.input("l", (n,), "int64")
 u32 = gc.input("d", (n,), "uint32")
@@ -169,6 +170,20 @@ SIMPLIFIED = {
     "sums of choices among a truth value, a small integer, a single and a double": (
         [gc.where(z > 0, k, 2.5) + gc.where(z > 0, k, gc.constant(1.5)) for k in (z > 1, i8, h)],
         {"z": [2.0, -2.0], "i": np.int8([100, 3]), "h": np.float32([3e38, 1])}, None,
+    ),
+    "choices below choices among these": (
+        [*(gc.where(z > 0, k * gc.where(z > 0, k, z), z) for k in (z > 1, i8, h)),
+         gc.where(z > 0, -gc.where(z > 0, i8, z), z)],
+        {"z": [2.0, -2.0], "i": np.int8([-128, 3]), "h": np.float32([3e38, 1])}, None,
+    ),
+    "choices of sums of these beside those of their terms": (
+        [v for k in (z > 1, i8, h) for a in (gc.where(z > 0, k, gc.constant(0.0)),)
+         for v in (a * z, gc.where(z > 0, k + k, gc.constant(0.0)))],
+        {"z": [2.0, -2.0], "i": np.int8([100, 3]), "h": np.float32([1e38, 1])}, None,
+    ),
+    "a matrix whose diagonal alone is asked for its length": (
+        gc.where(gc.einsum("ii,ii->", e, e) != 0, 2 * q * e, 0.0),
+        {"q": 1.0, "e": [[0.0, np.inf, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]}, None,
     ),
 }  # fmt: skip
 

@@ -183,10 +183,16 @@ def _product(x: float, y: float) -> float:
     return 0.0 if x == 0 or y == 0 else x * y
 
 
+def _quotient(x: float, y: float) -> float:
+    return 0.0 if x == 0 or abs(y) == _INFINITY else x / y
+
+
 def _divide(v: Node, a: Interval, b: Interval) -> Interval:
     if _is_softmax(v):
         return Interval(0.0, 1.0)
-    return _corners(_product, a, _divide_one(b))
+    if b.low <= 0 <= b.high:  # it may be -0
+        return ANYTHING
+    return _corners(_quotient, a, b)
 
 
 def _is_softmax(v: Node) -> bool:

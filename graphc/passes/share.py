@@ -153,6 +153,8 @@ def chosen_alike(n: Node, there: There) -> Node | None:
     c, v, zero = n.inputs
     if v.op not in (op.add, op.subtract) or not is_zero(zero, 1.0) or not there.is_alone(v):
         return None
+    if {x.dtype for x in v.inputs} != {n.dtype}:  # small integers are added as such
+        return None
     parts = [there.find(n.op, c, x, zero) for x in v.inputs]
     return None if None in parts else v.op(*parts)
 

@@ -68,7 +68,8 @@ def choice_below_choice(n: Node, is_alone: Alone) -> Node | None:
 
 def _where_chosen(v: Node, c: Node, side: int, is_alone: Alone, depth: int = 4) -> Node:
     """v, or what it is where it is chosen by c, on one side, if that is simpler."""
-    if v.op is op.where and v.inputs[0] is c:
+    # Of another dtype it would be multiplied as such: True by True, small integers, float32.
+    if v.op is op.where and v.inputs[0] is c and v.inputs[side].dtype == v.dtype:
         chosen: Node = f.broadcast_to(v.inputs[side], v.shape)
         return chosen
     if not depth or v.op not in _LOOKED_INTO or not is_alone(v):

@@ -48,7 +48,8 @@ def _is_length_of(x: Node, c: Node) -> bool:
         (rows, again), out = letters(s)
         axes = tuple(k for k, letter in enumerate(rows) if letter not in out)
         left = "".join(letter for letter in rows if letter in out)
-        return rows == again and out == left and is_beside(c, x, axes)
+        is_whole = rows == again and len(set(rows)) == len(rows)  # not the diagonal of x alone
+        return is_whole and out == left and is_beside(c, x, axes)
     return False
 
 
