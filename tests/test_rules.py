@@ -476,6 +476,10 @@ TENSOR = [
     ("scaled_eye", S + s * gc.eye("m"), S + diag(gc.broadcast_to(s, ("m",))), False),
     ("product_with_diagonal_matrix", diag(u) @ A, A * gc.reshape(u, ("m", 1)), False),
     ("product_with_diagonal_matrix", A @ diag(v), A * gc.reshape(v, (1, "n")), False),
+    (
+        "product_with_diagonal_matrix", diag(gc.astype(u, "float32")) @ A,
+        A * gc.reshape(gc.astype(u, "float32"), ("m", 1)), False,
+    ),
     ("product_with_diagonal_matrix", diag(u) @ diag(u + 1), diag(u * (u + 1)), False),
     ("product_with_diagonal_matrix", diag(u) @ (u + 1), (u + 1) * u, False),
     ("product_with_diagonal_matrix", (u + 1) @ diag(u), (u + 1) * u, False),

@@ -58,7 +58,7 @@ def product_with_diagonal_matrix(n: Node) -> Node | None:
         if a.op is v.op and d.ndim == a.ndim - 1 == 1 and one_shared:
             return f.diagonal_matrix(f.multiply(d, a.inputs[0]))
         for summed, kept in itertools.permutations(ends):
-            if summed in out or len(set(other)) < len(other) or d.dtype != a.dtype:
+            if summed in out or len(set(other)) < len(other):
                 continue
             own, moved = batch + kept, other.replace(summed, kept)
             if len(set(moved)) < len(moved):  # both ends stand in the other term
