@@ -36,6 +36,21 @@ def test_a_function_is_printed_with_what_it_is_called_on():
     assert "  divide : f64[] = mean(z)   2 nodes" in lines
 
 
+def test_what_two_rules_made_of_a_node_belongs_to_its_line_and_to_no_gradient():
+    """The second built for the node before the first: it was drawn in red, or was an IndexError."""
+    x, s = gc.input("x", ("n",)), gc.input("s")
+
+    def chosen(c, v):
+        w = gc.where(c, v, 1.0) * 2.0
+        return gc.where(c[:, None], w[:, None] * -1.0, 0.0)
+
+    f = gc.compile(chosen(x > 0, gc.exp(x) / s))
+    fired = {r.name for step in f.log.steps for r in step.rewrites}
+    assert {"choice_below_choice", "choice_of_negative"} <= fired
+    assert all(v.origin is None for v in f.graph.nodes)
+    assert "return negative" in str(f.graph)
+
+
 def test_a_large_graph_is_printed_with_a_line_for_each_folded_part():
     """What leaves it, what it is called, what enters it, how much there is in it."""
     lines = str(gc.Graph([network(24)])).splitlines()

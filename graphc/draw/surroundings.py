@@ -106,7 +106,7 @@ class _Around:
         names, opened = ChainMap(self._names, calls), set()
         for path, members in self._members(scopes, shut).items():
             exits = [i for i in members if i in leaving]
-            if len(exits) > 1 or any(self._pieces[i].node.part.is_open for i in members):
+            if len(exits) != 1 or any(self._pieces[i].node.part.is_open for i in members):
                 opened.add(path)
                 continue
             within = {self._pieces[i].node for i in members}

@@ -338,6 +338,7 @@ class _Round:
         return True
 
     def _simplest(self, node: Node, old: Node) -> Node:
+        start = node  # for this one all is built, however many rules fire one after the other
         observed, signs = old in self.view.observed, old in self.view.signs
         for _ in range(_FIRINGS):
             names = names_at(node)
@@ -358,7 +359,7 @@ class _Round:
                     continue
                 found = fitted(found, node)
                 if found is not None and found is not node:
-                    adopt(found, node)
+                    adopt(found, start)
                     self._note(found)
                     self.fired.append(Rewrite(one.name, one.equation, node, found))
                     node = found
