@@ -408,6 +408,7 @@ TENSOR = [
     ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, 3:6], W * 2, True),
     ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, :3], W, True),
     ("slice_of_pad", gc.pad(W, ((1, 2), (0, 0), (3, 0)))[1:3, 0:3, 3:7], W, True),
+    ("slice_of_pad", gc.pad(W, ((1, 2), (0, 0), (3, 0)))[1:-2, :, 3:], W, True),
     (
         "places_that_tile",
         gc.grad(gc.sum(gc.exp(W[:, :1])) + gc.sum(gc.sin(W[:, 1:])), W),
