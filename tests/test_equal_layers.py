@@ -66,7 +66,7 @@ KINDS = {
     ),
     "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 15),
     "weight decay": (tanh_of_affine, 40),
-    "gates": (gated, 26),
+    "gates": (gated, 27),
     "dropout": (masked, 78),
     "layer norm": (normed, 134),
     "attention": (attention, 53),

@@ -95,6 +95,7 @@ ELEMENTWISE = [
         0.5 * (x / (1 + y * y)),
         False,
     ),
+    ("halves_that_add_up", (y + 0.1 * x) + 0.1 * x, y + 0.2 * x, False),
     ("halves_that_add_up", (x + 0.5 * y) + 0.5 * y, x + y, False),
     ("halves_that_add_up", (q - y / p * 0.5) - y / p * 0.5, q - y / p, False),
     ("log_of_exp", gc.log(gc.exp(x)), x, False),
@@ -244,6 +245,13 @@ ELEMENTWISE = [
     ("number_on_the_small_side", s * (2 * x), (2 * s) * x, False),
     ("numbers_of_quotient_and_product", (0.5 / x) * (2 * y), y / x, False),
     ("numbers_of_quotient_and_product", (y * 4.0) * (-0.25 / x), -(y / x), False),
+    ("difference_of_shares", (1 - x) * y - x * (1 - y), y - x, False),
+    (
+        "difference_of_shares",
+        ((1 - x) / s) * gc.sigmoid(y) - (1 - gc.sigmoid(y)) * (x / s), (gc.sigmoid(y) - x) / s,
+        False,
+    ),
+    ("difference_of_shares", (s * q) * (1 - r) - r * ((1 - q) * s), (q - r) * s, False),
     ("numbers_of_quotient", (2 * x) / (y * 2.0), x / y, False),
     ("numbers_of_quotient", (3 * x) / (-3.0 * y), -(x / y), False),
     (

@@ -242,7 +242,7 @@ def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone, depth: int) -> 
 
 @rule("add", "subtract", over=("add", "subtract"))
 def halves_that_add_up(n: Node, is_alone: Alone) -> Node | None:
-    """(a + 0.5 * x) + 0.5 * x = a + x: the gradient of y * y, with a number that cancels the 2"""
+    """(a + 0.5 * x) + 0.5 * x = a + x: the gradient of y * y, with a number of at most 1/2"""
     if not n.type.is_float:
         return None
     for v, half in sides(n) if n.op is op.add else [n.inputs]:
@@ -250,10 +250,19 @@ def halves_that_add_up(n: Node, is_alone: Alone) -> Node | None:
             continue
         for a, b in sides(v) if n.op is op.add else [v.inputs]:
             # Nothing else may need the halves: each is used here, and in the sum within.
-            whole = _with_number(half, Fraction(2), n, is_alone, depth=4) if b is half else None
+            whole = _twice(half, n, is_alone) if b is half else None
             if whole is not None:
                 return n.op(a, whole)
     return None
+
+
+def _twice(v: Node, n: Node, is_alone: Alone) -> Node | None:
+    """2 * v where a number among its factors takes that up, and nothing overflows."""
+    whole = _with_number(v, Fraction(2), n, is_alone, depth=4)
+    c, x = _number_and_rest(v) if v.op is op.multiply else (None, v)
+    if whole is None and c is not None and abs(c) <= Fraction(1, 2) and x.dtype == n.dtype:
+        return f.multiply(like(n, float(2 * c)), x)
+    return whole
 
 
 @rule("add", "subtract", over=LITERAL)

@@ -1,13 +1,17 @@
-"""Shares of a sum of two exponentials, which are sigmoids. Of larger sums `..scales` takes care."""
+"""Shares of two: of exponentials they are sigmoids, and what one leaves is the other's.
+
+Of larger sums of exponentials `..scales` takes care.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
-from ...ir import Node
+from ...ir import Node, is_literal
 from ..rewrite import rule
 from .softmax import is_shifted
-from .vocabulary import f, like, op, sides
+from .vocabulary import Alone, f, like, op, sides
 
 # What lies deeper in a product is left as it is.
 _DEPTH = 6
@@ -103,3 +107,33 @@ def _joined(v: Node, a: Node | None, b: Node | None) -> Node | None:
     if a is None:
         return b if v.op is op.add else f.negative(b)
     return v.op(a, b)
+
+
+@rule("subtract", over=("multiply",), among=("subtract",), hides=True)
+def difference_of_shares(n: Node, is_alone: Alone) -> Node | None:
+    """(1 - a) * b - a * (1 - b) = b - a, also of both times or over the same"""
+    if not n.type.is_float or not all(v.op is op.multiply and is_alone(v) for v in n.inputs):
+        return None
+    for (u, v), sign in (n.inputs, 1), (n.inputs[::-1], -1):
+        for (p, b), (a, q) in itertools.product(sides(u), sides(v)):
+            for scale, x, y in _in_common(p, a) if _is_rest(q, b) else ():
+                if _is_rest(x, y):
+                    found = f.subtract(b, y) if sign == 1 else f.subtract(y, b)
+                    return found if scale is None else p.op(found, scale)
+    return None
+
+
+def _in_common(p: Node, a: Node) -> Iterator[tuple[Node | None, Node, Node]]:
+    """(s, x, y) for p = x * s, a = y * s, or both over s; and what they are themselves."""
+    yield None, p, a
+    if p.op is a.op is op.divide and p.inputs[1] is a.inputs[1]:
+        yield p.inputs[1], p.inputs[0], a.inputs[0]
+    if p.op is a.op is op.multiply:
+        for (x, s), (y, t) in itertools.product(sides(p), sides(a)):
+            if s is t:
+                yield s, x, y
+
+
+def _is_rest(q: Node, b: Node) -> bool:
+    """Whether q is 1 - b, as it is written: sigmoid(-x) is better than 1 - sigmoid(x)."""
+    return q.op is op.subtract and q.inputs[1] is b and is_literal(q.inputs[0], 1)
