@@ -21,7 +21,7 @@ def decayed():
 
 def two_alike():
     """Both regions are one function; the second reads its product once more, after the region."""
-    first, second = X.T @ Y, Y.T @ X
+    first, second = X.T @ Y, W @ V
     return [first + 0.1 * W, second + 0.1 * V, second @ V]
 
 
