@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ir import Graph, Node
 from ..ops.reduce import largest
-from ..ops.slices import keeps_all
+from ..ops.slices import is_reshape
 from .facts import interval
 from .layouts import carried, labels, reshaped, stretched, stripped
 from .rules.exponentials import one_plus
@@ -222,9 +222,9 @@ class _Shadow:
             return reshaped(largest(top, v.attrs["axis"], -math.inf), v.shape)
         if v.op is op.einsum:
             return self._of_products(v, below[0], top)
-        if v.op is op.getitem and not keeps_all(v.inputs[0].shape, v.attrs["index"]):
-            return None
-        return reshaped(top, v.shape) if v.op in (op.reshape, op.getitem) else v.op(top, **v.attrs)
+        if is_reshape(v):
+            return reshaped(top, v.shape)
+        return None if v.op is op.getitem else v.op(top, **v.attrs)
 
     def _of_parts(self, v: Node) -> Node | None:
         """The largest exponents where values are added, chosen or joined."""

@@ -266,7 +266,7 @@ def contracted_alike(n: Node, there: There) -> Node | None:
     terms, out = letters(n)
     mine = dict(zip(n.inputs, terms, strict=True))
     for twin in twins:
-        if not there.has_before(twin):
+        if not there.has_before(twin) or len(twin.inputs) != len(terms):
             continue
         theirs, result = letters(twin)
         pairs = {

@@ -79,8 +79,6 @@ def _where_chosen(v: Node, c: Node, side: int, is_alone: Alone, depth: int = 4) 
         return v
     c = c.inputs[0] if is_laid_out else c
     found = [_where_chosen(x, c, side, is_alone, depth - 1) for x in v.inputs]
-    if is_laid_out and found[0].shape != v.inputs[0].shape:
-        return v  # what is chosen is stretched by the choice
     return v if found == list(v.inputs) else v.op(*found, **v.attrs)
 
 

@@ -16,7 +16,7 @@ from ...shapes import Dim
 from ..facts import interval
 from ..rewrite import rule
 from .outer import outer_product
-from .vocabulary import Alone, adds_up, f, grows, letters, number, op, sides, takes_fewer
+from .vocabulary import Alone, adds_up, f, grows, letters, number, op, sides, spread, takes_fewer
 
 
 @rule("einsum", over=("permute_dims",))
@@ -257,8 +257,7 @@ def contraction_of_stretched(n: Node) -> Node | None:
                 rest = f.multiply(s, contract.contract(f"{term}->{kept}", [y]))
             else:
                 rest = contract.contract(f"{term}->{kept}", [f.multiply(s, y)])
-            spread = [d if c in term else 1 for c, d in zip(out, n.shape, strict=True)]
-            return rest if out.endswith(kept) else f.reshape(rest, spread)
+            return rest if out.endswith(kept) else spread(rest, kept, out)
     return None
 
 
@@ -284,8 +283,7 @@ def contraction_of_equal_columns(n: Node) -> Node | None:
             kept = "".join(c for c in out if c not in alike)
             operands = [*n.inputs[:i], x, *n.inputs[i + 1 :]]
             found = contract.contract(f"{','.join(rest)}->{kept}", operands)
-            spread = [1 if c in alike else d for c, d in zip(out, n.shape, strict=True)]
-            return found if out.endswith(kept) else f.reshape(found, spread)
+            return found if out.endswith(kept) else spread(found, kept, out)
     return None
 
 

@@ -82,7 +82,7 @@ def reduction_of_layout(n: Node) -> Node | None:
 def axes_not_kept(n: Node, is_alone: Alone) -> Node | None:
     """reshape(sum(x, keepdims=True)) = sum(x), transposed where that is"""
     (v,) = n.inputs
-    if n.op is op.getitem and not slices.keeps_all(v.shape, n.attrs["index"]):
+    if not slices.is_reshape(n):
         return None
     order: Sequence[int] = range(v.ndim)
     if v.op is op.permute_dims and is_alone(v):
@@ -103,7 +103,7 @@ def axes_kept(n: Node, is_alone: Alone) -> Node | None:
     (v,) = n.inputs
     if not v.ndim or v.attrs.get("keepdims", True) or not is_alone(v):
         return None
-    if n.op is op.getitem and not slices.keeps_all(v.shape, n.attrs["index"]):
+    if not slices.is_reshape(n):
         return None
     (x,), axes = v.inputs, v.attrs["axis"]
     if are_first(axes) or n.shape != kept(x.shape, axes):  # nobody needs the first ones
@@ -199,9 +199,7 @@ def _beside_all(q: Node, x: Node, axes: tuple[int, ...]) -> Node | None:
     """What q is but for axes of size 1, where it stands beside x as a sum along some axes does."""
     if not is_beside(q, x, axes):
         return None
-    if q.op is op.getitem and slices.keeps_all(q.inputs[0].shape, q.attrs["index"]):
-        return q.inputs[0]
-    return q.inputs[0] if q.op is op.reshape else q
+    return q.inputs[0] if slices.is_reshape(q) else q
 
 
 def _adds_up_to_zero(v: Node, n: Node) -> bool:
