@@ -11,6 +11,7 @@ from graphc.passes import Budget, Log, fold, prune, rules
 from graphc.passes.audit import audit
 from graphc.passes.exactly import exactly
 from graphc.passes.facts import Interval, interval
+from graphc.passes.searches import Memo
 from graphc.passes.simplify import simplify
 
 x, y = gc.input("x", ("k",)), gc.input("y", ("k",))
@@ -127,7 +128,8 @@ def test_a_region_is_simplified_by_sympy_and_audited(before, after):
 
 def test_what_numpy_is_told_to_raise_is_not_raised_by_an_audit(monkeypatch):
     """It tries the smallest numbers that there are: compiling was a FloatingPointError."""
-    monkeypatch.setattr(sys.modules["graphc.passes.simplify"], "_memo", {})  # others met it before
+    module = sys.modules["graphc.passes.simplify"]
+    monkeypatch.setattr(module, "_memo", Memo())  # others met it before
     slope = gc.grad(gc.sum(gc.log(x * gc.input("w", ())) / x), x)
     with np.errstate(all="raise"):
         gc.compile(slope)
@@ -141,7 +143,8 @@ def test_a_region_whose_candidate_is_refuted_stays():
 
 def test_a_budget_that_is_spent_is_stated():
     """And the graph stays as it is."""
-    log = Log(Graph([3 * gc.sinh(x * 7.125) / gc.cosh(x * 7.125)]))  # met here for the first time
-    graph = simplify(log.steps[0].graph, log, Budget(-1.0))
+    before = Graph([3 * gc.sinh(x * 7.125) / gc.cosh(x * 7.125)])  # met here for the first time
+    log = Log(before, Budget(-1.0))
+    graph = simplify(before, log)
     assert graph is log.steps[0].graph
     assert "simplify stopped: its budget of -1 s was spent" in log.table

@@ -7,8 +7,9 @@ import pytest
 
 import graphc as gc
 from graphc.ir import Graph
-from graphc.passes import run
+from graphc.passes import Budget, Log, rules, run
 from graphc.passes.rules import kinks
+from graphc.passes.searches import Memo
 
 x, a, b = (gc.input(name, ("k",)) for name in "xab")
 c, y = gc.input("c", ()), gc.input("y", ("k",))
@@ -191,7 +192,7 @@ def test_a_relu_network_is_walked_past():
 def test_equal_layers_are_searched_once(monkeypatch):
     """What was found is remembered by its structure, without the nodes that it was found on."""
     searched, cheapest = [], kinks._cheapest
-    monkeypatch.setattr(kinks, "_memo", {})
+    monkeypatch.setattr(kinks, "_memo", Memo())
 
     def noting(n, *rest):
         searched.append(n)
@@ -211,8 +212,27 @@ def test_equal_layers_are_searched_once(monkeypatch):
 
     few = searches(3)
     assert few > 0 and searches(24) <= few
-    kept = [step for found in kinks._memo.values() if found for step in found[0]]
+    kept = [step for found, _ in kinks._memo.known.values() if found for step in found.ops]
     assert kept and not any(isinstance(part, gc.Node) for step in kept for part in step)
+
+
+def test_searches_are_within_the_budget(monkeypatch):
+    """What they take is counted: the same is left as it is, whatever was found before."""
+    monkeypatch.setattr(kinks, "_memo", Memo())
+    slopes = Graph(
+        gc.grad(gc.sum(size(least(most(x, k), 2 * k + 1) * relu(x - k))), x) for k in range(1, 9)
+    )
+    whole, log = run(slopes, True)
+    enough = log.budget.spent
+    assert not log.budget.is_short and 0.001 < enough < 1
+    found = []
+    for known in ({}, kinks._memo.known):
+        kinks._memo.known = dict(known)
+        log = Log(slopes, Budget(enough / 2))
+        found.append((rules(slopes, log).outputs, log.budget.spent))
+        assert f"simplify stopped: its budget of {enough / 2:g} s was spent" in log.table
+    assert found[0] == found[1]
+    assert found[0][0] != whole.outputs
 
 
 def test_a_value_that_stays_itself_is_read_once(monkeypatch):
@@ -225,7 +245,7 @@ def test_a_value_that_stays_itself_is_read_once(monkeypatch):
         return value(reading, v, cell)
 
     monkeypatch.setattr(kinks.Reading, "value", noting)
-    monkeypatch.setattr(kinks, "_memo", {})
+    monkeypatch.setattr(kinks, "_memo", Memo())
     top = gc.where(x > 0, gc.sin(y), b) * gc.where(a > 0, gc.cos(y), x)
     assert kinks.fewer_choices(top) is None
     assert cells and set(cells) == {0}
@@ -233,7 +253,7 @@ def test_a_value_that_stays_itself_is_read_once(monkeypatch):
 
 def test_a_search_leaves_no_nodes_behind(monkeypatch):
     """They would be met by others until memory is cleaned, who then had their lines in programs."""
-    monkeypatch.setattr(kinks, "_memo", {})
+    monkeypatch.setattr(kinks, "_memo", Memo())
     collector.collect()
     collector.disable()
     try:

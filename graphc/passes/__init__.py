@@ -13,8 +13,9 @@ from .prune import prune
 from .rewrite import Rule, Settled, rewritten
 from .rules import RULES, STRICT
 from .scales import scaled, torn_apart
+from .searches import Budget
 from .share import LAST_SHARING, READ_SHARING, SHARING, STRICT_SHARING, shared
-from .simplify import Budget, simplify
+from .simplify import simplify
 
 Mode = bool | Literal["strict"]
 Pass = Callable[[Graph, Log], Graph]
@@ -39,7 +40,7 @@ def strict_rules(graph: Graph, log: Log) -> Graph:
 
 
 def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
-    settled = Settled()
+    settled = Settled(log.budget)
     found, fired = rewritten(graph, which, settled=settled)
     for _ in range(_SHARINGS):
         found, again = shared(found, SHARING if which is RULES else STRICT_SHARING)
@@ -55,11 +56,10 @@ def _ruled(graph: Graph, log: Log, name: str, which: tuple[Rule, ...]) -> Graph:
 _REGIONS = 3
 
 
-def regions(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
+def regions(graph: Graph, log: Log) -> Graph:
     """Elementwise regions in other forms, and the rules on what they leave, until neither fires."""
-    budget = budget or Budget()
     for _ in range(_REGIONS):
-        found = simplify(graph, log, budget)
+        found = simplify(graph, log)
         if found is graph:
             break
         graph = rules(found, log)
@@ -68,17 +68,19 @@ def regions(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
 
 def scales(graph: Graph, log: Log) -> Graph:
     """Exponentials less the largest of their sum, where sums are divided by, or their log taken."""
-    found, story = _scaled(graph)
+    found, story = _scaled(graph, log.budget)
     torn = torn_apart(found)
     if torn:
-        found, story = _scaled(graph, torn)
+        found, story = _scaled(graph, log.budget, torn)
     log.steps += story.steps[1:]
     return found
 
 
-def _scaled(graph: Graph, left: frozenset[Node] = frozenset()) -> tuple[Graph, Log]:
+def _scaled(
+    graph: Graph, budget: Budget, left: frozenset[Node] = frozenset()
+) -> tuple[Graph, Log]:
     """The same but for exponentials that are `left`, and how it came."""
-    log = Log(graph)
+    log = Log(graph, budget)
     for _ in range(_REGIONS):
         found = scaled(graph, log, left)
         if found is graph:

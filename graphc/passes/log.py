@@ -11,21 +11,23 @@ from ..ir import Graph
 from ..wording import counted
 from .cost import flops, peak_bytes
 from .rewrite import Refusal, Rewrite
+from .searches import Budget
 from .told import Telling
 
 
 class LogStep(NamedTuple):
-    """One pass, the graph that it left, what it rewrote, has to say, and was refused."""
+    """One pass, the graph that it left, what it rewrote, and what was refused."""
 
     name: str
     graph: Graph
     rewrites: tuple[Rewrite, ...] = ()
-    notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
 
 class Log:
-    """The passes in order. Costs are worked out when the log is printed, not while compiling.
+    """The passes in order, and the budget of their searches.
+
+    Costs are worked out when the log is printed, not while compiling.
 
     >>> import graphc as gc
     >>> x = gc.input("x", ("n",))
@@ -45,7 +47,8 @@ class Log:
     'mine'
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, budget: Budget | None = None) -> None:
+        self.budget = Budget() if budget is None else budget
         self.steps = [LogStep("as written", graph)]
 
     def add(
@@ -53,11 +56,10 @@ class Log:
         name: str,
         graph: Graph,
         rewrites: Iterable[Rewrite] = (),
-        notes: Iterable[str] = (),
         refusals: Iterable[Refusal] = (),
     ) -> None:
-        """One more pass: the graph that it left, and what it has to say."""
-        self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(notes), tuple(refusals)))
+        """One more pass: the graph that it left, what it rewrote, and what was refused."""
+        self.steps.append(LogStep(name, graph, tuple(rewrites), tuple(refusals)))
 
     @property
     def _names(self) -> list[str]:
@@ -71,7 +73,7 @@ class Log:
 
     @property
     def table(self) -> str:
-        """Nodes, flops and peak bytes after each pass, and the notes."""
+        """Nodes, flops and peak bytes after each pass, and whether the budget sufficed."""
         rows = [("pass", "nodes", "flops", "peak bytes")]
         for name, step in zip(self._names, self.steps, strict=True):
             g = step.graph
@@ -81,7 +83,7 @@ class Log:
             f"{name:{widths[0]}}  {nodes:>{widths[1]}}  {work:{widths[2]}}  {memory}"
             for name, nodes, work, memory in rows
         ]
-        return "\n".join([*lines, *(note for step in self.steps for note in step.notes)])
+        return "\n".join(filter(None, [*lines, self.budget.note]))
 
     @property
     def story(self) -> str:

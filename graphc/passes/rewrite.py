@@ -14,6 +14,7 @@ from ..errors import GraphcError, ShapeError
 from ..ir import FUNCTIONS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
 from ..lines import OnTheWay
 from .constants import folded_node
+from .searches import Budget
 
 # More rounds than any chain of rules needs; a pair that undoes each other must not hang a compile.
 _ROUNDS = 12
@@ -40,7 +41,7 @@ class Rule:
     is_strict: bool
     hides: bool
     signs: bool
-    asks: bool = False
+    asks: int = 0  # how many of the answers that a walk has, beside the node
 
     @property
     def name(self) -> str:
@@ -52,10 +53,14 @@ class Rule:
         return (self.rewrite.__doc__ or self.name).strip().splitlines()[0]
 
     def __call__(
-        self, node: Node, is_alone: Callable[[Node], bool] = lambda v: True
+        self,
+        node: Node,
+        is_alone: Callable[[Node], bool] = lambda v: True,
+        budget: Budget | None = None,
     ) -> Node | None:
         """The right side for a node, or None where the rule does not apply."""
-        return self.rewrite(node, is_alone) if self.asks else self.rewrite(node)
+        answers = is_alone, Budget() if budget is None else budget
+        return self.rewrite(node, *answers[: self.asks])
 
     def __repr__(self) -> str:
         return f"Rule({self.name})"
@@ -72,11 +77,11 @@ def rule(
     """The decorator that makes a rule of a function Node -> Node | None.
 
     The function may take a second argument: whether a node has one consumer only, so that it goes
-    when the consumer no longer needs it.
+    when the consumer no longer needs it. One that searches takes a third: the budget.
     """
 
     def made(rewrite: Callable[..., Node | None]) -> Rule:
-        asks = len(inspect.signature(rewrite).parameters) > 1
+        asks = len(inspect.signature(rewrite).parameters) - 1
         below = frozenset(over), frozenset(among)
         return Rule(rewrite, heads, *below, strict, hides, signs or hides, asks)
 
@@ -249,9 +254,11 @@ class Settled:
 
     A change below a node makes it another node. So the same rules need not look at what is settled
     again, however often they are applied to the graph, until one of those things no longer holds.
+    They all search within one budget.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None = None) -> None:
+        self.budget = Budget() if budget is None else budget
         self.nodes: set[Node] = set()
         self.view = View(set(), set(), set())
 
@@ -351,7 +358,8 @@ class _Round:
                 rules = tuple([r for r in rules if r not in held])
             for one in rules:
                 try:
-                    found = one.rewrite(node, self.is_alone) if one.asks else one.rewrite(node)
+                    answers = (self.is_alone, self.settled.budget)[: one.asks] if one.asks else ()
+                    found = one.rewrite(node, *answers)
                 except GraphcError as error:
                     left_out(f"rules, {one.name}, cannot rewrite", node, error.sentence)
                     continue

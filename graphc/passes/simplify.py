@@ -6,9 +6,7 @@ one is remembered for the process. sympy sees bounded formulas, under a lock, wi
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -26,6 +24,7 @@ from .formulas import OPEN, applied, forms, written
 from .log import Log
 from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
 from .rules import RULES
+from .searches import Budget, Memo
 from .steps import Steps, steps_of
 
 # Bounds of a region. They are counts (also of forms, and of points that are compared with exact
@@ -36,7 +35,7 @@ _LARGEST = 40
 # The operations of exact arithmetic that its audits may take.
 _MOST_WORK = 2000
 # Seconds that one of them takes, and that sympy takes for each part of a formula: as measured.
-_OPERATION, _PART = 15e-6, 1e-3
+_OPERATION, _PART = 12e-6, 0.5e-3
 
 # A form must be as good wherever what surrounds the region magnifies its error: closer than what
 # is promised for a whole program.
@@ -55,8 +54,6 @@ _SUMS = ("add", "subtract")
 # What sympy makes of 1 / (x - x), and of the root of a negative number.
 _NO_NUMBERS = (sp.zoo, sp.nan, sp.oo, sp.I)
 
-_sympy = threading.Lock()
-
 
 class Found(NamedTuple):
     """What was found for a region (no steps: nothing better), its equation, what was refused."""
@@ -64,41 +61,17 @@ class Found(NamedTuple):
     steps: Steps | None = None
     equation: str = ""
     refused: tuple[str, ...] = ()
-    seconds: float = 0.0
 
 
-_NOTHING, _LATE = Found(), Found(equation="the budget was spent")
+_NOTHING = Found()
 
-# Regions by their structure, for all compilations of the process; the oldest make place for new.
-_memo: dict[Any, Found] = {}
-_MEMO_SIZE = 4096
+_memo: Memo[Found] = Memo()
 
 
-@dataclass
-class Budget:
-    """Seconds for the regions of one compilation, far more than they take.
-
-    They are counted, not measured: what is searched must not depend on how busy the machine is,
-    nor on what others have found before. So what is remembered is charged for too, once.
-    """
-
-    seconds: float = 2.0
-    spent: float = 0.0
-    paid: set[Any] = field(default_factory=set)
-
-    def pay(self, key: Any, found: Found) -> None:
-        """Charge for a region when it is first met."""
-        if key not in self.paid:
-            self.paid.add(key)
-            self.spent += found.seconds
-
-
-def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
+def simplify(graph: Graph, log: Log) -> Graph:
     """Rewrite elementwise regions where the new text is cheaper or stabler and the audit holds."""
-    budget = budget or Budget()
     rewrites: list[Rewrite] = []
     refusals: list[Refusal] = []
-    is_late = False
     becomes: dict[Node, Node] = {}
     roots = _roots(graph)
     counts = dict(graph.uses) if roots else {}
@@ -107,9 +80,8 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
         if not becomes.keys().isdisjoint(v.inputs):
             node = with_inputs(v, tuple(map(becomes.get, v.inputs, v.inputs)))
         if v in roots:
-            fit, found = _searched(node, counts, budget)
+            fit, found = _searched(node, counts, log.budget)
             refusals += [Refusal(text, node) for text in found.refused]
-            is_late |= found is _LATE
             if fit is not None:
                 adopt(fit, node)
                 rewrites.append(Rewrite("region", found.equation, node, fit))
@@ -119,11 +91,8 @@ def simplify(graph: Graph, log: Log, budget: Budget | None = None) -> Graph:
             counts[node] = counts.get(node, 0) + counts[v]
     if rewrites:
         graph = Graph([becomes.get(v, v) for v in graph.outputs], graph.parameters)
-    note = f"simplify stopped: its budget of {budget.seconds:g} s was spent"
-    is_told = any(note in step.notes for step in log.steps)
-    notes = [note] if is_late and not is_told else []
-    if rewrites or notes or all(step.name != "simplify" for step in log.steps):
-        log.add("simplify", graph, rewrites, notes, refusals)
+    if rewrites or all(step.name != "simplify" for step in log.steps):
+        log.add("simplify", graph, rewrites, refusals)
     return graph
 
 
@@ -179,16 +148,7 @@ def _searched(
     kept = _kept(region, uses)
     facts = tuple(interval(x) for x in values)
     key = (_structure(region), facts, kept)
-    if key not in budget.paid and budget.spent > budget.seconds:
-        return None, _LATE
-    with _sympy:
-        found = _memo.get(key)
-        if found is None:
-            found = _search(region, facts, kept)
-            if len(_memo) >= _MEMO_SIZE:
-                del _memo[next(iter(_memo))]
-            _memo[key] = found
-    budget.pay(key, found)
+    found = _memo.find(key, budget, lambda: _search(region, facts, kept)) or _NOTHING
     if found.steps is None:
         return None, found
     with building_for(root):
@@ -298,11 +258,20 @@ def _symbol(k: int, fact: Interval) -> Any:
 
 # -- the search -------------------------------------------------------------------------------
 
-def _search(region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
-    """The cheapest form that passes the audit, and a stable one before those that are not."""
+def _search(
+    region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]
+) -> tuple[Found, float]:
+    """What is found, and the seconds that it is counted for."""
     size = _size_as_tree(region)
     if size > _LARGEST:
-        return _NOTHING
+        return _NOTHING, 0.0
+    start = work.done
+    found = _best(region, facts, kept)
+    return found, _OPERATION * (work.done - start) + _PART * size
+
+
+def _best(region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) -> Found:
+    """The cheapest form that passes the audit, and a stable one before those that are not."""
     places, on_places, symbols, formula = _in_letters(region, facts)
     if not formula.is_finite and formula.has(*_NO_NUMBERS):
         return _NOTHING
@@ -310,7 +279,7 @@ def _search(region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) 
     price, whole = _price(before, free), _price(before, ())
     best, rank, equation, refused = None, (True, price), "", []
     known = dict(zip(places, facts, strict=True))
-    start = work.done
+    most = work.done + _MOST_WORK
     for form, candidate in forms(formula):
         built = _node(candidate, symbols, places)
         if built is None or built is before or built.dtype != before.dtype:
@@ -318,7 +287,7 @@ def _search(region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) 
         cost = _price(built, free)
         if cost > (form.worth * whole if form.worth > 1 else price) or (False, cost) >= rank:
             continue
-        left = start + _MOST_WORK - work.done
+        left = most - work.done
         if left <= 0:
             break
         verdict = audit(
@@ -332,8 +301,7 @@ def _search(region: Region, facts: tuple[Interval, ...], kept: tuple[int, ...]) 
             best, rank = built, (not is_stabler, cost)
             equation = f"{said}; cost {price:.3g} -> {cost:.3g}; {verdict})"
     steps = None if best is None else steps_of(best, places)
-    seconds = _OPERATION * (work.done - start) + _PART * size
-    return Found(steps, equation, tuple(refused), seconds)
+    return Found(steps, equation, tuple(refused))
 
 
 def _size_as_tree(region: Region) -> int:
