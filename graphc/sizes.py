@@ -6,7 +6,7 @@ import functools
 import operator
 import threading
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -249,6 +249,9 @@ class Size:
             return made(*(x.item() if isinstance(x, np.generic) else x for x in inputs))
         return Size.of_ufunc(ufunc, method, inputs, options)
 
+
+Dim: TypeAlias = int | Size
+Shape: TypeAlias = tuple[Dim, ...]
 
 # The sizes that somebody has, by their formulas.
 _known: WeakValueDictionary[Any, Size] = WeakValueDictionary()
