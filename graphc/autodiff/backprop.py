@@ -29,6 +29,7 @@ from ..ir import (
     listed,
     no_node,
     operands,
+    tell,
     topo,
 )
 from ..wording import a_kind, counted
@@ -209,8 +210,7 @@ def backprop(
                 shares.insert(0, FUNCTIONS["ones_like"](z) if seed is None else seed)
             table[v] = _sum(shares)
             if table[v].origin is not None and table[v].adjoint_of is None and v is not z:
-                object.__setattr__(table[v], "adjoint_of", v)
-                object.__setattr__(table[v], "differentiated", z)
+                tell(table[v], adjoint_of=v, differentiated=z)
             steps.append(Step(v, tuple(contributions), table[v]))
     return GradTable(z, targets, tuple(kept), steps)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import forms
 from ..errors import ArgumentError, ShapeError
-from ..ir import FUNCTIONS, Node, no_node, operands, standing_for, topo
+from ..ir import FUNCTIONS, Node, no_node, operands, standing_for, tell, topo
 from ..ops.contract import contract
 from ..ops.letters import letters_of
 from ..ops.slices import WHOLE
@@ -106,7 +106,7 @@ def batch(order: Iterable[Node], table: dict[Node, Node], lead: Shape) -> None:
         with standing_for(v):
             new = batch_rule(v)(v, inputs, is_batched, lead)
         if new.given_name is None and v.given_name is not None:
-            object.__setattr__(new, "given_name", v.given_name)
+            tell(new, given_name=v.given_name)
         table[v] = new
 
 

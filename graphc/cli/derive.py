@@ -9,7 +9,7 @@ from ..check import check
 from ..draw import draw
 from ..errors import Disconnected
 from ..explain import Explanation, explain
-from ..ir import Graph, Node, topo
+from ..ir import Graph, Node, tell, topo
 from . import voice
 from .expression import CONSTANTS, parse
 from .four_ways import DIGITS, FourWays, Slopes, four_ways
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> bool:
 def _named(y: Node, inputs: dict[str, Node]) -> Node:
     """The expression as a value called y, or f where y is one of its names; with no line."""
     for v in topo([y]):
-        object.__setattr__(v, "where", None)  # nobody's program made it
+        tell(v, where=None)  # nobody's program made it
     if y.op.family == "leaf":
         return y
     name = next(n for n in ("y", "f", "value", "result_") if n not in {*inputs, *CONSTANTS})

@@ -4,13 +4,13 @@ No operation is known here by anything but its record. A Node is immutable: same
 same attributes are the same object, so common subexpressions are shared by construction.
 """
 
-from .building import building_for, standing_for
+from .building import adopt, belong, building_for, standing_for
 from .declared import declaration, declare
 from .functions import FUNCTIONS
 from .graph import Graph, refuse_shared_names
 from .interning import key_of
 from .lifting import lift
-from .node import Attrs, Node, is_number, listed, no_node, operands
+from .node import Attrs, Node, is_number, listed, no_node, operands, tell
 from .numbers import is_literal, is_positive_zero, number_of
 from .op import (
     OPS,
@@ -38,6 +38,8 @@ __all__ = [
     "OPS",
     "Op",
     "PackedGraph",
+    "adopt",
+    "belong",
     "building_for",
     "cuts_path",
     "declaration",
@@ -59,6 +61,7 @@ __all__ = [
     "size_of_result",
     "spelling",
     "standing_for",
+    "tell",
     "topo",
     "with_inputs",
 ]

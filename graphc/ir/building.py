@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from ..lines import OnTheWay, Where
 from ..parts import WHOLE, Part, at_work
 from ..tensor_type import TensorType
-from .node import Attrs, Node
+from .node import Attrs, Node, tell
 
 if TYPE_CHECKING:
     from .op import Op
@@ -102,6 +102,31 @@ def rebuilt(old: Node, inputs: tuple[Node, ...], type_: TensorType) -> Node:
     return node
 
 
+def adopt(new: Node, old: Node) -> None:
+    """What was built for a node takes its place: its line, its name, the node it is adjoint of.
+
+    What else was built has its line only.
+    """
+    if new.origin is not old:
+        return
+    tell(new, adjoint_of=old.adjoint_of, differentiated=old.differentiated)
+    tell(new, given_name=old.given_name, origin=old.origin)
+    for x in new.inputs:
+        belong(x, old)
+
+
+def belong(new: Node, old: Node) -> None:
+    """What was built for a node has its line, and is of a gradient only where that is."""
+    fresh = [new]
+    while fresh:
+        v = fresh.pop()
+        if v.origin is old:
+            tell(v, origin=old.origin)
+            if v.where is not None:
+                tell(v, where=OnTheWay(*v.where))
+            fresh.extend(v.inputs)
+
+
 def meet(node: Node, old: Node | None = None) -> None:
     """Note that a node, which exists already, is asked for once more: by the user, or as what an
     old one that is rebuilt becomes.
@@ -118,16 +143,13 @@ def meet(node: Node, old: Node | None = None) -> None:
     # A scope keeps what it made; of the calls that made a node, the last one has it.
     if part is not node.part and node.inputs and (is_users or node.origin is not None):
         if node.part is WHOLE or node.part.is_call:
-            object.__setattr__(node, "part", part)
+            tell(node, part=part)
     if not is_users:
         return
     where = None if frame is None else Where(frame.f_code, frame.f_lasti)
     if node.origin is not None or (where is not None and where.assigned_name):
         # What a gradient built first, or what is given a variable again, is the user's here.
-        object.__setattr__(node, "origin", None)
-        object.__setattr__(node, "adjoint_of", None)
-        object.__setattr__(node, "differentiated", None)
-        object.__setattr__(node, "where", where)
+        tell(node, origin=None, adjoint_of=None, differentiated=None, where=where)
 
 
 def leave_name(made: Node) -> None:
@@ -140,7 +162,7 @@ def leave_name(made: Node) -> None:
                 seen.add(v)
                 waiting.append(v)
                 if type(v.where) is Where:
-                    object.__setattr__(v, "where", OnTheWay(*v.where))
+                    tell(v, where=OnTheWay(*v.where))
 
 
 def leave_others(made: Node, call: Part) -> None:
@@ -151,8 +173,7 @@ def leave_others(made: Node, call: Part) -> None:
     returned = {part for v in held if (part := call.met[v][1]).is_ours}
     for v, (where, part) in call.met.items():
         if v in held or (v is not made and part in returned):
-            object.__setattr__(v, "where", where)
-            object.__setattr__(v, "part", part)
+            tell(v, where=where, part=part)
             call.is_open = True
         else:
             part.is_open = True

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 from ..lines import caller
-from .node import Node
+from .node import Node, tell
 
 # The order in which this thread, or else any thread, last declared its inputs.
 _declared = itertools.count()
@@ -25,7 +25,7 @@ _mine = _Declarations()
 
 def declare(node: Node) -> Node:
     """Note that the user declares this input here and now, whoever may have done so before."""
-    object.__setattr__(node, "where", caller())
+    tell(node, where=caller())
     _mine.order[node] = _latest[node] = next(_declared)
     return node
 

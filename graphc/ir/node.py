@@ -140,7 +140,7 @@ class Node(Operators):
             raise NameClash(f"a name must be a string that is not empty, and {name!r} is not")
         if self.op.name == "input":
             raise NameClash(f"an input has its name from gc.input: this one is {self.name!r}")
-        object.__setattr__(self, "given_name", name)
+        tell(self, given_name=name)
         return self
 
     def __repr__(self) -> str:
@@ -150,7 +150,7 @@ class Node(Operators):
 
     def _no_value(self, wanted: str) -> NoReturn:
         if self.where == caller() and type(self.where) is Where:  # `y = max(a, b)`: a > b is no y
-            object.__setattr__(self, "where", OnTheWay(*self.where))
+            tell(self, where=OnTheWay(*self.where))
         raise NotConcrete(
             f"{self.label} has no value while the graph is built, so it has no {wanted}: "
             f"{_INSTEAD.get(wanted, 'keep it a tensor')}, or compute with gc.evaluate or gc.compile"
@@ -211,6 +211,15 @@ class Node(Operators):
 
     def __delitem__(self, index: object) -> NoReturn:
         raise ArgumentError(f"nothing can be deleted from {self.label}: gc.concat joins its slices")
+
+
+def tell(node: Node, **facts: Where | Part | Node | str | None) -> None:
+    """Change what is told of a node: its line, its part, its name, whose gradient it is.
+
+    What it computes never changes, and neither does who it is: it is one object for all its users.
+    """
+    for name, fact in facts.items():
+        object.__setattr__(node, name, fact)
 
 
 def is_number(v: Node) -> bool:

@@ -20,7 +20,7 @@ from .building import built
 from .declared import declaration, declare_as_read
 from .graph import Graph
 from .interning import key_of
-from .node import NO_ATTRS, Node
+from .node import NO_ATTRS, Node, tell
 from .op import interned, named_op
 from .walks import topo
 
@@ -50,8 +50,7 @@ class _Row(NamedTuple):
         if found is not None:
             return found, False
         made = built(op, inputs, attrs, op._inferred(inputs, attrs))
-        for name, value in self.told.items():
-            object.__setattr__(made, name, value)
+        tell(made, **self.told)
         return interned.keep(key, made), True
 
 
@@ -92,8 +91,7 @@ class Packed:
             if is_new:
                 new.append((node, row))
         for node, row in new:
-            for name, k in row.told_by.items():
-                object.__setattr__(node, name, found[k])
+            tell(node, **{name: found[k] for name, k in row.told_by.items()})
         declare_as_read([found[k] for k in self._declared])
         return found
 

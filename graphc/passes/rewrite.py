@@ -11,8 +11,17 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from ..errors import GraphcError, ShapeError
-from ..ir import FUNCTIONS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
-from ..lines import OnTheWay
+from ..ir import (
+    FUNCTIONS,
+    Graph,
+    Node,
+    adopt,
+    building_for,
+    is_number,
+    number_of,
+    topo,
+    with_inputs,
+)
 from .constants import folded_node
 from .searches import Budget
 
@@ -399,30 +408,3 @@ def left_out(what: str, node: Node, why: str = "") -> None:
     place = f" ({node.where.place})" if node.where is not None else ""
     told = f"{what} {node.label}{place}{why and ': '}{why}"
     warnings.warn(f"a rewrite of graphc's {told}; it was left out", RuntimeWarning, 3)
-
-
-def adopt(new: Node, old: Node) -> None:
-    """What was built for a node takes its place: its line, its name, the node it is adjoint of.
-
-    What else was built has its line only.
-    """
-    if new.origin is not old:
-        return
-    object.__setattr__(new, "adjoint_of", old.adjoint_of)
-    object.__setattr__(new, "differentiated", old.differentiated)
-    object.__setattr__(new, "given_name", old.given_name)
-    object.__setattr__(new, "origin", old.origin)
-    for x in new.inputs:
-        belong(x, old)
-
-
-def belong(new: Node, old: Node) -> None:
-    """What was built for a node has its line, and is of a gradient only where that is."""
-    fresh = [new]
-    while fresh:
-        v = fresh.pop()
-        if v.origin is old:
-            object.__setattr__(v, "origin", old.origin)
-            if v.where is not None:
-                object.__setattr__(v, "where", OnTheWay(*v.where))
-            fresh.extend(v.inputs)

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections import Counter
 
-from ..ir import Graph, Node, building_for, with_inputs
+from ..ir import Graph, Node, adopt, belong, building_for, with_inputs
 from .degrees import SUMS, Degrees
 from .exponents import sums_of
 from .facts import interval
 from .log import Log
-from .rewrite import Rewrite, adopt, belong, fitted
+from .rewrite import Rewrite, fitted
 from .rules.vocabulary import op
 from .shifts import Scaled, Shifts, root_of
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..ir import Graph, Node, Op, building_for, interned, is_literal, key_of, with_inputs
+from ..ir import Graph, Node, Op, adopt, building_for, interned, is_literal, key_of, with_inputs
 from ..ops.contract import contract
 from .facts import interval
-from .rewrite import Rewrite, Rule, adopt, chosen_of, fitted, names_at, rule
+from .rewrite import Rewrite, Rule, chosen_of, fitted, names_at, rule
 from .rules.softmax import log_softmax_in_dot
 from .rules.vocabulary import (
     REDUCTIONS,

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
-from ..ir import Graph, Node, building_for
+from ..ir import Graph, Node, belong, building_for
 from .exponents import HYPERBOLIC, exponent, factors_among, largest_of, ones, plus_one
-from .rewrite import belong
 from .rules.vocabulary import f, like, op, opposite
 
 Powers = Mapping[Node, Fraction]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from ..errors import GraphcError
-from ..ir import OPS, Graph, Node, building_for, is_number, number_of, topo, with_inputs
+from ..ir import OPS, Graph, Node, adopt, building_for, is_number, number_of, topo, with_inputs
 from ..meaning import recipe
 from ..notation import Term, cut, term, text
 from ..tensor_type import tensor
@@ -22,7 +22,7 @@ from .exactly import work
 from .facts import ANYTHING, Interval, interval
 from .formulas import OPEN, applied, forms, written
 from .log import Log
-from .rewrite import Refusal, Rewrite, adopt, fitted, observed, rewritten, sign_is_seen
+from .rewrite import Refusal, Rewrite, fitted, observed, rewritten, sign_is_seen
 from .rules import RULES
 from .searches import Budget, Memo
 from .steps import Steps, steps_of

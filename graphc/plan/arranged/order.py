@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from ...ir import Graph, Node, building_for, with_inputs
+from ...ir import Graph, Node, adopt, building_for, with_inputs
 from ...ops.contract import contract
 from ...ops.layout import broadcast_to, inverse, permute, permute_dims
 from ...ops.letters import letters_of
 from ...ops.slices import WHOLE, at_index
-from ...passes.rewrite import adopt
 from ...shapes import Shape, typical
 from ..rows import adds_rows, is_by_element
 from ..sets import Sets

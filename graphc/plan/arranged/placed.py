@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...ir import OPS, Graph, Node, building_for
+from ...ir import OPS, Graph, Node, adopt, building_for
 from ...ops.slices import WHOLE, Index, place, places
-from ...passes.rewrite import adopt
 from ...passes.share import replaced
 
 add = OPS["add"]

@@ -7,12 +7,11 @@ space, it begins anew for every three elements, and takes four times as long as 
 from __future__ import annotations
 
 from ... import shapes
-from ...ir import Graph, Node, building_for, with_inputs
+from ...ir import Graph, Node, adopt, building_for, with_inputs
 from ...ops.contract import contract
 from ...ops.layout import broadcast_to, contiguous, moveaxis
 from ...ops.letters import letters_of
 from ...ops.slices import WHOLE, Span, at_index
-from ...passes.rewrite import adopt
 from ..rows import SHORT, is_by_element
 from ..sets import Sets
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...ir import Graph, Node
-from ...passes.rewrite import adopt
+from ...ir import Graph, Node, adopt
 from ...passes.share import replaced
 from .together_slices import slices_together
 from .together_sums import sums_together
