@@ -356,3 +356,8 @@ if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
     tell_of_tensors(__all__)
     __getattr__ = otherwise([*__all__, *(f"optim.{name}" for name in optim.__all__)])
+
+
+def __dir__() -> list[str]:
+    """What the Tab key shows: the public names alone, not the rooms they come from."""
+    return sorted(__all__)

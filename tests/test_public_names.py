@@ -72,6 +72,13 @@ def test_all_that_a_class_offers_is_told_and_shown(cls):
     assert ([], []) == (silent, unseen)
 
 
+@pytest.mark.parametrize("package", [gc, gc.optim], ids=["gc", "gc.optim"])
+def test_the_tab_key_shows_the_public_names_alone(package):
+    """The rooms that they come from are there for those who ask: they were a fifth of the list."""
+    assert sorted(package.__all__) == dir(package)
+    assert inspect.ismodule(gc.shapes) and inspect.ismodule(gc.optim.schedules)
+
+
 OPERATIONS = [name for name, value in PUBLIC.items() if isinstance(value, gc.Op)]
 
 

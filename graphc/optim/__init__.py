@@ -58,3 +58,8 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
     __getattr__ = otherwise([f"optim.{name}" for name in __all__])
+
+
+def __dir__() -> list[str]:
+    """What the Tab key shows: the public names alone, not the rooms they come from."""
+    return sorted(__all__)
