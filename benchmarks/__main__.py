@@ -6,6 +6,7 @@ compared with NumPy's first, then all take turns, and medians of their ratios ar
 
 import argparse
 import json
+import math
 import os
 import sys
 from contextlib import suppress
@@ -33,15 +34,24 @@ def chosen_peers(text: str) -> list[str]:
     return [name for name in wanted if not PEERS[name].lacking]
 
 
-def positive(text: str) -> float:
+def not_negative(text: str) -> float:
     number = float(text)
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
     return number
 
 
+def positive(text: str) -> float:
+    if number := not_negative(text):
+        return number
+    raise argparse.ArgumentTypeError(f"{text} is not above 0")
+
+
 def threads(text: str) -> int:
-    return max(1, int(positive(text)))
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
 
 
 def file(text: str) -> TextIO:
@@ -60,7 +70,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=file, help="a file for everything that was measured")
     parser.add_argument("--threads", type=threads, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--limit", type=positive, default=40, help="seconds for a peer to compile")
-    parser.add_argument("--seconds", type=float, default=6, help="for the rounds of one row")
+    parser.add_argument("--seconds", type=not_negative, default=6, help="for the rounds of one row")
     parser.add_argument("--list", action="store_true", help="print the names of the rows")
     options = parser.parse_args(arguments)
 

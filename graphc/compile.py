@@ -10,6 +10,7 @@ import linecache
 import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 from . import forms, passes, shapes
@@ -22,6 +23,7 @@ from .folders import in_folder
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .misfits import elsewhere, explained_methods
 from .objective import Objective
+from .options import whole
 from .passes import Log
 from .plan.arranged.order import as_they_lie
 from .plan.arranged.placed import placed
@@ -66,14 +68,14 @@ def compile(
         if not isinstance(v, Node):
             raise ArgumentError(f"an output must be a node, and {no_node(v)}")
     for key in forms.keys(outputs):
-        if not isinstance(key, str | int):
+        if not isinstance(key, str | Integral):
             raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"a program's name must be a string that is not empty, not {name!r}")
     if not isinstance(check_facts, bool):
         raise ArgumentError(f"check_facts= is True or False, not {check_facts!r}")
-    if threads is not None and (type(threads) is not int or threads < 1):
-        raise ArgumentError(f"threads= is a number of at least 1, or None for all, not {threads!r}")
+    if threads is not None:
+        threads = whole(threads, "threads= is a number of at least 1, or None for all, not")
     if memory not in (None, "low"):
         raise ArgumentError(f"memory= is 'low' or None, not {memory!r}")
     written = Graph(nodes, inputs)

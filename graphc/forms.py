@@ -68,7 +68,7 @@ def fill(form: Any, values: Iterable[Any]) -> Any:
 
 def _key(key: str | int) -> str:
     """A key as Python text, also that of an enum, whose own repr is none."""
-    return str.__repr__(key) if isinstance(key, str) else int.__repr__(key)
+    return str.__repr__(key) if isinstance(key, str) else int.__repr__(int(key))
 
 
 def write(form: Any, texts: Iterable[str]) -> str:

@@ -149,8 +149,12 @@ def test_the_command_measures_in_processes_and_prints_a_table(capsys, tmp_path):
 
 WRONG = {
     "no row holds nosuch; --list": ["--only", "nosuch"],
-    "argument --threads: 0 is not above 0": ["--threads", "0"],
-    "argument --limit: -3 is not above 0": ["--limit", "-3"],
+    "argument --threads: 0 is not at least 1": ["--threads", "0"],
+    "argument --threads: invalid threads value: 'inf'": ["--threads", "inf"],
+    "argument --limit: 0 is not above 0": ["--limit", "0"],
+    "argument --limit: -3 is no number from 0 on": ["--limit", "-3"],
+    "argument --limit: inf is no number from 0 on": ["--limit", "inf"],
+    "argument --seconds: nan is no number from 0 on": ["--seconds", "nan"],
     "argument --json: .* No such file": ["--json", "no/such/folder.json"],
 }
 

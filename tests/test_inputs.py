@@ -602,6 +602,34 @@ def test_a_formula_that_nobody_has_is_forgotten():
     assert held() is None
 
 
+X = gc.input("X", (4, 2, 3))
+STRAIGHT = gc.sum(gc.tanh(X) ** 2)
+
+# What takes an int, and what is seen of it.
+WHOLE_NUMBERS = {
+    "threads": lambda k: gc.compile(STRAIGHT, threads=k).source,
+    "programs kept": lambda k: gc.jit(np.sin, maxsize=k).maxsize,
+    "a key of the results": lambda k: gc.compile({k: STRAIGHT}).source,
+    "an axis that moves": lambda k: np.moveaxis(X, k, 0),
+    "the axis of a map": lambda k: gc.vmap(np.sum, in_axes=k)(np.ones((2, 3, 4))).shape,
+    "the step of a slice": lambda k: X[::k],
+    "axes that are paired": lambda k: gc.tensordot(X, X, (k, k)),
+    "the axis of a norm": lambda k: np.linalg.norm(X, axis=k),
+    "the order of a norm": lambda k: np.linalg.norm(X, k, axis=1),
+    "a shape that is traced": lambda k: gc.trace(np.sin, (k, 3)).outputs.type,
+    "boxes of a picture": lambda k: gc.draw(STRAIGHT, fold=k).dot,
+    "steps of an explanation": lambda k: gc.explain(STRAIGHT, X, limit=k).text,
+    "a seed": lambda k: gc.check(STRAIGHT, X, seed=k),
+    "rows of a batch": lambda k: gc.optim.Batches({"x": np.ones(3)}, size=k),
+}
+
+
+@pytest.mark.parametrize("seen", WHOLE_NUMBERS.values(), ids=WHOLE_NUMBERS)
+def test_an_int_of_numpys_is_as_good_as_pythons(seen):
+    """What counts something often comes out of an array: of np.arange, or a.argmax()."""
+    assert str(seen(2)) == str(seen(np.int64(2))) == str(seen(np.uint8(2)))
+
+
 def test_two_sizes_are_asked_for_identity_and_a_size_is_never_a_number():
     """So programs for all shapes, and shapes in tables, work."""
     n, d = gc.dims("n d")

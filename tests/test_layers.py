@@ -23,6 +23,7 @@ FLOORS = {
     "errors.py": 0.2,
     "misfits.py": 0.3,
     "folders.py": 0.3,
+    "options.py": 0.3,
     "sizes.py": 0.5,  # the symbols that shapes are made of
     "parts.py": 1,
     "shapes": 1,

@@ -160,6 +160,11 @@ WRONG_KINDS = [
     "gc.compile(s, threads=0)",
     "gc.compile(s, threads=-1)",
     "gc.compile(s, threads=1.5)",
+    "gc.compile(s, threads=True)",
+    "gc.compile(s, threads=np.inf)",
+    "gc.optim.Batches({'x': np.ones(3)}, 1, seed=np.nan)",
+    "gc.optim.cosine(0.1, steps=np.inf)",
+    "gc.optim.adam(eps=np.inf)",
     "gc.compile(s, simplify=[])",
     "gc.compile(s, check_facts='no')",
     "gc.compile(s, check_facts=np.ones(2))",
@@ -205,6 +210,8 @@ WRONG_KINDS = [
     "np.linalg.inv(A)",
     "np.add.at(v, k, 1)",
     "np.sort(v)",
+    "np.linalg.matrix_power(A, 2.5)",  # was A squared
+    "np.round(A, np.nan)",
 ]
 
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable
-from ..errors import ArgumentError, Disconnected, NotDifferentiable
+from ..errors import Disconnected, NotDifferentiable
 from ..ir import FUNCTIONS, Graph, Node
 from ..notation import gradient_term, names_of, text
 from ..ops.leaves import placeholder
+from ..options import whole
 from ..wording import in_words
 from .blame import Finding
 from .locate import Search
@@ -45,8 +45,7 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     """
     parameters = forms.leaves(wrt)
     check_differentiable(z, parameters)
-    if not (isinstance(seed, Integral) and seed >= 0):
-        raise ArgumentError(f"seed= is a whole number that is not negative, and is {seed!r}")
+    seed = whole(seed, "seed= is a whole number that is not negative, and is", least=0)
     notes = []
     v = z
     if z.shape:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 from ..errors import ArgumentError
@@ -305,12 +306,12 @@ class Builder:
 
 def _room(fold: bool | int | None) -> int:
     """How many boxes a picture may have."""
-    if not isinstance(fold, bool | int | None):
+    if not isinstance(fold, Integral | None):
         said = "fold= is True, False or a number of boxes; expand= names what stays open"
         raise ArgumentError(f"{said}; it is {fold!r}")
     if fold is None or isinstance(fold, bool):
         return MOST if fold is False else PAGE
-    return max(1, min(fold, MOST))
+    return max(1, min(int(fold), MOST))
 
 
 def _likeness(piece: Piece) -> tuple[Any, ...]:

@@ -12,6 +12,7 @@ from ..autodiff.backprop import Cut, cuts
 from ..errors import ArgumentError
 from ..ir import Node
 from ..misfits import elsewhere
+from ..options import whole
 from ..wording import a_kind, counted, in_words
 from . import faces, reasons
 from .derivation import Derivation, Formula, Step
@@ -176,8 +177,8 @@ def explain(
     Altogether
         ∇x = x * cos(x) + sin(x)
     """
-    if limit is not None and (not isinstance(limit, int) or limit < 1):
-        raise ArgumentError(f"limit= is a number of steps, or None for all, not {limit!r}")
+    if limit is not None:
+        limit = whole(limit, "limit= is a number of steps, or None for all, not")
     if not isinstance(at, Mapping | None):
         raise ArgumentError(f"at= maps inputs or their names to values, not {a_kind(at)}")
     table = backprop(z, forms.leaves(wrt))

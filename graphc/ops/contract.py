@@ -244,7 +244,7 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Node:
             paired = counted(count, "axis", "axes")
             raise ShapeError(f"tensordot cannot pair {paired} of {a.type} and {b.type}")
         axes = (range(a.ndim - count, a.ndim), range(count))
-    first, second = ([k] if isinstance(k, int) else list(k) for k in axes)
+    first, second = ([k] if isinstance(k, int | np.integer) else list(k) for k in axes)
     if len(first) != len(second):
         raise ShapeError(f"tensordot pairs axes, and {len(first)} is not {len(second)}")
     first, second = [as_axis(j, a.ndim) for j in first], [as_axis(k, b.ndim) for k in second]

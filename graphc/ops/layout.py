@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from .. import shapes
@@ -189,7 +190,7 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Node:
     f64[n, 2, 3]
     """
     (value,) = lift([x], "moveaxis")
-    ends = [[k] if isinstance(k, int) else list(k) for k in (source, destination)]
+    ends = [[k] if isinstance(k, Integral) else list(k) for k in (source, destination)]
     moved, places = ([as_axis(k, value.ndim) for k in axes] for axes in ends)
     if len(moved) != len(places):
         raise ShapeError(f"moveaxis needs a place for each axis, and got {source}, {destination}")

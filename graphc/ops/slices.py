@@ -294,9 +294,9 @@ def _canonical(entry: Any) -> Dim | Span | None:
     if not isinstance(entry, slice):
         return _bound(entry)
     step = 1 if entry.step is None else entry.step
-    if not isinstance(step, int) or step == 0:
+    if not isinstance(step, int | np.integer) or step == 0:
         raise IndexingError(f"a slice's step must be an int that is not 0, not {step!r}")
-    return Span(_bound(entry.start), _bound(entry.stop), step)
+    return Span(_bound(entry.start), _bound(entry.stop), int(step))
 
 
 def _bound(value: Any) -> Dim | None:

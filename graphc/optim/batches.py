@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..evaluate import by_name
 from ..misfits import explained_methods
+from ..options import whole
 from ..wording import a_kind
 
 Batch = Mapping[Any, Any]
@@ -44,13 +44,16 @@ class Batches:
         drop_last: bool = False,
     ) -> None:
         self.arrays = {name: np.asarray(value) for name, value in by_name(data).items()}
-        self.size, self.shuffle, self.seed, self.drop_last = size, shuffle, seed, drop_last
+        self.shuffle, self.drop_last = shuffle, drop_last
+        self.seed = whole(seed, "seed= is a whole number that is not negative, and is", least=0)
         rows = {name: len(a) for name, a in self.arrays.items() if a.ndim}
         if len(set(rows.values())) != 1:
             raise ArgumentError(f"the arrays of a batch need equally many rows, and have {rows}")
         self.rows = next(iter(rows.values()))
-        if not (isinstance(size, Integral) and 1 <= size <= max(self.rows, 1)):
-            raise ArgumentError(f"a batch has at least 1 row and at most {self.rows}, not {size!r}")
+        wanted = f"a batch has at least 1 row and at most {self.rows}, not"
+        self.size = whole(size, wanted)
+        if self.size > max(self.rows, 1):
+            raise ArgumentError(f"{wanted} {size!r}")
 
     def __len__(self) -> int:
         """How many batches there are in an epoch."""

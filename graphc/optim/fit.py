@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from ..errors import ArgumentError, BindError, MissingInput
 from ..evaluate import by_name
 from ..folders import in_folder
 from ..ir import Graph, Node, no_node
+from ..options import whole
 from ..plan.carried import arguments
 from ..wording import a_kind, with_kind
 from .batches import Batch, Source, count_of, description, epoch_of
@@ -75,7 +75,9 @@ def fit(
     """
     optimizer = optimizer or adam()
     run = _Run(loss, params, batches, optimizer, epochs, validation, patience)
-    _check_count(checkpoint_every, "checkpoint_every= counts steps")
+    if checkpoint_every is not None:
+        wanted = "checkpoint_every= counts steps, at least 1, and is"
+        checkpoint_every = whole(checkpoint_every, wanted)
     if callback is not None and not callable(callback):
         raise ArgumentError(f"callback= is a function of the training, not {a_kind(callback)}")
     path = None if checkpoint is None else in_folder(checkpoint, "a checkpoint")
@@ -108,11 +110,6 @@ def fit(
     return replace(now, stopped=reason)
 
 
-def _check_count(count: int | None, what: str) -> None:
-    if count is not None and not (isinstance(count, Integral) and count >= 1):
-        raise ArgumentError(f"{what}, at least 1, and is {count!r}")
-
-
 def _ends(callback: Callable[[Training], object], now: Training) -> bool:
     try:
         callback(now)
@@ -136,9 +133,9 @@ class _Run:
     ) -> None:
         if not isinstance(loss, Node):
             raise ArgumentError(f"the loss must be a node, and {no_node(loss)}")
-        _check_count(patience, "patience= counts epochs")
-        if not (isinstance(epochs, int | np.integer) and epochs >= 0):
-            raise ArgumentError(f"epochs= counts walks through the data, and is {epochs!r}")
+        if patience is not None:
+            patience = whole(patience, "patience= counts epochs, at least 1, and is")
+        epochs = whole(epochs, "epochs= counts walks through the data, and is", least=0)
         if not isinstance(optimizer, Optimizer):
             cure = ": call it" if callable(optimizer) else ""
             raise ArgumentError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
@@ -223,7 +224,7 @@ def _adam(
     _check_beta(beta1, "beta1")
     _check_beta(beta2, "beta2")
     for what, number in (("eps", eps), ("weight_decay", decay)):
-        if not (isinstance(number, Real) and number >= 0):
+        if not (isinstance(number, Real) and 0 <= number < math.inf):
             raise ArgumentError(f"{what} is a number that is not negative, and is {number!r}")
 
     def rule(w: Node, g: Node, slots: Slots, rate: Node, t: Node) -> tuple[Node, Slots]:

@@ -112,5 +112,5 @@ def _check_rate(rate: float) -> None:
 
 
 def _check_steps(steps: int, name: str) -> None:
-    if not (isinstance(steps, Real) and steps >= 1):
+    if not (isinstance(steps, Real) and 1 <= steps < math.inf):
         raise ArgumentError(f"{name}= counts steps, at least 1, and is {steps!r}")

@@ -16,6 +16,7 @@ from ..ir import FUNCTIONS, Node
 from ..ir.operators import tracing
 from ..misfits import elsewhere
 from ..ops.leaves import input as declare_input
+from ..options import whole
 from ..wording import a_kind
 from .trace import Plain, Traced, parameters, results
 from .untraceable import traces
@@ -52,9 +53,8 @@ class Jit:
             raise ArgumentError(
                 f"dims= maps arguments to shapes, as in {{'x': ('n', 3)}}, and is {a_kind(dims)}"
             )
-        if not (isinstance(maxsize, int) and maxsize >= 1):
-            raise ArgumentError(f"maxsize= counts programs, at least 1, and is {maxsize!r}")
-        self.function, self.dims, self.maxsize = function, dict(dims or {}), maxsize
+        self.function, self.dims = function, dict(dims or {})
+        self.maxsize = whole(maxsize, "maxsize= counts programs, at least 1, and is")
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._latest: tuple[Any, Callable[..., Any]] = (None, function)
         functools.update_wrapper(self, function, updated=())

@@ -58,7 +58,7 @@ def _declared(spec: Any, name: str) -> Any:
         return spec
     if isinstance(spec, TensorType):
         return declare_input(name, spec.shape, spec.dtype)
-    if isinstance(spec, tuple) and all(isinstance(d, int | str) or is_expression(d) for d in spec):
+    if isinstance(spec, tuple) and all(map(_is_size, spec)):
         return declare_input(name, spec)
     if isinstance(spec, dict):
         return {key: _declared(part, f"{name}_{key}") for key, part in spec.items()}
@@ -70,6 +70,10 @@ def _declared(spec: Any, name: str) -> Any:
     if isinstance(spec, np.ndarray | np.generic):
         return declare_input(name, spec.shape, spec.dtype)
     return spec
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | np.integer | str) or is_expression(value)
 
 
 def parameters(function: Plain, count: int, kwargs: Iterable[str] = ()) -> list[str]:

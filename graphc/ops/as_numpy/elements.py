@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,6 +63,7 @@ def _select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0
 @means(np.round, np.around)
 def _round(a: Any, decimals: int = 0) -> Node:
     (x,) = lift([a], "round")
+    decimals = operator.index(decimals)
     unit = 10.0 ** abs(decimals)
     if decimals >= 0:
         return e.round(x * unit) / unit if decimals and x.type.is_float else e.round(x)

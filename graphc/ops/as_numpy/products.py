@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def _einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Node:
 @means(np.linalg.matrix_power)
 def matrix_power(a: Any, n: int) -> Node:
     (x,) = lift([a], "matrix_power")
+    n = operator.index(n)
     if n < 0:
         raise ArgumentError(
             f"matrix_power of symbolic tensors takes no negative power, such as {n}"
@@ -74,10 +76,10 @@ def cross(a: Any, b: Any, *, axis: int = -1) -> Node:
 @means(np.linalg.norm)
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     v = in_floats(x)
-    count = 1 if isinstance(axis, int) else len(axis) if axis is not None else v.ndim
+    count = 1 if isinstance(axis, int | np.integer) else len(axis) if axis is not None else v.ndim
     if ord in (None, "fro"):
         return reduce.norm(v, axis=axis, keepdims=keepdims)
-    if count == 1 and isinstance(ord, int | float):
+    if count == 1 and isinstance(ord, int | float | np.number):
         return vector_norm(v, axis=axis, keepdims=keepdims, ord=ord)
     raise ArgumentError(f"norm of symbolic matrices has no ord={ord!r}; the nearest is ord='fro'")
 
