@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import shapes
 from ..autodiff import grad, jvp, vectorize, vjp
-from ..autodiff.backprop import check_differentiable
+from ..autodiff.backprop import carrying, check_differentiable, disconnected
 from ..binding import Binding, in_order
 from ..compile import Function, compile
 from ..errors import ArgumentError
-from ..ir import FUNCTIONS, Graph, Node
+from ..ir import FUNCTIONS, Graph, Node, topo
 from ..ops.leaves import placeholder
 from .colouring import colour_columns, colour_star
 from .pattern import Pattern, Sizes, pattern_of, scipy_sparse
@@ -72,6 +72,8 @@ class SparseFunction:
         sparse = scipy_sparse()
         values = self._bound(args, kwargs)
         mode, plan = self._plan(values)
+        if not len(plan.rows):  # what is linear has a Hessian of zeros
+            return sparse.csr_array(plan.shape, dtype=self.v.dtype)
         compressed = self.program(mode)(*values, plan.seeds)
         flat = compressed.reshape(len(plan.seeds), -1)
         elements = flat[plan.colour, plan.row]
@@ -155,7 +157,10 @@ def sparse_jacobian(v: Node, wrt: Node, mode: str = "auto") -> SparseFunction:
     """
     if mode not in ("auto", "forward", "reverse"):
         raise ArgumentError(f"mode= is 'auto', 'forward' or 'reverse', not {mode!r}")
-    return SparseFunction(v, wrt, mode, is_symmetric=False)
+    made = SparseFunction(v, wrt, mode, is_symmetric=False)
+    if wrt not in carrying(topo([v]), [v]):
+        raise disconnected(v, wrt)
+    return made
 
 
 def sparse_hessian(z: Node, wrt: Node) -> SparseFunction:
@@ -169,4 +174,5 @@ def sparse_hessian(z: Node, wrt: Node) -> SparseFunction:
            [2., 6., 4.],
            [0., 4., 0.]])
     """
-    return SparseFunction(grad(z, wrt), wrt, "forward", is_symmetric=True)
+    gradient = grad(z, wrt, disconnected="zero")
+    return SparseFunction(gradient, wrt, "forward", is_symmetric=True)
