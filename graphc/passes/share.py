@@ -29,6 +29,7 @@ from .rules.vocabulary import (
     op,
     opposite,
     sides,
+    with_input,
 )
 
 _COMMUTATIVE = (
@@ -195,8 +196,7 @@ def scaled_dot(n: Node, there: There) -> Node | None:
             there.find(op.divide, y, there.find(op.negative, m)),
         ):
             if twin is not None:
-                operands = (twin if k == i else x for k, x in enumerate(dot.inputs))
-                negated: Node = f.negative(dot.op(*operands, **dot.attrs))
+                negated: Node = f.negative(with_input(dot, i, twin))
                 return negated
     return None
 

@@ -13,6 +13,7 @@ from .vocabulary import (
     number,
     op,
     sides,
+    with_input,
     without_sign,
 )
 
@@ -215,7 +216,7 @@ def _one_for_both(n: Node, is_alone: Alone) -> Node | None:
         if others == [v for k, v in enumerate(b.inputs) if k != j] and x.dtype == y.dtype:
             if x.shape == y.shape == n.shape:
                 chosen = f.where(c, x, y)
-                return a.op(*(chosen if k == i else v for k, v in enumerate(a.inputs)), **a.attrs)
+                return with_input(a, i, chosen)
     return None
 
 

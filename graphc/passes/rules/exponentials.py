@@ -11,7 +11,7 @@ from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
 from .quotients import undivided
-from .vocabulary import Alone, f, like, number, op, sides
+from .vocabulary import QUOTIENTS, Alone, f, like, number, numerator, op, sides, taken_up
 
 
 @rule("log", over=("exp",), signs=True)
@@ -153,24 +153,16 @@ def share_times_exponential(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-def _times_one_plus(w: Node, e: Node, is_alone: Alone, depth: int = 4) -> Node | None:
+def _times_one_plus(w: Node, e: Node, is_alone: Alone) -> Node | None:
     """w * (1 + e) where 1 + e is among the divisors of w, or of each of its terms."""
-    if w.op is op.divide and one_plus(w.inputs[1]) is e:
-        return w.inputs[0]
-    if w.op is op.reciprocal and one_plus(w.inputs[0]) is e:
-        return like(w, 1)
-    if w.op is op.sigmoid and w.inputs[0] is f.negative(e.inputs[0]):
-        return like(w, 1)
-    if not depth or not is_alone(w):
-        return None
-    if w.op in (op.add, op.subtract):
-        terms = [_times_one_plus(v, e, is_alone, depth - 1) for v in w.inputs]
-        return None if None in terms else w.op(*terms)
-    for i in {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}.get(w.op, ()):
-        above = _times_one_plus(w.inputs[i], e, is_alone, depth - 1)
-        if above is not None:
-            return w.op(*(above if k == i else x for k, x in enumerate(w.inputs)))
-    return None
+
+    def times(v: Node) -> Node | None:
+        if v.op is op.sigmoid and v.inputs[0] is f.negative(e.inputs[0]):
+            return like(v, 1)
+        is_over = v.op in QUOTIENTS and one_plus(v.inputs[-1]) is e
+        return numerator(v) if is_over else None
+
+    return taken_up(w, times, is_alone, depth=4, in_terms=True)
 
 
 @rule("add", "subtract", over=("divide", "multiply"), among=("exp",), signs=True)

@@ -12,7 +12,7 @@ import numpy as np
 from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import LITERAL, Alone, f, grows, like, number, op, sides
+from .vocabulary import FACTORS, LITERAL, Alone, f, grows, like, number, op, sides, taken_up
 
 
 @rule("add", "subtract", over=("multiply", "divide"), signs=True)
@@ -208,36 +208,27 @@ def _is_ordinary(c: Fraction) -> bool:
     return Fraction(1, 1024) <= abs(c) <= 1024
 
 
-_PRODUCTS = (op.multiply, op.divide, op.negative)
-
-
 @rule("multiply", over=LITERAL)
 def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
     """2 * (x * (0.5 / y)) = x * (1 / y): numbers within a product whose own product is 1 or -1"""
     c, v = _number_and_rest(n)
-    if c is None or v.op not in _PRODUCTS or not n.type.is_float or v.shape != n.shape:
+    if c is None or v.op not in FACTORS or not n.type.is_float or v.shape != n.shape:
         return None
     # What lies between is c times as large then.
     if not Fraction(1, _NEAR) <= abs(c) <= _NEAR:
         return None
-    return _with_number(v, c, n, is_alone, depth=4) if is_alone(v) else None
+    return _with_number(v, c, n, is_alone)
 
 
-def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone, depth: int) -> Node | None:
+def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone) -> Node | None:
     """c * v where a number 1 / c or -1 / c is among the factors of v."""
-    if not depth or v.op not in _PRODUCTS:
-        return None
-    for k, x in enumerate(v.inputs):
-        if v.op is op.divide and k == 1:
-            continue
+
+    def times_c(x: Node) -> Node | None:
         b = _factor(x)
-        if b is not None and abs(b * c) == 1 and x.dtype == n.dtype:
-            new: Node | None = like(n, float(b * c))
-        else:
-            new = _with_number(x, c, n, is_alone, depth - 1) if is_alone(x) else None
-        if new is not None:
-            return v.op(*(new if i == k else y for i, y in enumerate(v.inputs)))
-    return None
+        is_inverse = b is not None and abs(b * c) == 1 and x.dtype == n.dtype
+        return like(n, float(b * c)) if b is not None and is_inverse else None
+
+    return taken_up(v, times_c, is_alone, depth=4)
 
 
 @rule("add", "subtract", over=("add", "subtract"))
@@ -258,7 +249,7 @@ def halves_that_add_up(n: Node, is_alone: Alone) -> Node | None:
 
 def _twice(v: Node, n: Node, is_alone: Alone) -> Node | None:
     """2 * v where a number among its factors takes that up, and nothing overflows."""
-    whole = _with_number(v, Fraction(2), n, is_alone, depth=4)
+    whole = _with_number(v, Fraction(2), n, lambda u: u is v or is_alone(u))
     c, x = _number_and_rest(v) if v.op is op.multiply else (None, v)
     if whole is None and c is not None and abs(c) <= Fraction(1, 2) and x.dtype == n.dtype:
         return f.multiply(like(n, float(2 * c)), x)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import Alone, f, like, op, opposite, sides
+from .vocabulary import QUOTIENTS, Alone, f, numerator, op, opposite, sides, taken_up
 
 
 @rule("multiply", over=("reciprocal", "divide"))
@@ -40,9 +40,8 @@ def quotient_times_divisor(n: Node, is_alone: Alone) -> Node | None:
 
 def _times(v: Node, p: Node, is_alone: Alone) -> Node | None:
     """v * p where v, or one of its terms, is divided by p. What is not is multiplied: |p| <= 1."""
-    found = undivided(v, p, is_alone)
-    if found is not None or v.op not in (op.add, op.subtract) or not is_alone(v):
-        return found
+    if v.op not in (op.add, op.subtract) or not is_alone(v):
+        return undivided(v, p, is_alone)
     terms = [undivided(u, p, is_alone) if is_alone(u) else None for u in v.inputs]
     if terms == [None, None] or interval(p).size > 1:
         return None
@@ -51,27 +50,22 @@ def _times(v: Node, p: Node, is_alone: Alone) -> Node | None:
     return made
 
 
-# Whose result is divided where one of these inputs is.
-_DIVIDED_AT = {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}
-
-
 def undivided(v: Node, y: Node, is_alone: Alone, depth: int = 1) -> Node | None:
     """v * y where y is among the divisors of v."""
-    if v.op in (op.divide, op.reciprocal):
-        x, d = v.inputs[0] if v.op is op.divide else like(v, 1), v.inputs[-1]
+
+    def times_y(u: Node) -> Node | None:
+        if u.op not in QUOTIENTS:
+            return None
+        d = u.inputs[-1]
         if d is y or _is_rest(d, y):
-            return x
-        if d.op is op.multiply and y in d.inputs and is_alone(v):
-            return f.divide(x, d.inputs[d.inputs[0] is y])
+            return numerator(u)
+        if d.op is op.multiply and y in d.inputs and is_alone(u):
+            return f.divide(numerator(u), d.inputs[d.inputs[0] is y])
         if d.op is op.sqrt and d.inputs[0] is y and interval(y).size <= 1:
-            return f.multiply(x, d)
-    if not depth or v.op not in _DIVIDED_AT or not is_alone(v):
+            return f.multiply(numerator(u), d)
         return None
-    for i in _DIVIDED_AT[v.op]:
-        found = undivided(v.inputs[i], y, is_alone, depth - 1)
-        if found is not None:
-            return v.op(*(found if k == i else u for k, u in enumerate(v.inputs)))
-    return None
+
+    return taken_up(v, times_y, is_alone, depth)
 
 
 def _is_rest(v: Node, q: Node) -> bool:
@@ -111,7 +105,7 @@ def slope_through_share(n: Node) -> Node | None:
 
 def is_divided(v: Node, p: Node, depth: int = 6) -> bool:
     """Whether v, or a term of it, is divided by p or by something computed from it."""
-    if v.op in (op.divide, op.reciprocal) and is_part(p, v.inputs[-1]):
+    if v.op in QUOTIENTS and is_part(p, v.inputs[-1]):
         return True
     if not depth or not v.type.is_float or v.op not in _THROUGH:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from ...ops import slices
 from ..facts import are_first, interval, stands_beside
 from ..rewrite import rule
 from .vocabulary import (
+    QUOTIENTS,
     REDUCTIONS,
     Alone,
     adds_up,
@@ -25,8 +27,11 @@ from .vocabulary import (
     kept,
     like,
     number,
+    numerator,
     op,
     sides,
+    taken_up,
+    with_input,
 )
 
 
@@ -186,9 +191,9 @@ def sum_of_parts(n: Node) -> Node | None:
         return None
     for q, x in sides(v):
         r = _beside_all(q, x, axes)
-        if r is None or x.type != v.type or r.op not in (op.divide, op.reciprocal):
+        if r is None or x.type != v.type or r.op not in QUOTIENTS:
             continue
-        c, t = r.inputs if r.op is op.divide else (like(n, 1), *r.inputs)
+        c, t = numerator(r), r.inputs[-1]
         is_whole = t.op is op.sum and t.inputs[0] is x and t.attrs["axis"] == axes
         if is_whole and c.dtype == n.dtype and c.shape in ((), t.shape):
             return f.reshape(c, n.shape) if c.ndim else c
@@ -243,16 +248,11 @@ def scale_that_returns(n: Node, is_alone: Alone) -> Node | None:
     for total, s in sides(n):
         if total.op not in (op.sum, op.einsum) or not is_alone(total) or total.shape != n.shape:
             continue
-        product = total if total.op is op.einsum else total.inputs[0]
-        whole = _without_divisor(product, s, total, is_alone)
-        if whole is None and (product.op is op.multiply or product is total) and is_alone(product):
-            for k, q in enumerate(product.inputs):
-                y = _without_divisor(q, s, total, is_alone)
-                if y is not None:
-                    others = (y if i == k else x for i, x in enumerate(product.inputs))
-                    whole = product.op(*others, **product.attrs)
-        if whole is not None:
-            return whole if product is total else op.sum(whole, **total.attrs)
+        times_s = functools.partial(_without_divisor, s=s, total=total, is_alone=is_alone)
+        for k, x in enumerate(total.inputs):
+            found = taken_up(x, times_s, is_alone, depth=1)
+            if found is not None:
+                return with_input(total, k, found)
     return None
 
 

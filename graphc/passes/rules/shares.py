@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from ...ir import Node, is_literal
 from ..rewrite import rule
 from .softmax import is_shifted
-from .vocabulary import Alone, f, like, op, sides
+from .vocabulary import QUOTIENTS, Alone, f, like, numerator, op, sides
 
 # What lies deeper in a product is left as it is.
 _DEPTH = 6
@@ -68,7 +68,7 @@ def shares_of_exponentials(n: Node) -> Node | None:
 
 def _divisors(v: Node, depth: int = _DEPTH) -> Iterator[Node]:
     """The sums that terms of v are divided by."""
-    if v.op in (op.divide, op.reciprocal) and v.inputs[-1].op is op.add:
+    if v.op in QUOTIENTS and v.inputs[-1].op is op.add:
         yield v.inputs[-1]
     if depth and v.op in (op.add, op.subtract, op.negative, op.multiply, op.divide):
         for u in v.inputs:
@@ -82,8 +82,8 @@ def _over(v: Node, e: Node, total: Node, depth: int = _DEPTH) -> _Parts | None:
     """The (g, h) of v = g / total + h / e, None for what is missing, or where v is no such sum."""
     if not depth:
         return None
-    if v.op in (op.divide, op.reciprocal) and v.inputs[-1] in (total, e):
-        above = v.inputs[0] if v.op is op.divide else like(v, 1)
+    if v.op in QUOTIENTS and v.inputs[-1] in (total, e):
+        above = numerator(v)
         return (above, None) if v.inputs[-1] is total else (None, above)
     if v.op in (op.add, op.subtract):
         first, second = (_over(u, e, total, depth - 1) for u in v.inputs)

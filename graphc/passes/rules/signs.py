@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from ...ir import Node, is_literal
 from ..rewrite import rule
-from .vocabulary import LITERAL, Alone, f, is_zero, like, number, op, sides, without_sign
+from .vocabulary import (
+    LITERAL,
+    Alone,
+    f,
+    is_zero,
+    like,
+    number,
+    op,
+    sides,
+    with_input,
+    without_sign,
+)
 
 
 @rule("multiply", over=LITERAL, strict=True)
@@ -126,7 +137,7 @@ def negative_of_scaled_difference(n: Node, is_alone: Alone) -> Node | None:
         is_known = any(number(x) is not None for x in d.inputs)  # 1 - x is known to other rules
         if d.op is op.subtract and is_alone(d) and not is_known:
             turned = f.subtract(*d.inputs[::-1])
-            return v.op(*(turned if i == k else x for i, x in enumerate(v.inputs)))
+            return with_input(v, k, turned)
     return None
 
 

@@ -14,15 +14,17 @@ from ..rewrite import rule
 from .labels import MANY
 from .quotients import is_chosen
 from .vocabulary import (
+    QUOTIENTS,
     Alone,
     f,
     fits,
     is_beside,
     letters,
-    like,
     number,
+    numerator,
     op,
     sides,
+    taken_up,
 )
 
 
@@ -154,7 +156,7 @@ def _divisor(v: Node, depth: int = 6) -> Node | None:
     """The sum of exponentials that v is divided by, as it stands beside v."""
     if not depth or not v.type.is_float:
         return None
-    if v.op in (op.divide, op.reciprocal) and _is_total(v.inputs[-1]):
+    if v.op in QUOTIENTS and _is_total(v.inputs[-1]):
         return v.inputs[-1]
     if is_reshape(v):
         found = _divisor(v.inputs[0], depth - 1)
@@ -177,30 +179,19 @@ def _is_total(v: Node) -> bool:
 
 def _above(v: Node, total: Node, depth: int = 6) -> Node | None:
     """v * total, where each term of v is divided by total."""
-    if not depth:
-        return None
-    match v:
-        case Node(op.reciprocal, (d,)) if d is total:
-            return like(v, 1)
-        case Node(op.divide, (g, d)) if d is total:
-            return g
-        case Node(op.reshape | op.getitem, (u,)) if total.op is v.op and total.attrs == v.attrs:
-            found = _above(u, total.inputs[0], depth - 1)
-            if found is None or not found.ndim:
-                return found
-            return v.op(found, **v.attrs) if found.shape == u.shape else None
-        case Node(op.add | op.subtract | op.negative):
-            terms = [_above(u, total, depth - 1) for u in v.inputs]
-            return None if None in terms else v.op(*terms)
-        case Node(op.divide, (u, c)):
-            found = _above(u, total, depth - 1)
-            return None if found is None else f.divide(found, c)
-        case Node(op.multiply):
-            for u, c in sides(v):
-                found = _above(u, total, depth - 1)
-                if found is not None:
-                    return f.multiply(found, c)
-    return None
+
+    def times_total(u: Node) -> Node | None:
+        if u.op in QUOTIENTS and u.inputs[-1] is total:
+            return numerator(u)
+        if not depth or not is_reshape(u) or total.op is not u.op or total.attrs != u.attrs:
+            return None
+        (x,) = u.inputs
+        above = _above(x, total.inputs[0], depth - 1)
+        if above is None or not above.ndim:
+            return above
+        return u.op(above, **u.attrs) if above.shape == x.shape else None
+
+    return taken_up(v, times_total, lambda u: True, depth, in_terms=True)
 
 
 @rule("log", over=("divide",))

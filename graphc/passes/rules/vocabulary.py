@@ -31,6 +31,7 @@ op: Any = SimpleNamespace(**OPS)
 f = _Functions()
 
 Alone = Callable[[Node], bool]
+Times = Callable[[Node], Node | None]  # a node times something, where it takes that up
 
 _ELEMENTWISE = tuple(o.name for o in OPS.values() if o.family == "elementwise")
 # What IEEE 754 defines to the last bit, and what only computes with truth values.
@@ -49,6 +50,7 @@ ROUNDED = tuple(name for name in _ELEMENTWISE if name not in EXACT)
 REDUCTIONS = tuple(o.name for o in OPS.values() if o.family == "reduce")
 # What converts integers that it is given beside floats.
 CONVERTING = tuple(name for name in _ELEMENTWISE if name not in ("where", "astype"))
+QUOTIENTS = (op.divide, op.reciprocal)
 LITERAL = ("constant", "broadcast_to")
 
 
@@ -91,8 +93,44 @@ def without_sign(x: Node, is_alone: Alone, depth: int = 2) -> Node | None:
         for k, v in enumerate(x.inputs):
             plain = without_sign(v, is_alone, depth - 1)
             if plain is not None:
-                made: Node = x.op(*(plain if i == k else other for i, other in enumerate(x.inputs)))
-                return made
+                return with_input(x, k, plain)
+    return None
+
+
+def with_input(v: Node, k: int, x: Node) -> Node:
+    """v with another node in the place of its kth input."""
+    made: Node = v.op(*(x if i == k else u for i, u in enumerate(v.inputs)), **v.attrs)
+    return made
+
+
+def numerator(v: Node) -> Node:
+    """The x of a quotient x / y, 1 where that is 1 / y. (The y is the last input of both.)"""
+    return like(v, 1) if v.op is op.reciprocal else v.inputs[0]
+
+
+# Whose result is c times as large where one of these inputs is.
+FACTORS = {op.multiply: (0, 1), op.divide: (0,), op.negative: (0,)}
+
+
+def taken_up(
+    v: Node, times: Times, is_alone: Alone, depth: int, in_terms: bool = False
+) -> Node | None:
+    """c * v, where a factor of v takes c up: `times` gives c * u for such a u, and None for others.
+
+    With `in_terms` each term of a sum may have one.
+    """
+    found = times(v)
+    is_sum = in_terms and v.op in (op.add, op.subtract)
+    if found is not None or not depth or not (is_sum or v.op in FACTORS) or not is_alone(v):
+        return found
+    if is_sum:
+        terms = [taken_up(u, times, is_alone, depth - 1, in_terms) for u in v.inputs]
+        return None if None in terms else v.op(*terms)
+    for k in FACTORS[v.op]:
+        u = v.inputs[k]  # the last ones are asked at once: a call less for each
+        found = taken_up(u, times, is_alone, depth - 1, in_terms) if depth > 1 else times(u)
+        if found is not None:
+            return with_input(v, k, found)
     return None
 
 
