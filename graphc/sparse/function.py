@@ -30,6 +30,11 @@ class _Plan(NamedTuple):
     columns: Any
     shape: tuple[int, int]
 
+    @property
+    def taken(self) -> int:
+        """How many derivatives are taken: none where all is zero, as in what is linear."""
+        return len(self.seeds) if len(self.rows) else 0
+
 
 class SparseFunction:
     """A derivative as a scipy.sparse matrix. Called like a compiled function, with all its inputs.
@@ -66,13 +71,13 @@ class SparseFunction:
 
     def colours(self, *args: Any, **kwargs: Any) -> int:
         """How many derivatives are taken for arguments like these."""
-        return len(self._plan(self._bound(args, kwargs))[1].seeds)
+        return self._plan(self._bound(args, kwargs))[1].taken
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         sparse = scipy_sparse()
         values = self._bound(args, kwargs)
         mode, plan = self._plan(values)
-        if not len(plan.rows):  # what is linear has a Hessian of zeros
+        if not plan.taken:
             return sparse.csr_array(plan.shape, dtype=self.v.dtype)
         compressed = self.program(mode)(*values, plan.seeds)
         flat = compressed.reshape(len(plan.seeds), -1)
