@@ -11,7 +11,7 @@ from graphc.debug import Diagnosis
 from graphc.objective import Objective
 from graphc.ops.as_numpy.protocols import spelled
 from graphc.ops.as_numpy.table import TABLE
-from graphc.ops.as_numpy.ufuncs import UFUNCS
+from graphc.ops.as_numpy.ufuncs import SCIPYS, UFUNCS
 from graphc.passes import Log
 from graphc.plan.plan import Plan
 from graphc.profile import Profile
@@ -52,7 +52,8 @@ HANDED_OUT = {
 COVERED = """
 NumPy's functions of tensors: {}. Also `.outer` of ufuncs, `.reduce` of `np.add`, `np.multiply`,
 `np.maximum`, `np.minimum`, `np.logical_and`, `np.logical_or` and `np.logaddexp`, and
-`.accumulate` of `np.add` and `np.multiply`. What is not here is refused by name."""
+`.accumulate` of `np.add` and `np.multiply`; of scipy.special {}.
+What is not here is refused by name."""
 
 VALUES = {
     "gc.OPS": "A dict: the records of all operations, by name. `gc.Op` tells what a record holds.",
@@ -73,12 +74,16 @@ def main() -> None:
         for name, cls in HANDED_OUT.get(part, {}).items():
             print("\n".join(["", *entry(name, cls)]))
         if part == "Functions written with NumPy":
-            print(COVERED.format(", ".join(f"`np.{name}`" for name in covered())))
+            print(COVERED.format(listed("np.", covered()), listed("", sorted(SCIPYS))))
     operations(sorted(set(gc.__all__) - placed, key=str.lower))
 
 
 def covered() -> list[str]:
     return sorted({*map(spelled, TABLE), *UFUNCS}, key=str.lower)
+
+
+def listed(room: str, names: list[str]) -> str:
+    return ", ".join(f"`{room}{name}`" for name in names)
 
 
 def operations(names: list[str]) -> None:

@@ -158,6 +158,7 @@ from .ops.reduce import (
 )
 from .ops.scan import cumulative_prod, cumulative_sum
 from .ops.slices import expand_dims, flip, squeeze
+from .ops.special import erf, erfc, gelu, ndtr
 from .optim import fit
 from .parts import scope
 from .shapes import dim, dims
@@ -215,6 +216,8 @@ __all__ = [
     "einsum",
     "elementwise",
     "equal",
+    "erf",
+    "erfc",
     "evaluate",
     "example",
     "exp",
@@ -230,6 +233,7 @@ __all__ = [
     "full",
     "full_like",
     "Function",
+    "gelu",
     "grad",
     "grad_fn",
     "GradTable",
@@ -281,6 +285,7 @@ __all__ = [
     "moveaxis",
     "multiply",
     "NameClash",
+    "ndtr",
     "negative",
     "Node",
     "norm",

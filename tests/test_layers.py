@@ -55,7 +55,7 @@ FLOORS = {
 
 SYMPY = {"sizes.py", "meaning.py"}
 SYMPY |= {f"shapes/{name}.py" for name in ("dims", "texts", "facts", "axes")}
-SYMPY |= {"ops/elementwise.py", "ops/from_formula.py"}
+SYMPY |= {"ops/elementwise.py", "ops/from_formula.py", "ops/special.py"}
 SYMPY |= {"passes/exactly.py", "passes/formulas.py", "passes/simplify.py", "check/exact.py"}
 SYMPY |= {"records.py", "cli/four_ways.py"}
 # (file, other): the file knows a class of the other by its name alone, in annotations, since the

@@ -115,8 +115,8 @@ ELSEWHERE = {
     "matrix_power": " of its own: np.linalg.matrix_power takes its tensors",
     "linspace": "; the nearest is a + (b - a) * np.linspace(0, 1, n)",
     "geomspace": " of its own: what np.geomspace gives stands beside tensors",
-    "erf": "; NumPy has none, and programs need NumPy alone: gc.elementwise makes an operation of "
-    "a formula and a NumPy text",
+    "gammaln": "; NumPy has none, and programs need NumPy alone: gc.elementwise makes an operation "
+    "of a formula and a NumPy text",
     "randn": "; no graph draws random numbers: draw them with NumPy, and pass them in as an input",
     "Softmax": "; did you mean gc.softmax?",
     "jacobean": "; did you mean gc.jacobian?",

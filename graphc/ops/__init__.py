@@ -14,6 +14,7 @@ from . import (
     reduce,
     scan,
     slices,
+    special,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "reduce",
     "scan",
     "slices",
+    "special",
 ]

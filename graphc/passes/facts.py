@@ -220,6 +220,10 @@ def _increasing(f: Callable[[float], float]) -> Callable[[Node, Interval], Inter
     return rule
 
 
+def _odd_below_one(v: Node, a: Interval) -> Interval:
+    return Interval(-1.0 if a.low < 0 else 0.0, 1.0 if a.high > 0 else 0.0)
+
+
 def _multiply(v: Node, a: Interval, b: Interval) -> Interval:
     if v.inputs[0] is v.inputs[1]:
         return _square(v, a)
@@ -251,7 +255,9 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "relu": lambda v, a: Interval(max(a.low, 0.0), max(a.high, 0.0)),
     "sqrt": lambda v, a: Interval(max(a.low, 0.0) ** 0.5, max(a.high, 0.0) ** 0.5),
     "exp": _increasing(np.exp),
-    "tanh": lambda v, a: Interval(-1.0 if a.low < 0 else 0.0, 1.0 if a.high > 0 else 0.0),
+    "tanh": _odd_below_one,
+    "erf": _odd_below_one,
+    "erfc": lambda v, a: Interval(1.0 if a.high <= 0 else 0.0, 1.0 if a.low >= 0 else 2.0),
     "sigmoid": lambda v, a: _UNIT,
     "softplus": lambda v, a: Interval(0.0, _INFINITY),
     "sin": lambda v, a: Interval(-1.0, 1.0),

@@ -217,7 +217,7 @@ _SEE_SIGNS = {
 }  # fmt: skip
 _HAND_ON = {
     "add", "subtract", "multiply", "divide", "negative", "sqrt", "sin", "tan", "asin", "atan",
-    "sinh", "tanh", "asinh", "atanh", "expm1", "log1p", "relu", "maximum", "minimum", "clip",
+    "sinh", "tanh", "erf", "asinh", "atanh", "expm1", "log1p", "relu", "maximum", "minimum", "clip",
     "where", "sign", "floor", "ceil", "trunc", "round", "atan2", "astype", "power",
     "floor_divide", "remainder",
 }  # fmt: skip

@@ -31,7 +31,7 @@ _CALLED = {
 
 # What no graph holds, by the names under which people look for it.
 _WHY = {
-    "erf erfc erfinv gamma gammaln lgamma digamma": "NumPy has none, and programs need NumPy "
+    "erfinv gamma gammaln lgamma digamma": "NumPy has none, and programs need NumPy "
     "alone: gc.elementwise makes an operation of a formula and a NumPy text",
     "random rand randn normal uniform dropout": "no graph draws random numbers: draw them with "
     "NumPy, and pass them in as an input",
@@ -40,7 +40,6 @@ _WHY = {
     "leaky_relu prelu": "write gc.maximum(x, 0.01 * x)",
     "elu celu": "write gc.where(x > 0, x, gc.expm1(x))",
     "silu swish": "write x * gc.sigmoid(x)",
-    "gelu": "write x * gc.sigmoid(1.702 * x), or by tanh",
     "mish": "write x * gc.tanh(gc.softplus(x))",
     "cross_entropy nll_loss softmax_cross_entropy CrossEntropyLoss": "write "
     "-gc.mean(gc.sum(labels * gc.log_softmax(scores), axis=-1))",

@@ -17,7 +17,7 @@ from .. import contract, layout, reduce, scan
 from .. import elementwise as e
 from .arrangement import flat
 from .table import TABLE, Function
-from .ufuncs import UFUNCS
+from .ufuncs import SCIPYS, UFUNCS
 
 # Parameters that ask for nothing when they hold one of these.
 _NOTHING: tuple[Any, ...] = (None, np._NoValue)
@@ -54,7 +54,7 @@ def array_ufunc(ufunc: Any, method: str, args: Sequence[Any], kwargs: dict[str, 
             f"{name} would write a symbolic tensor into an array: write x = x + y, not x += y, "
             "where x is an array and y a tensor"
         )
-    function = UFUNCS.get(ufunc.__name__)
+    function = UFUNCS.get(ufunc.__name__) or SCIPYS.get(ufunc.__name__)
     name += ".at" if method == "at" else ""
     if function is None or method == "at":
         raise ArgumentError(f"{name} has no form for symbolic tensors{nearest(name)}")

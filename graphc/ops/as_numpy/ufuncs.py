@@ -9,7 +9,7 @@ import numpy as np
 
 from ...errors import DTypeError
 from ...ir import FUNCTIONS, Node, Op, lift
-from .. import contract
+from .. import contract, special
 from .. import elementwise as e
 from .reductions import in_floats
 from .table import Function
@@ -107,4 +107,8 @@ UFUNCS: dict[str, Function] = {
     "vecmat": lambda x, y: contract.einsum("...i,...ij->...j", x, y),
     "divmod": lambda x, y: (UFUNCS["floor_divide"](x, y), UFUNCS["remainder"](x, y)),
     "modf": _parts,
+}  # fmt: skip
+# Those of scipy.special.
+SCIPYS: dict[str, Function] = {
+    "erf": special.erf, "erfc": special.erfc, "ndtr": special.ndtr,
 }  # fmt: skip

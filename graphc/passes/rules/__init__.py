@@ -18,6 +18,7 @@ from . import (
     kinks,
     labels,
     layout,
+    normal,
     outer,
     powers,
     quotients,
@@ -29,7 +30,7 @@ from . import (
 )
 
 _ROOMS = (
-    layout, signs, powers, exponentials, quotients, factors, branches, guards, kinks, outer,
+    layout, signs, powers, exponentials, normal, quotients, factors, branches, guards, kinks, outer,
     reductions, diagonals, contractions, symmetric, softmax, shares, labels,
 )  # fmt: skip
 

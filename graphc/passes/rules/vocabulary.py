@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import shapes
 from ...ir import FUNCTIONS, OPS, Node, number_of
-from ...ops import contract, elementwise, index, layout, leaves, reduce, scan  # noqa: F401
+from ...ops import contract, elementwise, index, layout, leaves, reduce, scan, special  # noqa: F401
 from ...ops.letters import terms_of
 from ...shapes import Dim
 from ..facts import are_first, interval

@@ -1,0 +1,194 @@
+"""The error function and its kin: every digit from tail to tail, and what is made of them."""
+
+import mpmath
+import numpy as np
+import pytest
+
+import graphc as gc
+from graphc.plan.carried import functions, special
+
+# name: the carried function, mpmath's, and how many units of the last place it may be off, in
+# float64 and in float32
+CARRIED = {
+    "erf": (special.erf, mpmath.erf, (4, 4)),
+    "erfc": (special.erfc, mpmath.erfc, (5, 5)),
+}
+DTYPES = [np.float64, np.float32]
+FEW, MANY = 300, 1500  # of few, the functions of `math`
+LAST = {np.float64: 27.3, np.float32: 10.1}  # erfc is 0 beyond
+
+
+@pytest.fixture(params=[False, True], ids=["one at a time", "in vectors"])
+def in_vectors(request, monkeypatch):
+    """As on a processor on which NumPy computes expm1 many elements at a time, and as not."""
+    monkeypatch.setattr(functions, "in_vectors", lambda name: request.param)
+
+
+def sweep(dtype):
+    """Where the functions change most, both tails to their ends, and small numbers of any size."""
+    rng = np.random.default_rng(0)
+    last = LAST[dtype]
+    small = rng.choice([-1, 1], 800) * 10.0 ** rng.uniform(-37, 0, 800)
+    parts = [rng.normal(size=1200), rng.uniform(-last, last, 1500), small]
+    parts += [rng.uniform(last - 1.2, last, 300), [0.0, 1.0, -1.0, 4.0, 6.0]]
+    return np.concatenate(parts).astype(dtype)
+
+
+def ulps(exact, found):
+    """The largest error in units of the last place; those of subnormal numbers are all the same."""
+    spacing = np.spacing(np.abs(np.array([float(v) for v in exact]).astype(found.dtype)))
+    return max(
+        abs(mpmath.mpf(float(a)) - e) / mpmath.mpf(float(s))
+        for a, e, s in zip(found, exact, spacing, strict=True)
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CARRIED)
+@np.errstate(all="ignore")
+def test_every_digit_is_kept_from_tail_to_tail(name, dtype, in_vectors):
+    """Subnormal values included: there scipy's erfc is 0 already."""
+    function, truth, allowed = CARRIED[name]
+    x = sweep(dtype)
+    with mpmath.workdps(40):
+        exact = [truth(mpmath.mpf(float(v))) for v in x]
+        assert ulps(exact, function(x)) <= allowed[dtype == np.float32]
+        few = [function(x[k : k + FEW]) for k in range(0, len(x), FEW)]
+        assert ulps(exact, np.concatenate(few)) <= 4
+
+
+SPECIAL = {
+    "erf": [0.0, -0.0, 1.0, -1.0, np.nan, 1.0, -1.0],
+    "erfc": [1.0, 1.0, 0.0, 2.0, np.nan, 0.0, 2.0],
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CARRIED)
+@np.errstate(all="ignore")
+def test_zeros_infinities_and_nan(name, dtype, in_vectors):
+    large = np.finfo(dtype).max
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, large, -large], dtype)
+    wanted = np.array(SPECIAL[name], dtype)
+    for times in (1, MANY):
+        found = CARRIED[name][0](np.repeat(x, times))
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, np.repeat(wanted, times))
+        np.testing.assert_array_equal(np.signbit(found), np.signbit(np.repeat(wanted, times)))
+
+
+@np.errstate(all="ignore")
+def test_erf_is_odd_and_neither_leaves_its_range(in_vectors):
+    for dtype in DTYPES:
+        x = np.linspace(0, 30, 100_001, dtype=dtype)
+        assert np.array_equal(special.erf(-x), -special.erf(x))
+        assert special.erf(x).max() == 1 and special.erfc(x).max() == 1
+        assert special.erfc(-x).max() == 2 and special.erfc(x).min() == 0
+
+
+LAYOUTS = {
+    "none": lambda x: x[:0].reshape(3, 0),
+    "one": lambda x: x[:1].reshape(()),
+    "turned": lambda x: x.reshape(-1, 50).T,
+    "backwards": lambda x: x[::-2],
+    "stretched": lambda x: np.broadcast_to(x[:50, None], (50, 30)),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", CARRIED)
+def test_operands_of_any_layout_are_read_alone(name, dtype, layout, in_vectors):
+    function = CARRIED[name][0]
+    x = LAYOUTS[layout](np.linspace(-3, 3, 2 * MANY, dtype=dtype))
+    given = x.copy()
+    x.flags.writeable = False
+    found = function(x)
+    assert found.dtype == dtype and found.shape == x.shape
+    np.testing.assert_array_equal(x, given)
+    spares = (5, 3)[name == "erf"]
+    for out in (np.empty_like(given), given):  # into other memory, and over the operand
+        spare = [np.full_like(given, 7) for _ in range(spares)]
+        assert function(x if out is not given else given, spare=spare, out=out) is out
+        np.testing.assert_array_equal(out, found)
+
+
+@pytest.mark.parametrize("count", [3, MANY])
+def test_integers_are_converted(count):
+    k, values = gc.input("k", ("n",), "int64"), np.arange(count) % 7 - 3
+    for f in (gc.erf, gc.erfc, gc.ndtr, gc.gelu):
+        wanted = gc.evaluate(f(k), {k: values})
+        np.testing.assert_allclose(gc.compile(f(k))(values), wanted, rtol=1e-14)
+        np.testing.assert_allclose(wanted, gc.evaluate(f(gc.constant(values * 1.0))), rtol=1e-14)
+
+
+@pytest.mark.parametrize("n", [5, 100_000])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_programs_with_gradients_are_what_evaluate_says(dtype, n):
+    x = gc.input("x", ("n",), dtype)
+    z = gc.sum(gc.gelu(x) * gc.erf(x) + gc.erfc(x))
+    outputs = [z, gc.grad(z, x)]
+    values = np.random.default_rng(0).normal(size=n).astype(dtype)
+    tolerance = 100 * np.finfo(dtype).eps
+    wanted = gc.evaluate(outputs, {x: values})
+    for found, value in zip(gc.compile(outputs)(values), wanted, strict=True):
+        np.testing.assert_allclose(found, value, rtol=tolerance, atol=tolerance)
+
+
+def test_scalars_are_pythons_own():
+    s = gc.input("s", ())
+    f = gc.compile(gc.erf(s) + 3 * gc.erfc(s))
+    assert "math.erf(s)" in f.source and "math.erfc(s)" in f.source
+    assert gc.compile(gc.erfc(s))(27.0) == 5.237048923789256e-319
+
+
+def test_a_program_carries_what_it_calls_alone():
+    x = gc.input("x", ("n",))
+    by_erf, by_erfc = gc.erf(x), gc.erfc(x)
+    assert "def erfc" not in gc.compile(by_erf).source
+    assert "def fast_expm1" not in gc.compile(by_erfc).source
+
+
+def test_scipys_functions_take_tensors():
+    scipy_special = pytest.importorskip("scipy.special")
+    x = np.linspace(-3, 3, 13)
+    for name in ("erf", "erfc", "ndtr"):
+        function = getattr(scipy_special, name)
+        np.testing.assert_allclose(gc.jit(lambda v, f=function: f(v))(x), function(x), rtol=1e-14)
+
+
+def test_gelu_is_exact_or_by_tanh():
+    x, values = gc.input("x", ("n",)), np.linspace(-5, 5, 21)
+    exact = [float(v * mpmath.ncdf(v)) for v in values]
+    by_tanh = 0.5 * values * (1 + np.tanh(np.sqrt(2 / np.pi) * (values + 0.044715 * values**3)))
+    for given in ({}, {"approximate": False}, {"approximate": "none"}):
+        np.testing.assert_allclose(gc.evaluate(gc.gelu(x, **given), {x: values}), exact, rtol=1e-14)
+    for approximate in (True, "tanh"):
+        found = gc.evaluate(gc.gelu(x, approximate=approximate), {x: values})
+        np.testing.assert_allclose(found, by_tanh, rtol=1e-9, atol=1e-12)
+    with pytest.raises(gc.ArgumentError, match="approximate= is False, or \"none\""):
+        gc.gelu(x, approximate="erf")
+
+
+SPELLINGS = {
+    "halves": lambda x: 0.5 * (1 + gc.erf(x / np.sqrt(2))),
+    "a half of each": lambda x: gc.erf(x / np.sqrt(2)) / 2 + 0.5,
+    "less the rest": lambda x: 1 - 0.5 * gc.erfc(x / np.sqrt(2)),
+    "the other way": lambda x: 0.5 * (1 - gc.erf(-x / np.sqrt(2))),
+}
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_the_normal_distribution_keeps_its_digits_however_it_is_spelled(name):
+    """Written so, nothing but rounding errors is left from -8 on."""
+    x, values = gc.input("x", ("n",)), np.array([-30.0, -9.0, -1.0, 0.0, 2.0, 9.0])
+    wanted = [float(mpmath.ncdf(v)) for v in values]
+    np.testing.assert_allclose(gc.compile(SPELLINGS[name](x))(values), wanted, rtol=1e-12)
+
+
+def test_bounds_are_known():
+    x, p = gc.input("x", ("n",)), gc.input("p", ("n",), positive=True)
+    for z, low, high in (
+        (gc.erf(x), -1, 1), (gc.erfc(x), 0, 2), (gc.erfc(p), 0, 1), (gc.erfc(-p), 1, 2),
+    ):  # fmt: skip
+        assert "clip" not in gc.compile(gc.clip(z, low, high)).graph.count()
