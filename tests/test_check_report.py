@@ -94,6 +94,33 @@ def test_a_large_parameter_is_sampled_and_along_a_direction_it_is_checked_whole(
     assert str(report) == str(gc.check(z, w, at))
 
 
+def hundreds(last, dtype="float64"):
+    """A graph of 300 scalars and a vector, in which the last scalar goes through `last`."""
+    scalars = [gc.input(f"s{k}", (), dtype) for k in range(300)]
+    w = gc.input("w", ("n",), dtype)
+    total = gc.sum(gc.sin(w)) * scalars[0]
+    for s in scalars[1:-1]:
+        total = total + s * gc.cos(s)
+    return total + last(scalars[-1]), [*scalars, w]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_of_hundreds_of_parameters_a_sample_is_checked_and_the_others_together(dtype) -> None:
+    """Each takes runs of the whole graph: 700 scalars took minutes."""
+    report = gc.check(*hundreds(gc.sin, dtype))
+    assert report.ok and {"right"} == {row.verdict for row in report.rows}
+    assert (301, 16) == (len(report.rows), sum(row.checked == row.of for row in report.rows))
+    told = "16 of 301 were checked one by one, and the 285 others together along one direction"
+    assert any(told in note for note in report.notes)
+
+
+def test_what_is_wrong_of_those_that_are_checked_together_is_found_and_located() -> None:
+    """At the node and the line of the user, not at those of the graph that is moved."""
+    z, parameters = hundreds(bad_sine())
+    wrong = [row for row in gc.check(z, parameters).rows if row.verdict == "wrong"]
+    assert [("s299", z.inputs[1])] == [(row.parameter, row.node) for row in wrong]
+
+
 def test_of_a_large_graph_a_part_is_compared_exactly() -> None:
     """And the report says which."""
     w = gc.input("w", (4000,))

@@ -11,7 +11,7 @@ import numpy as np
 from .. import forms
 from ..autodiff.backprop import backprop, check_differentiable
 from ..errors import Disconnected, NotDifferentiable
-from ..ir import FUNCTIONS, Graph, Node
+from ..ir import FUNCTIONS, Graph, Node, topo
 from ..notation import gradient_term, names_of, text
 from ..ops.leaves import placeholder
 from ..options import whole
@@ -24,6 +24,7 @@ from .point import Point, point
 from .progress import watched
 from .report import Report, Row
 from .sample import sampled
+from .together import line, one_by_one
 from .ways import Coordinate, Ways
 
 
@@ -35,7 +36,7 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
     more than 50 digits) and against numeric differences. A gradient is wrong where they differ by
     more than rounding and their own uncertainty explain; then the first node whose own rule
     disagrees is named. Inputs that `at` omits are drawn, by `seed`, from what they were declared to
-    be.
+    be. Of more than 100 inputs a sample is checked, and the others along one direction.
 
     >>> import graphc as gc
     >>> w = gc.input("w", (3,))
@@ -70,19 +71,25 @@ def check(z: Node, wrt: Any, at: Mapping[Any, Any] | None = None, *, seed: int =
         return Report(_title(z, at), tuple(rows), (), ((),) * len(rows), measure)
     if here.drawn:
         notes.append(here.drawn)
-    compared = [
-        _compared(v, x, g, here, name, seed)
-        for x, g, name in zip(parameters, gradients, names, strict=True)
-    ]
+    each = [_Parameter(*x) for x in zip(parameters, gradients, names, strict=True)]
+    alone = one_by_one(parameters, seed)
+    compared = [_compared(v, each[k], here, seed) for k in alone]
+    search = Search(v, here, seed)
+    found = {k: (_row(c, search), c.curves) for k, c in zip(alone, compared, strict=True)}
     notes += _samples(compared)
+    others = [k for k in range(len(each)) if k not in found]
+    if others:
+        told, note = _together(v, [each[k] for k in others], here, seed)
+        found.update(zip(others, told, strict=True))
+        notes.append(f"{len(alone)} of {len(each)} were checked one by one, and {note}")
     if any(c.is_inexact for c in compared):
         notes += sampled(v, parameters, here, seed)
-    search = Search(v, here, seed)
+    in_order = [found[k] for k in range(len(each))]
     return Report(
         _title(z, at),
-        tuple(_row(c, search) for c in compared),
+        tuple(row for row, _ in in_order),
         tuple(notes),
-        tuple(c.curves for c in compared),
+        tuple(curves for _, curves in in_order),
         functools.partial(search.errors, parameters),
     )
 
@@ -105,6 +112,14 @@ def _names(parameters: Sequence[Node]) -> list[str]:
     ]
 
 
+class _Parameter(NamedTuple):
+    """What is differentiated by, and its gradient."""
+
+    node: Node
+    gradient: Node
+    name: str
+
+
 class _Compared(NamedTuple):
     """One parameter, and what each way gives for its elements."""
 
@@ -121,9 +136,8 @@ class _Compared(NamedTuple):
         return sum(c.place is not None for c in self.coordinates)
 
 
-def _compared(
-    v: Node, x: Node, gradient: Node, here: Point, name: str, seed: int
-) -> _Compared:
+def _compared(v: Node, parameter: _Parameter, here: Point, seed: int) -> _Compared:
+    x, gradient, name = parameter
     size = int(np.size(here.values[x]))
     if not np.all(np.isfinite(here.values[v])):
         return _Compared(x, name, size, [], False, (), None)
@@ -146,6 +160,30 @@ def _samples(compared: Iterable[_Compared]) -> list[str]:
     if not names:
         return []
     return [f"of {in_words(names)} a random sample was checked, and all of it along one direction"]
+
+
+def _together(
+    v: Node, others: Sequence[_Parameter], here: Point, seed: int
+) -> tuple[list[tuple[Row, tuple[Curve, ...]]], str]:
+    """Many parameters moved together: what is known of each, and a note."""
+    moved = line(v, [x.node for x in others], [x.gradient for x in others], here, seed)
+    along = _compared(moved.value, _Parameter(moved.t, moved.slope, ""), moved.here, seed)
+    row = _row(along, Search(moved.value, moved.here, seed))
+    blamed = moved.known.get(row.node, row.node)
+    leads = None if blamed is None else set(topo([blamed]))
+
+    def told(x: _Parameter) -> Row:
+        size = int(np.size(here.values[x.node]))
+        right = Row(x.name, repr(x.node.type), "right", 0, size, None, "")
+        if leads is not None and x.node not in leads:
+            return right
+        return right._replace(verdict=row.verdict, node=blamed, reason=row.reason)
+
+    note = (
+        f"the {len(others)} others together along one direction: {row.reverse:.7g} by reverse "
+        f"mode, {row.absolute:.1e} off"
+    )
+    return [(told(x), along.curves) for x in others], note
 
 
 # -- verdicts ---------------------------------------------------------------------------------
