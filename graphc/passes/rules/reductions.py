@@ -166,17 +166,20 @@ def any_of_any(n: Node) -> Node | None:
     return None
 
 
+# What is used elsewhere may be there to be less its own mean, as in the gradient of a variance:
+# that takes off what was rounded in the mean of x.
 @rule("sum", over=("subtract", "multiply", "divide"), hides=True)
-def sum_of_deviations(n: Node) -> Node | None:
-    """sum(s * (x - mean(x))) = 0 over the axes of the mean"""
-    return like(n, 0) if _adds_up_to_zero(n.inputs[0], n) else None
+def sum_of_deviations(n: Node, is_alone: Alone) -> Node | None:
+    """sum(s * (x - mean(x))) = 0 over the axes of the mean, where nothing else needs the terms"""
+    (v,) = n.inputs
+    return like(n, 0) if is_alone(v) and _adds_up_to_zero(v, n) else None
 
 
 @rule("sum", over=("add", "subtract"), hides=True)
-def sum_beside_deviations(n: Node) -> Node | None:
+def sum_beside_deviations(n: Node, is_alone: Alone) -> Node | None:
     """sum(y + s * (x - mean(x))) = sum(y) over the axes of the mean, also where that is chosen"""
     (v,) = n.inputs
-    for y, x in sides(v):
+    for y, x in sides(v) if is_alone(v) else ():
         if y.type == v.type and _adds_up_to_zero(x, n):
             left = op.sum(y, **n.attrs)
             return f.negative(left) if v.op is op.subtract and y is v.inputs[1] else left
