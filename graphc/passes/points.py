@@ -17,7 +17,8 @@ from .facts import ANYTHING, Interval
 _RANDOM, _EXTREME = 24, 40_000
 
 # No wide gap up to where exp overflows: its square, and its cube, do so before. And a factor that
-# is no integer, beside a subnormal number: there each product is rounded.
+# is no integer, beside a subnormal number: there each product is rounded. The squares of 1e155 and
+# 3e19 overflow, where those of their reciprocals do not vanish.
 _DOUBLE = (
     0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-8, -1e-8, 1e-17, 30.0, -30.0, 40.0, -40.0, 100.0,
     -100.0, 150.0, -200.0, 250.0, -355.0, 356.0, 450.0, -550.0, 700.0, -700.0, 720.0, -720.0,
@@ -26,7 +27,7 @@ _DOUBLE = (
 )  # fmt: skip
 _SINGLE = (
     0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0, 1e-4, -1e-4, 1e-9, 15.0, -15.0, 20.0, -25.0, 30.0,
-    -37.0, 45.0, -45.0, 60.0, -60.0, 85.0, -85.0, 90.0, -90.0, 1234.567, 1e4, -1e4, 1e19, 1e-19,
+    -37.0, 45.0, -45.0, 60.0, -60.0, 85.0, -85.0, 90.0, -90.0, 1234.567, 1e4, -1e4, 3e19, 3e-20,
     1e37, -1e37, 1e-37, 6.3e-42, 1e-45, -1e-45, 3.4e38, math.inf, -math.inf, math.nan,
 )  # fmt: skip
 
