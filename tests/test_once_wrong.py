@@ -120,6 +120,15 @@ SIMPLIFIED = {
     ),
     "small factors in single precision": (s32 * (t32 * h), large | {"h": small}, None),
     "small divisors in single precision": (h / t32 / s32, large | {"h": 1 / small}, None),
+    "slopes in single precision beside what overflows": (
+        [gc.grad(gc.sum(1 / h), h), gc.grad(gc.sum(gc.grad(gc.sum(gc.log(h)), h)), h)],
+        {"h": np.float32([1e20])}, None,
+    ),
+    # What was rounded in a mean is taken off where deviations are less their own mean.
+    "the slopes of what is far from 0 through its mean": (
+        [gc.grad(gc.var(z), z), gc.grad(gc.var(z) + gc.sum(gc.abs(z - gc.mean(z))), z)],
+        {"z": 1e6 + np.array([0.25, 1.0, 3.5])}, None,
+    ),
     "two roots of a tiny number": (
         (u / gc.sqrt(above)) * (1e-3 / gc.sqrt(above)), {"u": [1e10], "p": [1e-300]}, None,
     ),

@@ -760,6 +760,12 @@ TENSOR = [
         gc.reshape(gc.sum(gc.square(outer), axis=(1, 2)), ("m", 1)),
         False,
     ),
+    (
+        "sum_of_squared_outer",
+        gc.sum(gc.reshape(outer, ("m", -1)) ** 2, axis=0),
+        gc.reshape(gc.sum(gc.square(outer), axis=0), (-1,)),
+        False,
+    ),
     ("sum_of_squared_outer", gc.mean(outer**2, axis=0), None, False),
     ("sum_of_squared_outer", gc.sum(outer**2, axis=1), None, False),
     ("sum_of_squared_outer", gc.sum(gc.outer(u, v) ** 2, axis=0), None, False),

@@ -71,7 +71,7 @@ def sum_of_squared_outer(n: Node) -> Node | None:
         return None
     kept = "".join(c for k, c in enumerate(found.out) if k not in axes)
     result = _squared(found, kept)
-    return f.reshape(result, n.shape) if n.attrs["keepdims"] else result
+    return None if result is None else f.reshape(result, n.shape)
 
 
 def _unmerged(shape: Shape, merged: Shape, axes: Iterable[int]) -> tuple[int, ...] | None:
