@@ -158,7 +158,7 @@ from .ops.reduce import (
 )
 from .ops.scan import cumulative_prod, cumulative_sum
 from .ops.slices import expand_dims, flip, squeeze
-from .ops.special import erf, erfc, gelu, ndtr
+from .ops.special import erf, erfc, erfcx, gelu, log_ndtr, ndtr
 from .optim import fit
 from .parts import scope
 from .shapes import dim, dims
@@ -218,6 +218,7 @@ __all__ = [
     "equal",
     "erf",
     "erfc",
+    "erfcx",
     "evaluate",
     "example",
     "exp",
@@ -267,6 +268,7 @@ __all__ = [
     "log10",
     "log1p",
     "log2",
+    "log_ndtr",
     "log_softmax",
     "logaddexp",
     "logical_and",

@@ -56,6 +56,11 @@ FUNCTIONS = {
     "log1p(x*x)": (lambda x: gc.log1p(x * x), lambda x: mpmath.log(1 + x * x), [-2.0, 0.0, 0.5]),
     "erf": (gc.erf, mpmath.erf, [-3.0, 0.0, 0.5, 9.0]),
     "erfc": (gc.erfc, mpmath.erfc, [-9.0, 0.0, 0.5, 20.0]),
+    "log_ndtr": (
+        gc.log_ndtr,
+        lambda x: mpmath.log(mpmath.erfc(-x / mpmath.sqrt(2)) / 2),
+        [-9.0, -0.5, 0.5, 3.0],
+    ),
     "gelu": (gc.gelu, lambda x: x * mpmath.ncdf(x), [-12.0, -0.5, 0.0, 2.5]),
 }
 

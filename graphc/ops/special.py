@@ -13,7 +13,7 @@ import sympy as sp
 
 from ..errors import ArgumentError
 from ..ir import Node, lift, spelling
-from .elementwise import multiply, sigmoid
+from .elementwise import log, log1p, multiply, sigmoid, square, where
 from .from_formula import elementwise
 
 _AT_0 = 2 / math.sqrt(math.pi)  # the slope of erf
@@ -42,11 +42,24 @@ erfc = elementwise(
     array([1.00000000e+00, 1.57299207e-01, 2.08848758e-45])
     """,
 )  # fmt: skip
+erfcx = elementwise(
+    "erfcx", lambda x: sp.exp(x**2) * sp.erfc(x), numpy="erfcx(x0)",
+    into="erfcx(x0, spare=5, out=out)", like=np.exp, d=lambda x, result: [2 * x * result - _AT_0],
+    complex_step=f"erfcx(x0.real) + 1j * x0.imag * (2 * x0.real * erfcx(x0.real) - {_AT_0})",
+    doc="""exp(x**2) * erfc(x), which neither vanishes nor overflows where x is large.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.erfcx(gc.constant([0.0, 1.0, 1000.0])))
+    array([1.00000000e+00, 4.27583576e-01, 5.64189301e-04])
+    """,
+)  # fmt: skip
 
 
 @spelling
 def ndtr(x: Any) -> Node:
     """The normal distribution function: how likely a standard normal number is below x.
+
+    Its log is `gc.log_ndtr(x)`.
 
     >>> import graphc as gc
     >>> gc.evaluate(gc.ndtr(gc.constant([0.0, 1.96, -10.0])))
@@ -54,6 +67,20 @@ def ndtr(x: Any) -> Node:
     """
     (value,) = lift([x], "ndtr")
     return multiply(0.5, erfc(value * -math.sqrt(0.5)))
+
+
+@spelling
+def log_ndtr(x: Any) -> Node:
+    """log(ndtr(x)) where ndtr(x) vanishes too, with a gradient: the loss of probit regression.
+
+    >>> import graphc as gc
+    >>> gc.evaluate(gc.log_ndtr(gc.constant([0.0, -100.0])))
+    array([-6.93147181e-01, -5.00560842e+03])
+    """
+    (value,) = lift([x], "log_ndtr")
+    u = value * math.sqrt(0.5)
+    below = log(0.5 * erfcx(-u)) - 0.5 * square(value)
+    return where(value < 0, below, log1p(-0.5 * erfc(u)))
 
 
 @spelling

@@ -43,7 +43,7 @@ _WEIGHTS = {
     "log1p": 20.0, "log2": 15.0, "log10": 20.0, "sigmoid": 24.0, "softplus": 40.0,
     "logaddexp": 40.0, "sin": 20.0, "cos": 20.0, "tan": 30.0, "sinh": 35.0, "cosh": 30.0,
     "tanh": 20.0, "power": 40.0, "hypot": 20.0, "atan2": 40.0, "where": 2.0,
-    "erf": 40.0, "erfc": 65.0,
+    "erf": 40.0, "erfc": 65.0, "erfcx": 65.0,
     "asin": 45.0, "acos": 45.0, "atan": 28.0, "asinh": 35.0, "acosh": 33.0, "atanh": 30.0,
 }  # fmt: skip
 

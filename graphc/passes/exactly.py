@@ -104,7 +104,7 @@ def _apply(u: Node, arguments: list[Any]) -> Any:
 _LIMITS = {
     **dict.fromkeys(("sin", "cos", "tan", "tanh", "power"), 5_000),
     **dict.fromkeys(("exp", "expm1", "sinh", "cosh", "sigmoid", "softplus", "logaddexp"), 64),
-    "erfc": 64,
+    **dict.fromkeys(("erfc", "erfcx"), 64),
 }
 
 

@@ -258,6 +258,7 @@ _RULES: dict[str, Callable[..., Interval]] = {
     "tanh": _odd_below_one,
     "erf": _odd_below_one,
     "erfc": lambda v, a: Interval(1.0 if a.high <= 0 else 0.0, 1.0 if a.low >= 0 else 2.0),
+    "erfcx": lambda v, a: Interval(0.0, 1.0 if a.low >= 0 else _INFINITY),
     "sigmoid": lambda v, a: _UNIT,
     "softplus": lambda v, a: Interval(0.0, _INFINITY),
     "sin": lambda v, a: Interval(-1.0, 1.0),

@@ -110,5 +110,6 @@ UFUNCS: dict[str, Function] = {
 }  # fmt: skip
 # Those of scipy.special.
 SCIPYS: dict[str, Function] = {
-    "erf": special.erf, "erfc": special.erfc, "ndtr": special.ndtr,
+    "erf": special.erf, "erfc": special.erfc, "erfcx": special.erfcx, "ndtr": special.ndtr,
+    "log_ndtr": special.log_ndtr,
 }  # fmt: skip

@@ -1,9 +1,9 @@
-"""The error function and its complement, which NumPy has not.
+"""The error function and its complement, bare and scaled, which NumPy has not.
 
-Out of few elements they are those of `math`. Large arrays take quotients of polynomials, every
-element the same way. Their coefficients were fitted for these functions by Remez' exchange, with 50
-digits: the largest relative error of the results is told beside them. All are positive, so that
-nothing cancels where polynomials are added up.
+Of few elements they are those of `math`, which has two of them. Large arrays take quotients of
+polynomials, every element the same way. Their coefficients were fitted for these functions by
+Remez' exchange, with 50 digits and more: the largest relative error of the results is told beside
+them. All are positive, so that nothing cancels where polynomials are added up.
 """
 
 from __future__ import annotations
@@ -72,54 +72,86 @@ def erf(x: Any, spare: Any = (None, None, None), out: Any = None) -> Any:
 
 
 @functools.cache
-def erfc_quotient(dtype: Any) -> list[Any]:
-    """(exp(x * x) * erfc(x) * (1 + 2 * x) - 1) / x for x >= 0 as a quotient, to 3e-17; float32 to
-    3e-9."""
+def erfcx_quotient(dtype: Any) -> list[Any]:
+    """(erfcx(x) * (1 + 2 * x) - 1) / x for x >= 0 as a quotient, to 6e-18; of float32 to 3e-8."""
     above: tuple[float, ...]
     below: tuple[float, ...]
     if dtype == np.float32:
-        above = (0.12838740642808386, 1.4146552535605348, 5.877824458535576, 12.566113165084642,
-                 13.100525810696757)  # fmt: skip
-        below = (1.0, 6.627132054576718, 21.013401537496513, 37.261074481118406,
-                 36.08837676193038, 15.030069935033877)  # fmt: skip
+        above = (0.1283791906020418, 1.3201238369249204, 4.988925651164603, 9.912471887555732,
+                 9.268911528795613)  # fmt: skip
+        below = (1.0, 5.88835782080202, 17.374456449300443, 29.002859380145804,
+                 26.705882163117938, 10.634088078799348)  # fmt: skip
     else:
-        above = (0.12837916709334338, 2.949768649374137, 31.81255645011328, 213.55560261533395,
-                 985.5168086975675, 3248.8355489016767, 7679.423569928433, 12638.464167953814,
-                 13306.605249265262, 7009.515719195061)  # fmt: skip
-        below = (1.0, 18.582291188499976, 170.53242689875577, 997.8956528558049,
-                 4074.82626050364, 12033.26200598415, 25867.116765387058, 39777.98269751569,
-                 41718.88804907674, 26861.87593454691, 8041.932288191664)  # fmt: skip
+        above = (0.1283791670955126, 3.1651165503537113, 37.19879842807294, 276.3031927914046,
+                 1436.259922912534, 5458.505781434653, 15375.832323705448, 31789.181653543594,
+                 46423.86647837957, 43669.794223851095, 20463.744007855494)  # fmt: skip
+        below = (1.0, 20.259727692974593, 205.11630724425916, 1342.0489854296177,
+                 6229.073190065571, 21355.421631805235, 54839.46845314919, 104973.3808328957,
+                 146220.05954749326, 140702.13034430958, 83953.61681216705,
+                 23477.805067674293)  # fmt: skip
     return [[np.array(c, dtype) for c in part] for part in (above, below)]
 
 
-def erfc(x: Any, spare: Any = (None, None, None, None, None), out: Any = None) -> Any:
-    """exp(-s * s) * (1 + s * q) / (1 + 2 * s) of the size s, and 2 less that where x is negative.
+def erfcx_of_size(size: Any, spare: Any) -> Any:
+    """exp(s * s) * erfc(s) for s >= 0, in the first of three spare arrays.
 
     The quotient adds little to 1, and so do its roundings.
     """
+    above, below = erfcx_quotient(size.dtype)
+    # Far out nothing changes, and powers would overflow.
+    near = np.minimum(size, 1e7 if size.dtype == np.float32 else 1e15, out=spare[2])
+    found = polynomial(near, above, out=spare[0])
+    np.multiply(found, near, out=found)
+    divisor = polynomial(near, below, out=spare[1])
+    np.add(np.divide(found, divisor, out=found), 1, out=found)
+    np.add(np.add(size, size, out=divisor), 1, out=divisor)
+    return np.divide(found, divisor, out=found)
+
+
+def exact_square(x: Any, spare: Any) -> Any:
+    """x * x, and what rounding took from it, in two of three spare arrays; x is written over.
+
+    It is h * h - x * x + (x - h) * (x + h), all exact, for an h of half the digits. Far out the
+    exponential of a square is off by as many units of its last place as the square is large.
+    """
+    square = np.square(x, out=spare[0])
+    half = np.empty_like(x) if spare[1] is None else spare[1]
+    bits = f"i{x.itemsize}"
+    np.bitwise_and(x.view(bits), -1 << (12 if bits == "i4" else 27), out=half.view(bits))
+    rest = np.subtract(x, half, out=spare[2])
+    np.multiply(rest, np.add(x, half, out=x), out=rest)
+    np.add(rest, np.subtract(np.square(half, out=half), square, out=half), out=rest)
+    return square, rest
+
+
+def erfc(x: Any, spare: Any = (None, None, None, None, None), out: Any = None) -> Any:
+    """exp(-s * s) * erfcx(s) of the size s, and 2 less that where x is negative."""
     if x.size < 400:  # the calls would take longer than the elements do
         return of_elements(math.erfc, x, out)
     x = x if x.dtype.kind == "f" else x * 1.0
-    above, below = erfc_quotient(x.dtype)
     size = np.abs(x, out=spare[0])
     np.minimum(size, 11 if x.dtype == np.float32 else 28, out=size)  # from there on it is 0
-    found = polynomial(size, above, out=spare[1])
-    np.multiply(found, size, out=found)
-    divisor = polynomial(size, below, out=spare[2])
-    np.add(np.divide(found, divisor, out=found), 1, out=found)
-    np.add(np.add(size, size, out=divisor), 1, out=divisor)
-    np.divide(found, divisor, out=found)
-    # Far out exp(-s * s) is off by as many units of its last place as s * s is large. What rounding
-    # took from that is h * h - s * s + (s - h) * (s + h), all exact for an h of half the digits.
-    square = np.square(size, out=divisor)
-    half = np.empty_like(size) if spare[3] is None else spare[3]
-    bits = f"i{size.itemsize}"
-    np.bitwise_and(size.view(bits), -1 << (12 if bits == "i4" else 27), out=half.view(bits))
-    rest = np.subtract(size, half, out=spare[4])
-    np.multiply(rest, np.add(size, half, out=size), out=rest)
-    np.add(rest, np.subtract(np.square(half, out=half), square, out=half), out=rest)
+    found = erfcx_of_size(size, spare[1:4])
+    square, rest = exact_square(size, spare[2:5])
     np.multiply(found, np.exp(np.negative(square, out=square), out=square), out=found)
     np.subtract(found, np.multiply(rest, found, out=rest), out=found)
     sign = np.copysign(1, x, out=size)
     np.copysign(found, sign, out=found)
     return np.add(found, np.subtract(1, sign, out=sign), out=out)
+
+
+def erfcx(x: Any, spare: Any = (None, None, None, None, None), out: Any = None) -> Any:
+    """exp(x * x) * erfc(x): where x is negative 2 * exp(x * x) less that of the size of x."""
+    if x.ndim == 0:  # a single number is no memory to write into
+        (found,) = erfcx(x.reshape(1))
+        return found if out is None else np.add(found, 0, out=out)
+    x = x if x.dtype.kind == "f" else x * 1.0
+    found = erfcx_of_size(np.abs(x, out=spare[0]), spare[1:4])
+    below = np.minimum(x, 0, out=spare[0])
+    np.maximum(below, -10 if x.dtype == np.float32 else -27, out=below)  # from there on it is inf
+    square, rest = exact_square(below, spare[2:5])
+    more = np.multiply(np.exp(square, out=square), np.add(rest, 1, out=rest), out=square)
+    sign = np.copysign(1, x, out=rest)
+    np.copysign(found, sign, out=found)
+    np.multiply(more, np.subtract(1, sign, out=sign), out=more)
+    return np.add(found, more, out=out)
