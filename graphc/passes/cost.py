@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from ..ir import Graph, Node
+from ..ir import Graph, Node, is_literal, number_of
 from ..shapes import Dim, as_dim
 
 
@@ -54,3 +54,17 @@ DEAREST_ARITHMETIC = 4  # the weight of a square root
 def weight(v: Node) -> float:
     """What one element of an elementwise node costs; a multiplication is 1, leaves are free."""
     return 0.0 if v.op.family == "leaf" else _WEIGHTS.get(v.op.name, 1.0)
+
+
+def weight_in_choices(v: Node) -> float:
+    """The same, finer: for choices, tests and signs, as they are held against each other.
+
+    A choice asks each element by itself, but a 0 beside a value is little; truth values are small.
+    """
+    if not v.ndim:
+        return 0.0 if v.op.family == "leaf" else 1.0
+    if v.op.name == "where":
+        return 1.5 if is_literal(v.inputs[2], 0) and number_of(v.inputs[1]) is None else 5.0
+    if v.op.name in ("logical_and", "logical_or", "logical_not", "astype"):
+        return 0.25 if v.dtype == bool else 0.5
+    return 2.0 if v.op.name == "sign" else weight(v)

@@ -40,17 +40,22 @@ def _is_length_of(x: Node, c: Node) -> bool:
     d = c.inputs[0] if is_reshape(c) else c
     if d.op is not op.not_equal or number(d.inputs[1]) != 0:
         return False
-    s = d.inputs[0]
+    squared, axes = _squared_in(d.inputs[0]) or (None, ())
+    return squared is x and is_beside(c, x, axes)
+
+
+def _squared_in(s: Node) -> tuple[Node, tuple[int, ...]] | None:
+    """The x of sum(x^2), and the axes that are summed; None where s is no such sum."""
     s = s.inputs[0] if is_reshape(s) else s
-    if s.op is op.sum and s.inputs[0].op is op.square and s.inputs[0].inputs[0] is x:
-        return is_beside(c, x, s.attrs["axis"])
-    if s.op is op.einsum and s.inputs == (x, x):
+    if s.op is op.sum and s.inputs[0].op is op.square:
+        return s.inputs[0].inputs[0], s.attrs["axis"]
+    if s.op is op.einsum and len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]:
         (rows, again), out = letters(s)
         axes = tuple(k for k, letter in enumerate(rows) if letter not in out)
         left = "".join(letter for letter in rows if letter in out)
         is_whole = rows == again and len(set(rows)) == len(rows)  # not the diagonal of x alone
-        return is_whole and out == left and is_beside(c, x, axes)
-    return False
+        return (s.inputs[0], axes) if is_whole and out == left else None
+    return None
 
 
 @rule("where", over=("sqrt",), strict=True)
@@ -64,13 +69,10 @@ def root_or_zero(n: Node) -> Node | None:
 
 
 def _is_of_squares(s: Node) -> bool:
-    """A sum or a mean of squares."""
+    """A sum or a mean of squares, or of absolute values."""
     s = s.inputs[0] if is_reshape(s) else s
     if s.op is op.divide and s.inputs[1].op is op.size:
         s = s.inputs[0]
     if s.op is op.multiply and (number(s.inputs[1]) or 0) > 0:  # 1 / size, where that is exact
         s = s.inputs[0]
-    if s.op is op.einsum and len(s.inputs) == 2 and s.inputs[0] is s.inputs[1]:
-        (x, y), _ = letters(s)
-        return x == y
-    return s.op is op.sum and s.inputs[0].op in (op.square, op.abs)
+    return _squared_in(s) is not None or s.op is op.sum and s.inputs[0].op is op.abs

@@ -11,7 +11,8 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ...ir import Node, is_literal, topo
+from ...ir import Node, topo
+from ..cost import weight_in_choices
 from ..rewrite import rule
 from ..searches import Budget, Memo
 from ..steps import Steps, steps_of
@@ -115,6 +116,15 @@ def _is_short(n: Node, nodes: list[Node]) -> bool:
     return bool(values) and values.isdisjoint(compared)
 
 
+def _goes(n: Node, nodes: list[Node], is_alone: Alone) -> set[Node]:
+    """What goes with n: what nothing else needs."""
+    gone, inside = {n}, set(nodes)
+    for v in nodes:
+        if v in gone:
+            gone.update(x for x in v.inputs if x in inside and is_alone(x))
+    return gone
+
+
 def _cheapest(
     n: Node, nodes: list[Node], outside: list[Node], goes: set[Node], is_strict: bool
 ) -> tuple[Node | None, int]:
@@ -130,12 +140,12 @@ def _cheapest(
         readings += len(nodes) * (len(pieces) + 1)
         if len(pieces) < len(line.cells):
             continue
-        price = sum(_price(v) for v in goes)
+        price = sum(map(weight_in_choices, goes))
         kept = border.union(v for v in nodes if v not in goes)
         best = None
         for made in _made(n, line, nodes, pieces, is_strict):
             needed = [] if made in border else topo([made], beyond=border)
-            cost = sum(_price(v) for v in needed if v not in kept)
+            cost = sum(weight_in_choices(v) for v in needed if v not in kept)
             if cost >= price:
                 continue
             readings += len(needed) * len(line.cells)
@@ -336,25 +346,3 @@ def _is_as_good(new: Any, old: Any) -> bool:
         return True
     is_equal = new.factor == old.factor or (new.factor != new.factor and old.factor != old.factor)
     return is_equal and new.node is old.node
-
-
-# -- prices -----------------------------------------------------------------------------------
-
-def _goes(n: Node, nodes: list[Node], is_alone: Alone) -> set[Node]:
-    """What goes with n: what nothing else needs."""
-    gone, inside = {n}, set(nodes)
-    for v in nodes:
-        if v in gone:
-            gone.update(x for x in v.inputs if x in inside and is_alone(x))
-    return gone
-
-
-def _price(v: Node) -> float:
-    """What an operation takes beside a product: a choice asks each element by itself."""
-    if not v.ndim:
-        return 0.0 if v.op.family == "leaf" else 1.0
-    if v.op is op.where:
-        return 1.5 if is_literal(v.inputs[2], 0) and number(v.inputs[1]) is None else 5.0
-    if v.op in LOGIC or v.op is op.astype:
-        return 0.25 if v.dtype == bool else 0.5
-    return 0.0 if v.op.family == "leaf" else 2.0 if v.op is op.sign else 1.0
