@@ -462,6 +462,38 @@ def test_an_unrolled_loop_folds_where_its_lines_would_be_a_tangle():
     assert len(gc.draw(unrolled(4)[0]).picture.boxes) > 10
 
 
+def recurrent(steps, gates):
+    """A loss at each step of a recurrent network, which has no scopes; and its weights."""
+    X, Y = gc.input("X", ("n", steps, 3)), gc.input("Y", ("n", steps, 2))
+    h, c, Wo = gc.input("h0", ("n", 5)), gc.input("c0", ("n", 5)), gc.input("Wo", (5, 2))
+    weights = [
+        (gc.input(f"Wx{k}", (3, 5)), gc.input(f"Wh{k}", (5, 5)), gc.input(f"b{k}", (5,)))
+        for k in range(gates)
+    ]
+    loss = 0
+    for t in range(steps):
+        z = [X[:, t] @ Wx + h @ Wh + b for Wx, Wh, b in weights]
+        if gates == 1:
+            h = gc.tanh(z[0])
+        else:
+            c = gc.sigmoid(z[0]) * c + gc.sigmoid(z[1]) * gc.tanh(z[2])
+            h = gc.sigmoid(z[3]) * gc.tanh(c)
+        loss = loss + gc.mean((h @ Wo - Y[:, t]) ** 2)
+    return loss, [Wo, *(w for group in weights for w in group)]
+
+
+@pytest.mark.parametrize(("steps", "gates"), [(4, 1), (8, 4), (30, 4)])
+def test_what_repeats_in_a_loop_without_scopes_is_seen(steps, gates):
+    """A loop of four steps repeats too; and what repeats is no part of a stretch of the order."""
+    loss, weights = recurrent(steps, gates)
+    times = f"{steps - 1} ×"
+    picture = gc.draw(loss, wrt=weights).picture
+    assert len([box for box in picture.boxes if box.lines[0] == times]) >= 2
+    assert (times, f"mean 1 … mean {steps - 1}") in {box.lines for box in picture.boxes}
+    told = [text for box in picture.boxes for text in (*box.lines, *box.part)]
+    assert not any(re.search(r"sum \d", text) for text in told)
+
+
 def test_scopes_fold_and_expand_by_name():
     """fold=True folds every scope; expand= keeps some open."""
     loss, _ = network(2, is_scoped=True)

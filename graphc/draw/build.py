@@ -239,6 +239,8 @@ class Builder:
         is_output = any(piece.node in outputs and not piece.is_entry for piece in inner)
         is_gradient = inner[0].is_gradient
         path = self.around.scopes[group.members[0]]
+        if path in self.around.sums:
+            path = path[:-1]
         if group.name in path:
             path = path[: path.index(group.name)]
         result = self._result(group)
@@ -274,7 +276,11 @@ class Builder:
         last = group.children[group.block - 1]
         while last.kind == "repeat":
             last = last.children[last.block - 1]
-        return self.captions.repeated(group, self.pieces[last.members[-1]])
+        # Sums of gradients are numbered by where they stand, which tells nobody anything.
+        is_told = self.around.sums.keys().isdisjoint(g.path for g in group.children)
+        return self.captions.repeated(
+            group.count, group.ends if is_told else "", self.pieces[last.members[-1]]
+        )
 
     def _result(self, group: Group) -> Piece | None:
         """What the one operation computes that a box is, though it holds several nodes."""

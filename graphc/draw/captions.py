@@ -147,11 +147,11 @@ class Captions:
         last = members[-1]
         return f"{count} nodes, up to", self.name(last) or self._value(last, _NAME)
 
-    def repeated(self, group: Group, last: Piece) -> tuple[str, ...]:
-        """`24 ×`, and the result of a block."""
-        if not group.ends:
-            return (f"{group.count} ×", *self.lines(last))
-        return f"{group.count} ×", short("∇ " * last.is_gradient + printable(group.ends), _LINE)
+    def repeated(self, count: int, ends: str, last: Piece) -> tuple[str, ...]:
+        """`24 ×`, and the first and the last scope, or else the result of a block."""
+        if not ends:
+            return (f"{count} ×", *self.lines(last))
+        return f"{count} ×", short("∇ " * last.is_gradient + printable(ends), _LINE)
 
     def group_facts(self, group: Group, members: list[Piece]) -> tuple[str, ...]:
         """How many nodes, of which operations."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 # Rounds of hashing that tell apart what stands in different places of a repeated block; fewer
 # where that is not enough, as the ends of a short loop are not like its middle that far away.
-_ROUNDS = 3, 1
+_ROUNDS = 3, 1, 0
 # So many inputs that go the same way are one box.
 _LEAVES = 3
 # A value with so many readers is used everywhere: the weights of an unrolled loop.
@@ -286,7 +286,9 @@ def _runs(plain: list[int], deep: list[int]) -> list[tuple[int, int, int]]:
 # -- stretches --------------------------------------------------------------------------------
 
 
-def _stretches(groups: list[Group], pieces: Pieces, most: int) -> list[Group]:
+def _stretches(
+    groups: list[Group], pieces: Pieces, most: int, keeps: bool = True
+) -> list[Group]:
     """Stretches of the order, each one half of the picture; as many as there is room for."""
     wanted = max(1, most // 4)
     length = -(-len(groups) // wanted)
@@ -296,6 +298,8 @@ def _stretches(groups: list[Group], pieces: Pieces, most: int) -> list[Group]:
     while at < len(groups):
         stop = at + 1
         while stop < len(groups) and stop - at < length and halves[stop] == halves[at]:
+            if keeps and "repeat" in (groups[at].kind, groups[stop].kind):
+                break  # what repeats tells more than the stretch that it would be lost in
             stop += 1
         run = groups[at:stop]
         if len(run) == 1:
@@ -304,7 +308,9 @@ def _stretches(groups: list[Group], pieces: Pieces, most: int) -> list[Group]:
             members = [i for g in run for i in g.members]
             folded.append(Group("stretch", members, children=run, block=len(run)))
         at = stop
+    if len(folded) > most and keeps:
+        return _stretches(groups, pieces, most, keeps=False)
     if len(folded) > most:  # the halves alternate: then they are not kept apart
         pieces = Pieces(pieces.inputs, pieces.like, pieces.scopes, [False] * len(pieces))
-        return _stretches(groups, pieces, most)
+        return _stretches(groups, pieces, most, keeps=False)
     return folded
