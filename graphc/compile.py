@@ -32,6 +32,7 @@ from .plan.plan import Plan
 from .plan.program.emit import Program, emit
 from .plan.recompute import Saving, sparing
 from .plan.table import peak
+from .printed import Printed
 from .profile import Marked, Profile, profiled
 from .shapes import Dim
 
@@ -405,7 +406,7 @@ class Function:
         return f"<compiled {self._signature}>"
 
 
-class Report:
+class Report(Printed):
     """What a compilation did and what the program costs; printing it tells."""
 
     def __init__(self, function: Function) -> None:
@@ -421,6 +422,3 @@ class Report:
             names = ", ".join(str(v.name) for v in self.function.unused)
             lines.append(f"unused inputs: {names}")
         return "\n".join(lines)
-
-    __repr__ = __str__
-

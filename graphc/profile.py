@@ -18,6 +18,7 @@ from .passes.cost import flops_of, weight
 from .plan.program.emit import MARK, Program
 from .plan.schedule import Step
 from .plan.table import MOST_ROWS, and_more, lines_of, operation, results
+from .printed import Printed
 from .shapes import Dim
 from .wording import columns, counted, printable
 
@@ -61,7 +62,7 @@ def _recorder() -> tuple[Callable[[int], None], list[tuple[int, int]]]:
     return lambda k: append((k, clock())), times
 
 
-class Profile:
+class Profile(Printed):
     """The steps of one run in order, each with its median time; printing it shows a table.
 
     >>> import numpy as np, graphc as gc
@@ -130,8 +131,6 @@ class Profile:
         inside = sum(timing.seconds for timing in self.steps)
         total = f"steps {_duration(inside)}, a whole call {_duration(self.seconds)}"
         return "\n".join([self.title, *columns(rows), total, *self.notes])
-
-    __repr__ = __str__
 
     def _rows(self) -> Iterator[Sequence[str]]:
         """In the order of the program; where steps are many, alike ones share a row."""

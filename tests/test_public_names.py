@@ -7,6 +7,7 @@ The examples of functions, classes and their methods are run where they stand (p
 import copy
 import doctest
 import functools
+import html
 import inspect
 import pickle
 import re
@@ -77,6 +78,23 @@ def test_the_tab_key_shows_the_public_names_alone(package):
     """The rooms that they come from are there for those who ask: they were a fifth of the list."""
     assert sorted(package.__all__) == dir(package)
     assert inspect.ismodule(gc.shapes) and inspect.ismodule(gc.optim.schedules)
+
+
+def read_as_text():
+    """All that shows itself as text, most of it tables."""
+    w = gc.input("w", (3,))
+    loss = gc.sum(gc.tanh(w) ** 2)
+    f, values = gc.compile(loss), [1.0, 2.0, 3.0]
+    yield from (f.report, f.log, f.plan, f.profile(values), f.debug(values))
+    yield from (gc.check(loss, w), gc.check_op(gc.tanh), gc.tree(loss))
+
+
+def test_tables_show_themselves_in_shells_and_in_notebooks():
+    """With lines that do not break: a wide table could not be read in a notebook."""
+    for shown in read_as_text():
+        assert str(shown) == repr(shown)
+        assert re.fullmatch(r"(?s)<pre style=.*?>.*</pre>", shown._repr_html_())
+        assert html.escape(str(shown)) in shown._repr_html_()
 
 
 OPERATIONS = [name for name, value in PUBLIC.items() if isinstance(value, gc.Op)]

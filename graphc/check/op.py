@@ -10,6 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError, GraphcError, LawBroken
 from ..ir import Op
+from ..printed import Printed
 from ..wording import a_kind
 from . import specification as specification  # its laws enter the list
 from .laws import LAWS, Law
@@ -31,8 +32,8 @@ class Trial(NamedTuple):
         return not self.reason
 
 
-@dataclass(frozen=True)
-class OpReport:
+@dataclass(frozen=True, repr=False)
+class OpReport(Printed):
     """What `gc.check_op` found: `ok`, `rows`, and a table that tells which law is broken where.
 
     >>> import graphc as gc
@@ -67,8 +68,6 @@ class OpReport:
 
     def __str__(self) -> str:
         return f"laws of {self.op.name}\n{self.table}"
-
-    __repr__ = __str__
 
     def raise_if_wrong(self) -> None:
         """Raise `LawBroken` with the table if some law is broken: for tests.

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ArgumentError, WrongGradient
 from ..ir import Node, operands
+from ..printed import Printed
 from ..wording import columns, in_words
 from .plot import Curve, plotted
 
@@ -41,8 +42,8 @@ class Row(NamedTuple):
     order: float | None = None  # of the Taylor remainder: 2 where the gradient is right
 
 
-@dataclass(frozen=True)
-class Report:
+@dataclass(frozen=True, repr=False)
+class Report(Printed):
     """What `gc.check` found: it shows itself as a table, and `ok` tells whether all is well.
 
     >>> import graphc as gc
@@ -92,8 +93,6 @@ class Report:
 
     def __str__(self) -> str:
         return "\n".join([self.title, self.table, *self._reasons(), *self.notes])
-
-    __repr__ = __str__
 
     def _reasons(self) -> list[str]:
         """Each reason once, with the line of the user that it is about."""

@@ -15,6 +15,7 @@ from ..errors import MissingInput
 from ..evaluate import bind, evaluate, interpret
 from ..ir import Graph, Node, cuts_path, topo
 from ..ops.leaves import constant
+from ..printed import Printed
 from ..wording import printable
 from .origins import Array, Index, Trace, aligned, first, not_finite
 
@@ -29,7 +30,7 @@ _TOO_LARGE = (
 _GIVEN = "what is passed in for it holds it already: look where that comes from"
 
 
-class Diagnosis:
+class Diagnosis(Printed):
     """What `f.debug(...)` found. `ok` tells whether all results are finite, printing it tells all.
 
     >>> import graphc as gc
@@ -79,8 +80,6 @@ class Diagnosis:
 
     def __str__(self) -> str:
         return "\n".join([*self._about_inputs(), *self._finding()])
-
-    __repr__ = __str__
 
     def _about_inputs(self) -> Iterator[str]:
         """What is wrong from the start is said first."""

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..printed import Printed
 from .build import Builder
 from .picture import Box, Picture
 from .subject import Subject
@@ -20,7 +21,7 @@ _STYLES = {"input": "blue", "constant": "dim", "loss": "bold green", "output": "
 _DEEPEST = 24
 
 
-class Outline:
+class Outline(Printed):
     """Outputs, and below each what it is computed from. What was shown before is only named."""
 
     def __init__(self, picture: Picture) -> None:
@@ -64,8 +65,6 @@ class Outline:
 
     def __str__(self) -> str:
         return self._plain
-
-    __repr__ = __str__
 
 
 def _text(text: str, style: str) -> Any:

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..ir import Graph
+from ..printed import Printed
 from ..wording import counted
 from .cost import flops, peak_bytes
 from .rewrite import Refusal, Rewrite
@@ -24,7 +25,7 @@ class LogStep(NamedTuple):
     refusals: tuple[Refusal, ...] = ()
 
 
-class Log:
+class Log(Printed):
     """The passes in order, and the budget of their searches.
 
     Costs are worked out when the log is printed, not while compiling.

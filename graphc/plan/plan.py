@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from .. import shapes
 from ..ir import Graph, Node
 from ..ops.slices import is_laid
+from ..printed import Printed
 from ..shapes import Dim
 from .memory import base, is_fresh
 from .places import Places, placed
@@ -15,7 +16,7 @@ from .schedule import Step, schedule
 from .table import Bar, lanes, table
 
 
-class Plan(Places):
+class Plan(Printed, Places):
     """The steps of a graph, and the `place` of each value that is written into given memory.
 
     A place is the number of a slot of the workspace, which is kept from call to call, or None: a
@@ -51,8 +52,6 @@ class Plan(Places):
 
     def __str__(self) -> str:
         return table(self)
-
-    __repr__ = __str__
 
     @functools.cached_property
     def sizes(self) -> list[Dim]:
