@@ -367,6 +367,8 @@ TENSOR = [
     ("log_of_softmax", gc.log(gc.take_along_axis(P, known[:, None], axis=1)), None, False),
     (
         "log_of_chosen_share",
+part = by_hand / by_row(by_hand)
+slope = 2.0 * (part - G)
         gc.log(gc.take_along_axis(P, known[:, None], axis=1)) + gc.sum(gc.sin(P)),
         None,
         False,
@@ -640,6 +642,18 @@ TENSOR = [
         "sum_of_differences",
         gc.grad(-gc.sum(G * gc.log(by_hand / by_row(by_hand))), Z),
         by_row(G) / by_row(by_hand) * by_hand - G,
+    (
+        "sum_of_differences",
+        gc.grad(gc.sum((part - G) ** 2), Z),
+        (slope - by_row(slope * part)) * part,
+        False,
+    ),
+    (
+        "sum_of_differences",
+        gc.sum(G - (gc.sum(G, axis=1) / gc.sum(by_hand, axis=1))[:, None] * by_hand, axis=1),
+        gc.zeros("m"),
+        False,
+    ),
         False,
     ),
     (
@@ -1231,6 +1245,20 @@ def test_one_walk_shares_in_every_layer():
 def test_a_known_choice_is_made():
     """where(True, x, y) is x."""
     assert fired(gc.where(gc.constant(True), x, y), "strict")[0] is x
+
+@pytest.mark.parametrize(
+    "weighed",
+    [
+        (G - by_row(G * P)) * part,  # not by the shares that are the weights
+        (G - by_row(G * G)) * part,
+        (G - gc.sum(G * part, axis=0)) * part,
+        (by_row(G * part) - Z) * part,
+    ],
+)
+def test_a_deviation_that_is_not_from_its_own_mean_does_not_vanish(weighed):
+    """Its sum is 0 only by the weights, along the axis and of the values that made the mean."""
+    assert "sum_of_differences" not in fired(gc.sum(weighed, axis=1), True)[1]
+
 
 
 def test_divisors_are_gathered_on_the_small_side():

@@ -14,6 +14,7 @@ from .vocabulary import (
     EXACT,
     Alone,
     beside,
+    beside_all,
     f,
     fits,
     is_constant_along,
@@ -63,7 +64,10 @@ def sum_of_shares(n: Node) -> Node | None:
     hides=True,
 )
 def sum_of_differences(n: Node) -> Node | None:
-    """sum(c * (p - q)) = 0 for shares p, q of a whole, sum(x - sum(x) / sum(y) * y) = 0"""
+    """sum(c * (p - q)) = sum((x - sum(x * p)) * p) = 0 for shares p, q of a whole
+
+    And so for sum(x - sum(x) / sum(y) * y).
+    """
     v, _ = _without_factor(n)
     axes = n.attrs["axis"]
     if v.op is op.scatter_add_along_axis:
@@ -72,6 +76,8 @@ def sum_of_differences(n: Node) -> Node | None:
         p, q = v.inputs
         is_parted = _is_parted(p, q, axes) or _is_parted(q, p, axes)
         is_zero = is_parted or sums_to_one(p, axes) and sums_to_one(q, axes)
+    elif v.op is op.multiply:
+        is_zero = any(_is_deviation(d, p, axes) for d, p in sides(v))
     else:
         return None
     return like(n, 0) if is_zero and n.type.is_float else None
@@ -79,12 +85,26 @@ def sum_of_differences(n: Node) -> Node | None:
 
 def _is_parted(x: Node, v: Node, axes: tuple[int, ...]) -> bool:
     """Whether v is sum(x) / sum(y) * y: the whole of x, parted as y is."""
-    kept = {"axis": axes, "keepdims": True}
     for r, y in sides(v) if v.op is op.multiply else ():
-        if r.op is op.divide and all(s.op is op.sum and s.attrs == kept for s in r.inputs):
-            whole, total = (s.inputs[0] for s in r.inputs)
-            if whole is x and total is y:
-                return y.shape == v.shape
+        q = beside_all(r, y, axes)
+        if q is None or q.op is not op.divide or y.shape != v.shape:
+            continue
+        if all(s.op is op.sum and s.attrs["axis"] == axes for s in q.inputs):
+            return tuple(s.inputs[0] for s in q.inputs) == (x, y)
+    return False
+
+
+def _is_deviation(d: Node, p: Node, axes: tuple[int, ...]) -> bool:
+    """Whether d is x - sum(x * p), for shares p of a whole: times p, the slope of a softmax."""
+    if d.op is not op.subtract or d.shape != p.shape or not sums_to_one(p, axes):
+        return False
+    for x, mean in sides(d):
+        total = beside_all(mean, p, axes)
+        if total is None or total.op is not op.sum or total.attrs["axis"] != axes:
+            continue
+        (u,) = total.inputs
+        if u.op is op.multiply and set(u.inputs) == {x, p}:
+            return True
     return False
 
 

@@ -18,10 +18,10 @@ from .vocabulary import (
     Alone,
     adds_up,
     beside,
+    beside_all,
     f,
     fits,
     grows,
-    is_beside,
     is_constant_along,
     is_zero,
     kept,
@@ -193,7 +193,7 @@ def sum_of_parts(n: Node) -> Node | None:
     if v.op is not op.multiply or 0 in v.shape:  # of nothing it is 0, whatever c is
         return None
     for q, x in sides(v):
-        r = _beside_all(q, x, axes)
+        r = beside_all(q, x, axes)
         if r is None or x.type != v.type or r.op not in QUOTIENTS:
             continue
         c, t = numerator(r), r.inputs[-1]
@@ -201,13 +201,6 @@ def sum_of_parts(n: Node) -> Node | None:
         if is_whole and c.dtype == n.dtype and c.shape in ((), t.shape):
             return f.reshape(c, n.shape) if c.ndim else c
     return None
-
-
-def _beside_all(q: Node, x: Node, axes: tuple[int, ...]) -> Node | None:
-    """What q is but for axes of size 1, where it stands beside x as a sum along some axes does."""
-    if not is_beside(q, x, axes):
-        return None
-    return q.inputs[0] if slices.is_reshape(q) else q
 
 
 def _adds_up_to_zero(v: Node, n: Node) -> bool:

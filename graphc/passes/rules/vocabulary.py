@@ -12,7 +12,17 @@ import numpy as np
 
 from ... import shapes
 from ...ir import FUNCTIONS, OPS, Node, number_of
-from ...ops import contract, elementwise, index, layout, leaves, reduce, scan, special  # noqa: F401
+from ...ops import (  # noqa: F401
+    contract,
+    elementwise,
+    index,
+    layout,
+    leaves,
+    reduce,
+    scan,
+    slices,
+    special,
+)
 from ...ops.letters import terms_of
 from ...shapes import Dim
 from ..facts import are_first, interval
@@ -171,6 +181,13 @@ def kept(shape: shapes.Shape, axes: tuple[int, ...]) -> shapes.Shape:
 def is_beside(t: Node, x: Node, axes: tuple[int, ...]) -> bool:
     """Whether t has the shape in which a reduction of x along some axes stands beside x."""
     return t.shape == kept(x.shape, axes) or (are_first(axes) and t.shape == x.shape[len(axes) :])
+
+
+def beside_all(q: Node, x: Node, axes: tuple[int, ...]) -> Node | None:
+    """What q is but for axes of size 1, where it stands beside x as a sum along some axes does."""
+    if not is_beside(q, x, axes):
+        return None
+    return q.inputs[0] if slices.is_reshape(q) else q
 
 
 def is_constant_along(s: Node, n: Node) -> bool:
