@@ -72,6 +72,15 @@ def extremum_of_one(n: Node) -> Node | None:
     return x if x is y else None
 
 
+@rule("maximum", over=LITERAL, signs=True)
+def rectified(n: Node) -> Node | None:
+    """max(x, 0) = relu(x), which gradients are written in, too"""
+    for x, c in sides(n):
+        if number(c) == 0 and n.type.is_float and x.type == n.type:
+            return f.relu(x)
+    return None
+
+
 @rule("maximum", "minimum", over=LITERAL, signs=True)
 def extremum_out_of_reach(n: Node) -> Node | None:
     """max(x, c) = x for x >= c, min(x, c) = x for x <= c, by what is known of x"""
