@@ -243,7 +243,10 @@ ELEMENTWISE = [
     ("quotient_times_divisor", x / (1 - gc.sigmoid(y)) * gc.sigmoid(-y), x, False),
     ("quotient_times_divisor", x / (y * s) * y, x / s, False),
     ("quotient_times_divisor", y * (x / gc.sqrt(q)) * q, y * (x * gc.sqrt(q)), False),
+    ("quotient_times_divisor", (s / x) * (x / y), s / y, False),
+    ("quotient_times_divisor", (x / q - y) * (q / s), (x - y * q) / s, False),
     ("quotient_over_part", (x / y) / x, gc.reciprocal(y), False),
+    ("quotient_over_part", (s / (x / y)) / y, s / x, False),
     ("quotient_times_divisor", (x / q - y) * q, x - y * q, False),
     ("quotient_times_divisor", (x / q - y / r) * (q * r), x * r - y * q, False),
     (
@@ -364,12 +367,12 @@ mean = gc.mean(Z, axis=1, keepdims=True)
 by_row = functools.partial(gc.sum, axis=1, keepdims=True)
 of_row = labels[:, None]
 by_hand = gc.exp(Z - gc.max(Z, axis=1, keepdims=True))
+part = by_hand / by_row(by_hand)
+slope = 2.0 * (part - G)
 TENSOR = [
     ("log_of_softmax", gc.log(gc.take_along_axis(P, known[:, None], axis=1)), None, False),
     (
         "log_of_chosen_share",
-part = by_hand / by_row(by_hand)
-slope = 2.0 * (part - G)
         gc.log(gc.take_along_axis(P, known[:, None], axis=1)) + gc.sum(gc.sin(P)),
         None,
         False,
@@ -639,10 +642,6 @@ slope = 2.0 * (part - G)
         gc.zeros(("m", 1)),
         False,
     ),
-    (  # the gradient by what is taken off by hand, so that nothing overflows
-        "sum_of_differences",
-        gc.grad(-gc.sum(G * gc.log(by_hand / by_row(by_hand))), Z),
-        by_row(G) / by_row(by_hand) * by_hand - G,
     (
         "sum_of_differences",
         gc.grad(gc.sum((part - G) ** 2), Z),
@@ -655,6 +654,10 @@ slope = 2.0 * (part - G)
         gc.zeros("m"),
         False,
     ),
+    (  # the gradient by what is taken off by hand, so that nothing overflows
+        "sum_of_differences",
+        gc.grad(-gc.sum(G * gc.log(by_hand / by_row(by_hand))), Z),
+        by_row(G) / by_row(by_hand) * by_hand - G,
         False,
     ),
     (
@@ -1243,10 +1246,6 @@ def test_one_walk_shares_in_every_layer():
     np.testing.assert_allclose(before, after, rtol=1e-6)  # the chain magnifies roundings
 
 
-def test_a_known_choice_is_made():
-    """where(True, x, y) is x."""
-    assert fired(gc.where(gc.constant(True), x, y), "strict")[0] is x
-
 @pytest.mark.parametrize(
     "weighed",
     [
@@ -1260,6 +1259,10 @@ def test_a_deviation_that_is_not_from_its_own_mean_does_not_vanish(weighed):
     """Its sum is 0 only by the weights, along the axis and of the values that made the mean."""
     assert "sum_of_differences" not in fired(gc.sum(weighed, axis=1), True)[1]
 
+
+def test_a_known_choice_is_made():
+    """where(True, x, y) is x."""
+    assert fired(gc.where(gc.constant(True), x, y), "strict")[0] is x
 
 
 def test_divisors_are_gathered_on_the_small_side():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...ir import Node, is_literal
+from ...ops.slices import is_reshape
 from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import QUOTIENTS, Alone, f, numerator, op, opposite, sides, taken_up
@@ -25,7 +26,7 @@ def times_reciprocal(n: Node) -> Node | None:
 @rule("multiply", over=("divide", "reciprocal", "multiply", "add", "subtract"),
       among=("divide", "reciprocal"), hides=True)
 def quotient_times_divisor(n: Node, is_alone: Alone) -> Node | None:
-    """(x / y) * y = x, (x / p - s) * p = x - s * p for |p| <= 1, also within a product"""
+    """(x / y) * y = x, (x / p - s) * p = x - s * p for |p| <= 1, also times y * z or y / z"""
     for v, y in sides(n) if n.type.is_float else ():
         found = _times(v, y, is_alone)
         if found is not None:
@@ -35,6 +36,10 @@ def quotient_times_divisor(n: Node, is_alone: Alone) -> Node | None:
             if found is not None:
                 both = _times(found, q, lambda u: True)
                 return f.multiply(found, q) if both is None else both
+        if y.op is op.divide and not _is_sum(y.inputs[1]):
+            found = _times(v, y.inputs[0], is_alone)
+            if found is not None:
+                return f.divide(found, y.inputs[1])
     return None
 
 
@@ -48,6 +53,11 @@ def _times(v: Node, p: Node, is_alone: Alone) -> Node | None:
     pairs = zip(terms, v.inputs, strict=True)
     made: Node = v.op(*(f.multiply(u, p) if term is None else term for term, u in pairs))
     return made
+
+
+def _is_sum(t: Node) -> bool:
+    """Whether t is a sum: the shares of one have rules of their own, which look for quotients."""
+    return (t.inputs[0] if is_reshape(t) else t).op is op.sum
 
 
 def undivided(v: Node, y: Node, is_alone: Alone, depth: int = 1) -> Node | None:
@@ -134,10 +144,12 @@ def is_chosen(v: Node, p: Node) -> bool:
 
 @rule("divide", over=("divide",), hides=True)
 def quotient_over_part(n: Node) -> Node | None:
-    """(x / t) / x = 1 / t"""
+    """(x / t) / x = 1 / t, (x / (y / z)) / z = x / y"""
     match n:
         case Node(op.divide, (Node(op.divide, (x, t)), y)) if x is y and t.type.is_float:
             return f.reciprocal(t)
+        case Node(op.divide, (Node(op.divide, (x, Node(op.divide, (y, z)))), t)) if t is z:
+            return None if _is_sum(z) else f.divide(x, y)
     return None
 
 
