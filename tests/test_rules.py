@@ -96,6 +96,8 @@ ELEMENTWISE = [
         0.5 * (x / (1 + y * y)),
         False,
     ),
+    ("added_to_itself", (0.5 / x) * y + (0.5 / x) * y, y / x, False),
+    ("added_to_itself", 0.25 * gc.exp(x) + 0.25 * gc.exp(x), 0.5 * gc.exp(x), False),
     ("halves_that_add_up", (y + 0.1 * x) + 0.1 * x, y + 0.2 * x, False),
     ("halves_that_add_up", (x + 0.5 * y) + 0.5 * y, x + y, False),
     ("halves_that_add_up", (q - y / p * 0.5) - y / p * 0.5, q - y / p, False),
@@ -366,6 +368,7 @@ N, W44 = gc.input("N", ("n", "n")), gc.input("W44", (2, 4, 4))
 mean = gc.mean(Z, axis=1, keepdims=True)
 by_row = functools.partial(gc.sum, axis=1, keepdims=True)
 of_row = labels[:, None]
+lengths = gc.sqrt(by_row(A * A))
 by_hand = gc.exp(Z - gc.max(Z, axis=1, keepdims=True))
 part = by_hand / by_row(by_hand)
 slope = 2.0 * (part - G)
@@ -540,6 +543,14 @@ TENSOR = [
     ("product_plus_scaled", v * A - A @ N.T, None, False),
     ("product_plus_scaled", S @ T - s * S, S @ (T - diag(gc.broadcast_to(s, ("m",)))), False),
     ("product_plus_scaled", W5 @ W44 + W5 * W44[:, :1], None, False),
+    ("added_to_itself", (-u[:, None]) * A + (-u[:, None]) * A, (u[:, None] * -2.0) * A, False),
+    ("halves_that_add_up", (C - s * A) - s * A, C - (2.0 * s) * A, False),
+    (
+        "added_to_itself",
+        gc.vjp(A / lengths, A, C),
+        C / lengths - by_row(C / lengths * (A / lengths)) / lengths * A,
+        False,
+    ),
     ("scaled_layout", -3.0 * (2.0 * A).T, (A * -6.0).T, False),
     ("scaled_layout", 4.0 * (u * 0.5)[:, None], (u * 2.0)[:, None], False),
     ("scaled_layout", 2.0 * (0.5 / u)[:, None], (1.0 / u)[:, None], False),

@@ -231,9 +231,16 @@ def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone) -> Node | None:
     return taken_up(v, times_c, is_alone, depth=4)
 
 
+@rule("add", over=("multiply", "divide"))
+def added_to_itself(n: Node, is_alone: Alone) -> Node | None:
+    """s * X + s * X = (2 * s) * X: the gradient of X * X, where s is small or holds a number"""
+    v, again = n.inputs
+    return _twice(v, n, is_alone) if v is again and n.type.is_float else None
+
+
 @rule("add", "subtract", over=("add", "subtract"))
 def halves_that_add_up(n: Node, is_alone: Alone) -> Node | None:
-    """(a + 0.5 * x) + 0.5 * x = a + x: the gradient of y * y, with a number of at most 1/2"""
+    """(a + 0.5 * x) + 0.5 * x = a + x, and (a + s * X) + s * X = a + (2 * s) * X"""
     if not n.type.is_float:
         return None
     for v, half in sides(n) if n.op is op.add else [n.inputs]:
@@ -248,12 +255,17 @@ def halves_that_add_up(n: Node, is_alone: Alone) -> Node | None:
 
 
 def _twice(v: Node, n: Node, is_alone: Alone) -> Node | None:
-    """2 * v where a number among its factors takes that up, and nothing overflows."""
+    """2 * v where a number among its factors takes that up, or a factor that is smaller than v."""
     whole = _with_number(v, Fraction(2), n, lambda u: u is v or is_alone(u))
-    c, x = _number_and_rest(v) if v.op is op.multiply else (None, v)
-    if whole is None and c is not None and abs(c) <= Fraction(1, 2) and x.dtype == n.dtype:
-        return f.multiply(like(n, float(2 * c)), x)
-    return whole
+    if whole is not None or v.op is not op.multiply:
+        return whole
+    c, x = _number_and_rest(v)
+    if c is not None and x.dtype == n.dtype:
+        return f.multiply(like(n, float(2 * c)), x) if abs(c) <= Fraction(1, 2) else None
+    for s, x in sides(v):
+        if s.shape != x.shape == n.shape and s.dtype == x.dtype == n.dtype:
+            return f.multiply(f.multiply(like(n, 2), s), x)
+    return None
 
 
 @rule("add", "subtract", over=LITERAL)

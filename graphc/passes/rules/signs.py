@@ -208,7 +208,7 @@ def plus_negative_number(n: Node) -> Node | None:
 def plus_negative_product(n: Node, is_alone: Alone) -> Node | None:
     """x + (-s) * y = x - s * y, x - (-s) * y = x + s * y, and so with quotients"""
     for x, v in sides(n):
-        if v.op is op.negative or (n.op is op.subtract and v is n.inputs[0]):
+        if v.op is op.negative or v is x or (n.op is op.subtract and v is n.inputs[0]):
             continue
         plain = without_sign(v, is_alone) if n.type.is_float else None
         if plain is not None:
