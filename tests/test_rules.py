@@ -246,7 +246,6 @@ ELEMENTWISE = [
     ("quotient_times_divisor", x / (y * s) * y, x / s, False),
     ("quotient_times_divisor", y * (x / gc.sqrt(q)) * q, y * (x * gc.sqrt(q)), False),
     ("quotient_times_divisor", (s / x) * (x / y), s / y, False),
-    ("quotient_times_divisor", (x / q - y) * (q / s), (x - y * q) / s, False),
     ("quotient_over_part", (x / y) / x, gc.reciprocal(y), False),
     ("quotient_over_part", (s / (x / y)) / y, s / x, False),
     ("quotient_times_divisor", (x / q - y) * q, x - y * q, False),
@@ -262,6 +261,7 @@ ELEMENTWISE = [
     ("number_on_the_small_side", s * (2 * x), (2 * s) * x, False),
     ("numbers_of_quotient_and_product", (0.5 / x) * (2 * y), y / x, False),
     ("numbers_of_quotient_and_product", (y * 4.0) * (-0.25 / x), -(y / x), False),
+    ("numbers_of_quotient_and_product", (0.625 / x) * (2 * y), (1.25 / x) * y, False),
     ("difference_of_shares", (1 - x) * y - x * (1 - y), y - x, False),
     (
         "difference_of_shares",
@@ -275,7 +275,9 @@ ELEMENTWISE = [
         "numbers_of_quotient", (x + 1) / (2 * y) + (2 * x) / (2 * y),
         (x + 1) / (2 * y) + x / y, False,
     ),
-    ("numbers_that_cancel", 2 * (x * (0.5 / y)), x / y, False),
+    ("numbers_within", 2 * (x * (0.5 / y)), x / y, False),
+    ("numbers_within", 3 * (x * (0.25 / y)), x * (0.75 / y), False),
+    ("scaled_both", (x * (0.25 / y)) * (2 * gc.exp(y)), x * (0.5 / y) * gc.exp(y), False),
     ("common_factor", 3.0 * x + y * 3.0, (x + y) * 3.0, False),
     ("common_factor", gc.tanh(x) / s - gc.tanh(y) / s, (gc.tanh(x) - gc.tanh(y)) / s, False),
     (
@@ -554,6 +556,7 @@ TENSOR = [
     ("scaled_layout", -3.0 * (2.0 * A).T, (A * -6.0).T, False),
     ("scaled_layout", 4.0 * (u * 0.5)[:, None], (u * 2.0)[:, None], False),
     ("scaled_layout", 2.0 * (0.5 / u)[:, None], (1.0 / u)[:, None], False),
+    ("scaled_layout", 2.0 * (0.25 * u / s)[:, None], (0.5 * u / s)[:, None], False),
     (
         "choice_below_choice", gc.where((u > 0)[:, None], gc.where(u > 0, u, 1.0)[:, None] * A, A),
         gc.where((u > 0)[:, None], u[:, None] * A, A), True,

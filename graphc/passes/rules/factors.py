@@ -112,15 +112,25 @@ _exact = functools.lru_cache(maxsize=256)(Fraction)
 
 @rule("multiply", over=("multiply",))
 def scaled_both(n: Node, is_alone: Alone) -> Node | None:
-    """(a * x) * (b * y) = (a * b) * (x * y) for numbers a and b whose product is near 1 or less"""
+    """(a * x) * (b * y) = (a * b) * (x * y), (x * (a / z)) * (b * y) = (x * (a * b / z)) * y
+
+    For numbers a and b whose product is near 1 or less; or where b is near 1.
+    """
     u, v = n.inputs
     if u.op is not op.multiply or v.op is not op.multiply or not n.type.is_float:
         return None
     if not is_alone(u) or not is_alone(v):
         return None
-    (a, x), (b, y) = (_number_and_rest(w) for w in (u, v))
-    c = None if a is None or b is None else _rounded(a * b, n)
-    if a is None or b is None or c is None or not x.dtype == y.dtype == n.dtype:
+    (a, x), (b, y) = _number_and_rest(u), _number_and_rest(v)
+    if a is None or b is None:
+        scaled = None
+        if a is not None and _is_near(a) and x.dtype == n.dtype:
+            scaled, y = _with_number(v, a, n, is_alone), x
+        if b is not None and _is_near(b) and y.dtype == n.dtype:
+            scaled = _with_number(u, b, n, is_alone)
+        return None if scaled is None else f.multiply(scaled, y)
+    c = _rounded(a * b, n)
+    if c is None or not x.dtype == y.dtype == n.dtype:
         return None
     if 1 <= abs(a * b) <= _NEAR:
         return f.multiply(c, f.multiply(x, y))
@@ -134,14 +144,18 @@ def scaled_both(n: Node, is_alone: Alone) -> Node | None:
 
 @rule("multiply", over=("divide",))
 def numbers_of_quotient_and_product(n: Node, is_alone: Alone) -> Node | None:
-    """(0.5 / x) * (2 * y) = y / x: numbers whose product is 1 or -1"""
+    """(0.3 / x) * (2 * y) = (0.6 / x) * y, and y / x where the product of the numbers is 1"""
     for q, v in sides(n):
         if q.op is not op.divide or v.op is not op.multiply or not is_alone(v):
             continue
-        a, (b, y) = _factor(q.inputs[0]), _number_and_rest(v)
-        if a is not None and b is not None and abs(a * b) == 1 and y.dtype == n.dtype:
-            quotient: Node = f.divide(y, q.inputs[1])
-            return quotient if a * b == 1 else f.negative(quotient)
+        (a, x), (b, y) = (_factor(q.inputs[0]), q.inputs[1]), _number_and_rest(v)
+        if a is None or b is None or not x.dtype == y.dtype == n.dtype:
+            continue
+        if abs(a * b) == 1:
+            return f.divide(y, x) if a * b == 1 else f.negative(f.divide(y, x))
+        c = _rounded(a * b, n) if is_alone(q) and _is_near(b) else None
+        if c is not None:
+            return f.multiply(f.divide(c, x), y)
     return None
 
 
@@ -184,6 +198,9 @@ def scaled_layout(n: Node, is_alone: Alone) -> Node | None:
         is_free = is_alone(v) and is_alone(u)
         if numbers and (is_free or u.op is op.multiply and scale * numbers[0] == 1):
             return v.op(f.multiply(a, u), **v.attrs)
+        met = numbers_within.rewrite(f.multiply(a, u), is_alone) if is_free else None
+        if met is not None:
+            return v.op(met, **v.attrs)
     return None
 
 
@@ -209,24 +226,25 @@ def _is_ordinary(c: Fraction) -> bool:
 
 
 @rule("multiply", over=LITERAL)
-def numbers_that_cancel(n: Node, is_alone: Alone) -> Node | None:
-    """2 * (x * (0.5 / y)) = x * (1 / y): numbers within a product whose own product is 1 or -1"""
+def numbers_within(n: Node, is_alone: Alone) -> Node | None:
+    """2 * (x * (0.3 / y)) = x * (0.6 / y): a number near 1 meets another within the product"""
     c, v = _number_and_rest(n)
-    if c is None or v.op not in FACTORS or not n.type.is_float or v.shape != n.shape:
-        return None
-    # What lies between is c times as large then.
-    if not Fraction(1, _NEAR) <= abs(c) <= _NEAR:
+    if c is None or v.op not in FACTORS or v.shape != n.shape or not _is_near(c):
         return None
     return _with_number(v, c, n, is_alone)
 
 
+def _is_near(c: Fraction) -> bool:
+    """Whether a number may move within a product: what it passes is so many times as large then."""
+    return Fraction(1, _NEAR) <= abs(c) <= _NEAR
+
+
 def _with_number(v: Node, c: Fraction, n: Node, is_alone: Alone) -> Node | None:
-    """c * v where a number 1 / c or -1 / c is among the factors of v."""
+    """c * v where a number is among the factors of v."""
 
     def times_c(x: Node) -> Node | None:
         b = _factor(x)
-        is_inverse = b is not None and abs(b * c) == 1 and x.dtype == n.dtype
-        return like(n, float(b * c)) if b is not None and is_inverse else None
+        return _rounded(b * c, n) if b is not None and x.dtype == n.dtype else None
 
     return taken_up(v, times_c, is_alone, depth=4)
 
@@ -259,9 +277,6 @@ def _twice(v: Node, n: Node, is_alone: Alone) -> Node | None:
     whole = _with_number(v, Fraction(2), n, lambda u: u is v or is_alone(u))
     if whole is not None or v.op is not op.multiply:
         return whole
-    c, x = _number_and_rest(v)
-    if c is not None and x.dtype == n.dtype:
-        return f.multiply(like(n, float(2 * c)), x) if abs(c) <= Fraction(1, 2) else None
     for s, x in sides(v):
         if s.shape != x.shape == n.shape and s.dtype == x.dtype == n.dtype:
             return f.multiply(f.multiply(like(n, 2), s), x)

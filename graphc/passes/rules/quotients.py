@@ -6,7 +6,7 @@ from ...ir import Node, is_literal
 from ...ops.slices import is_reshape
 from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import QUOTIENTS, Alone, f, numerator, op, opposite, sides, taken_up
+from .vocabulary import FACTORS, QUOTIENTS, Alone, f, numerator, op, opposite, sides, taken_up
 
 
 @rule("multiply", over=("reciprocal", "divide"))
@@ -26,7 +26,10 @@ def times_reciprocal(n: Node) -> Node | None:
 @rule("multiply", over=("divide", "reciprocal", "multiply", "add", "subtract"),
       among=("divide", "reciprocal"), hides=True)
 def quotient_times_divisor(n: Node, is_alone: Alone) -> Node | None:
-    """(x / y) * y = x, (x / p - s) * p = x - s * p for |p| <= 1, also times y * z or y / z"""
+    """(x / y) * y = x, (x / y) * (y / z) = x / z, (x / p - s) * p = x - s * p for |p| <= 1
+
+    So it is within a product, too.
+    """
     for v, y in sides(n) if n.type.is_float else ():
         found = _times(v, y, is_alone)
         if found is not None:
@@ -36,8 +39,8 @@ def quotient_times_divisor(n: Node, is_alone: Alone) -> Node | None:
             if found is not None:
                 both = _times(found, q, lambda u: True)
                 return f.multiply(found, q) if both is None else both
-        if y.op is op.divide and not _is_sum(y.inputs[1]):
-            found = _times(v, y.inputs[0], is_alone)
+        if y.op is op.divide and v.op in FACTORS and not _is_sum(y.inputs[1]):
+            found = undivided(v, y.inputs[0], is_alone)
             if found is not None:
                 return f.divide(found, y.inputs[1])
     return None
