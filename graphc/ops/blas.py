@@ -93,6 +93,8 @@ def _inner(node: Node, terms: Sequence[str], out: str) -> Dim:
 def einsum_text(node: Node) -> str:
     operands = ", ".join(f"x{i}" for i in range(len(node.inputs)))
     terms, out = letters_of(node)
+    if len(terms) == 1 and len(terms[0]) == 2 > len(set(terms[0])) and node.type.is_float:
+        return "x0.diagonal().copy()" if out else "x0.trace()"
     # Where two are multiplied and nothing is summed there is no order to look for.
     is_plain = len(terms) < 3 and set("".join(terms)) == set(out)
     order = "" if is_plain else ", optimize=True"
