@@ -34,6 +34,7 @@ PARTS = {
     "Functions written with NumPy": "jit grad_fn value_and_grad jacobian_fn hessian_fn vmap trace",
     "Looking": "draw tree latex scope explain",
     "Checking": "check check_op",
+    "Linear algebra": "linalg",
     "Operations of your own": "elementwise example OPS",
     "Training": "fit optim",
     "What you are handed": "Node Graph GradTable Function Jit Drawing Explanation Report OpReport "
@@ -41,6 +42,8 @@ PARTS = {
     "Errors": "GraphcError ArgumentError ShapeError IndexingError DTypeError NameClash NotConcrete "
     "NotDifferentiable Disconnected BindError MissingInput WrongGradient LawBroken InvalidGraph",
 }
+# What has names of its own: they follow it.
+ROOMS = {"linalg", "optim"}
 HANDED_OUT = {
     "What you are handed": {
         "f.log": Log, "f.plan": Plan, "f.profile(...)": Profile, "f.debug(...)": Diagnosis,
@@ -68,9 +71,11 @@ def main() -> None:
         print(f"\n## {part}")
         for name in names.split():
             print("\n".join(["", *entry(f"gc.{name}", getattr(gc, name))]))
-        for name in gc.optim.__all__ if part == "Training" else ():
-            if name not in names.split():
-                print("\n".join(["", *entry(f"gc.optim.{name}", getattr(gc.optim, name))]))
+        for room in ROOMS & {*names.split()}:
+            within = getattr(gc, room)
+            for name in within.__all__:
+                if name not in names.split():
+                    print("\n".join(["", *entry(f"gc.{room}.{name}", getattr(within, name))]))
         for name, cls in HANDED_OUT.get(part, {}).items():
             print("\n".join(["", *entry(name, cls)]))
         if part == "Functions written with NumPy":

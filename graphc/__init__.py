@@ -41,6 +41,7 @@ from .explain import Explanation, explain
 from .ir import OPS, Graph, Node, Op, example
 from .misfits import explain_calls
 from .notation import latex
+from .ops import linalg
 from .ops.as_numpy.other_names import otherwise, tell_of_tensors
 from .ops.contract import (
     diagonal,
@@ -264,6 +265,7 @@ __all__ = [
     "LawBroken",
     "less",
     "less_equal",
+    "linalg",
     "log",
     "log10",
     "log1p",
@@ -362,7 +364,11 @@ __all__ = [
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
     tell_of_tensors(__all__)
-    __getattr__ = otherwise([*__all__, *(f"optim.{name}" for name in optim.__all__)])
+    __getattr__ = otherwise([
+        *__all__,
+        *(f"optim.{name}" for name in optim.__all__),
+        *(f"linalg.{name}" for name in linalg.__all__),
+    ])  # fmt: skip
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from . import forms, passes, shapes
 from .binding import in_order, refusal, signature
 from .debug import Diagnosis, diagnosed
@@ -289,16 +291,17 @@ class Function:
                 raise refusal(self.name, error, (*args, *kwargs.values())) from None
             self._bound(args, kwargs)  # refuses a wrong number of arguments, and strange names
             raise
-        except IndexError as error:
+        except (IndexError, np.linalg.LinAlgError) as error:
             self._tell(error, args, kwargs)
             raise
 
-    def _tell(self, error: IndexError, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Raise what the reference interpreter says: it knows whose index it is, and the line."""
+    def _tell(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise what the reference interpreter says: it knows whose index or matrix it is, and the
+        line."""
         given = zip(self._text.arguments, self._bound(args, kwargs), strict=True)
         try:
             evaluate(self._as_written().outputs, dict(given))
-        except IndexingError as told:
+        except (IndexingError, np.linalg.LinAlgError) as told:
             raise told.with_traceback(None) from error
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:

@@ -82,6 +82,16 @@ def interpret(
                 if v.op.family != "index":
                     raise
                 raise _outside(v, values) from None
+            except np.linalg.LinAlgError as error:
+                error.add_note(_asked_for(v))
+                raise
+
+
+def _asked_for(v: Node) -> str:
+    """The line that asked for a value, and what it is computed of."""
+    line = v.where.underlined() if v.where is not None else []
+    taken = [f"        {x.label} : {x.type}" for x in v.inputs]
+    return "\n".join([f"raised by {v.op.name}", *(f"    {one}" for one in line), *taken])
 
 
 def _is_of(v: Node, shape: tuple[int, ...]) -> bool:

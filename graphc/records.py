@@ -22,6 +22,7 @@ FAMILIES = {
     "elementwise": "Elementwise",
     "reduce": "Reductions",
     "contract": "Contractions",
+    "linalg": "Linear algebra",
     "layout": "Layout",
     "pad": "Layout",
     "index": "Indexing",

@@ -9,6 +9,7 @@ import pytest
 import graphc as gc
 from graphc import shapes
 from graphc.autodiff import vectorize
+from graphc.check import laws
 from graphc.ir import cuts_path
 
 EXAMPLES = [
@@ -33,15 +34,10 @@ def declared(op, k):
     v = op(*inputs, **example.attrs)
     symbols = shapes.symbols(d for x in (*inputs, v) for d in x.shape)
     sizes = dict(zip(symbols, (5, 7, 11), strict=False))
-    lowest, highest = example.between
 
     def draw(x, lead=()):
         shape = (*lead, *(shapes.number(d, sizes) for d in x.shape))
-        if x.dtype == bool:
-            return rng.integers(0, 2, shape).astype(bool)
-        if x.dtype.kind in "iu":
-            return rng.integers(int(lowest), int(highest), shape).astype(x.dtype)
-        return rng.uniform(lowest, highest, shape).astype(x.dtype)
+        return laws.draw(rng, example, shape, x.dtype)
 
     draw.sizes = {gc.input("sizes", symbols): np.empty(list(sizes.values()))}
     return v, inputs, draw

@@ -207,7 +207,7 @@ WRONG_KINDS = [
     "v & m",
     "np.exp(s, out=s)",
     "np.clip(v, 0, 1, out=np.ones(3))",
-    "np.linalg.inv(A)",
+    "np.linalg.svd(A)",
     "np.add.at(v, k, 1)",
     "np.sort(v)",
     "np.linalg.matrix_power(A, 2.5)",  # was A squared

@@ -14,7 +14,7 @@ import graphc as gc
 from graphc.check.laws import LAWS, Law
 from graphc.ir import Node, Op
 
-FAMILIES = {"leaf", "elementwise", "layout", "pad", "reduce", "contract", "index", "scan"}
+FAMILIES = {"leaf", "elementwise", "layout", "pad", "reduce", "contract", "linalg", "index", "scan"}
 RECORDS = sorted(gc.OPS.values(), key=lambda op: op.name)
 
 # For records of others, whose text need not go on into the complex plane: it says what the complex

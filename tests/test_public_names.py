@@ -27,6 +27,7 @@ from graphc.sparse import SparseFunction, Sparsity
 PUBLIC = {
     **{f"gc.{name}": getattr(gc, name) for name in gc.__all__},
     **{f"gc.optim.{name}": getattr(gc.optim, name) for name in gc.optim.__all__},
+    **{f"gc.linalg.{name}": getattr(gc.linalg, name) for name in gc.linalg.__all__},
 }
 HANDED_OUT = (Diagnosis, Log, Objective, Plan, Profile, SparseFunction, Sparsity)
 CLASSES = [c for c in PUBLIC.values() if inspect.isclass(c)] + list(HANDED_OUT)
@@ -126,7 +127,8 @@ ELSEWHERE = {
     "placeholder": ": it is called gc.input",
     "ravel": " of its own: np.ravel takes its tensors",
     "heaviside": " of its own: np.heaviside takes its tensors",
-    "cholesky": "; nothing is like it: compute it outside, and pass the result in as an argument",
+    "cholesky": ": it is called gc.linalg.cholesky",
+    "svd": "; nothing is like it: compute it outside, and pass the result in as an argument",
     "argmax": "; the nearest is np.max, or np.take_along_axis with indices from "
     "outside",
     "kron": " of its own: np.kron takes its tensors",
@@ -139,7 +141,7 @@ ELSEWHERE = {
     "Softmax": "; did you mean gc.softmax?",
     "jacobean": "; did you mean gc.jacobian?",
     "Adam": "; did you mean gc.optim.adam?",
-    "linalg": "; of matrices there are gc.matmul, gc.einsum, gc.norm, gc.diagonal and x.trace()",
+    "linagl": "; did you mean gc.linalg?",
     "leaky_relu": "; write gc.maximum(x, 0.01 * x)",
     "nn": "; a layer is a function of yours: gc.tanh(x @ W + b), where W and b are inputs",
     "save": "; f.save(path) writes a program, pickle keeps nodes and functions",

@@ -37,6 +37,7 @@ u, v = gc.input("u", ("m",)), gc.input("v", ("n",))
 W, W5 = gc.input("W", (2, 3, 4)), gc.input("W5", (2, 5, 4))
 U, V = gc.input("U", ("m", "n")), gc.input("V", ("m", "k"))
 outer = gc.einsum("mn,mk->mkn", U, V)
+R, inv = 40 * gc.eye("m") + S, gc.linalg.inv
 has_length = gc.sum(A**2, axis=1) != 0
 
 # rule: before, after, and whether the strict mode does it too
@@ -484,6 +485,11 @@ TENSOR = [
         True,
     ),
     ("transpose_of_symmetric", (A.T @ A - 2.0 * gc.eye("n")).T, A.T @ A - 2.0 * gc.eye("n"), False),
+    ("slice_of_place", gc.vjp(S[0], S, u)[1:], gc.zeros(S[1:].shape), True),
+    ("slice_of_place", gc.vjp(S[1:], S, S[1:] * u)[0], gc.zeros("m"), True),
+    ("product_with_inverse", inv(R) @ u, gc.linalg.solve(R, u), False),
+    ("product_with_inverse", A.T @ inv(R), gc.transpose(gc.linalg.solve(R.T, A)), False),
+    ("product_with_inverse", gc.einsum("ba,bc->ca", inv(R), A), None, False),
     (
         "product_with_symmetric",
         gc.einsum("ab,cb->ac", A, gc.exp(A.T @ A + gc.eye("n"))),

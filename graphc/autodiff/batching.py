@@ -67,6 +67,11 @@ def lettered(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: 
     return contract(f"{','.join(longer)}->{more}{out}", inputs)
 
 
+def stacked(node: Node, inputs: Sequence[Node], batched: Sequence[bool], lead: Shape) -> Node:
+    """Linear algebra: a stack of matrices is taken as one matrix is."""
+    return node.op(*inputs, **node.attrs)
+
+
 RULES: dict[str, Rule] = {
     "elementwise": aligned,
     "layout": shifted,
@@ -75,6 +80,7 @@ RULES: dict[str, Rule] = {
     "scan": shifted,
     "index": shifted,
     "contract": lettered,
+    "linalg": stacked,
 }
 
 

@@ -79,7 +79,10 @@ def draw(rng: np.random.Generator, example: Example, shape: tuple[int, ...], dty
         return rng.integers(0, 2, shape).astype(bool)
     if np.dtype(dtype).kind in "iu":
         return rng.integers(int(low), int(high), shape, dtype=dtype)
-    return np.asarray(rng.uniform(low, high, shape), dtype)[()]
+    numbers = rng.uniform(low, high, shape)
+    if example.diagonal and len(shape) > 1 and shape[-1] == shape[-2]:
+        numbers += example.diagonal * np.eye(shape[-1])
+    return np.asarray(numbers, dtype)[()]
 
 
 class Case(NamedTuple):

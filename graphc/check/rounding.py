@@ -22,7 +22,7 @@ _RUNS = 8
 _SAFETY = 4.0
 
 # Families whose ops round on the way: their operands are moved too, each where it is used.
-_INNER = ("reduce", "contract", "scan", "")
+_INNER = ("reduce", "contract", "linalg", "scan", "")
 # Families that only move elements about.
 _EXACT = ("leaf", "layout", "pad", "index")
 

@@ -131,7 +131,10 @@ class _Trial:
                 bad.flat[slice(None) if kept[x] is None else kept[x]] = False
             if bad.any():
                 values[x] = np.where(bad, np.asarray(self.fill, x.dtype), value)[()]
-        interpret([self.v], values, self.sizes)
+        try:
+            interpret([self.v], values, self.sizes)
+        except np.linalg.LinAlgError:  # a matrix of one number everywhere has no inverse
+            return np.nan
         return np.asarray(values[self.v])[self.index]
 
     def first_in(self, x: Node) -> Index:

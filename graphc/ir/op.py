@@ -42,22 +42,26 @@ class Example:
     attrs: Attrs
     between: tuple[float, float]
     dtypes: tuple[str, ...]
+    diagonal: float = 0.0
 
 
 def example(
     *shapes: Sequence[Dim | str],
     between: tuple[float, float] = (-2.0, 2.0),
     dtypes: tuple[str, ...] = (),
+    diagonal: float = 0.0,
     **attrs: Any,
 ) -> Example:
     """Inputs to try an op on: a shape each, float64 unless `dtypes` says otherwise; attributes.
+
+    What `diagonal` adds along the diagonal of square matrices makes them far from singular.
 
     >>> import graphc as gc
     >>> gc.example([2, 3], ["n"], axis=0).shapes
     ((2, 3), ('n',))
     """
     filled = dtypes + ("float64",) * (len(shapes) - len(dtypes))
-    return Example(tuple(tuple(s) for s in shapes), attrs, between, filled)
+    return Example(tuple(tuple(s) for s in shapes), attrs, between, filled, diagonal)
 
 
 def size_of_result(node: Node) -> Dim:
@@ -122,7 +126,7 @@ class Op:
     view: bool = False
     """The result may share memory with input 0."""
     family: str = ""
-    """leaf, elementwise, layout, reduce, contract, index or scan: a family is treated alike."""
+    """leaf, elementwise, layout, reduce, contract, linalg, index or scan: each is treated alike."""
     batch: Callable[[Node, Sequence[Node], Sequence[bool], Shape], Node] | None = None
     """(node, inputs, batched, lead) -> the op where some inputs carry the axes `lead` in front; the
     family's rule when absent."""

@@ -13,7 +13,7 @@ _GREEK = """
 """.split()
 _ACCENTS = ("hat", "bar", "tilde", "dot", "vec")
 _FUNCTIONS = (
-    "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min",
+    "exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "max", "min", "det",
 )  # fmt: skip
 _WORDS = {"σ": r"\sigma", "sum": r"\sum", "prod": r"\prod", "maximum": r"\max", "minimum": r"\min",
           "diagonal_matrix": r"\operatorname{diag}"}  # fmt: skip

@@ -42,10 +42,10 @@ def text(t: Term, least: int = 0) -> str:
                 right = f"({right})"
             return f"{text(parts[0], level_before(t))} {sign} {right}"
         case "power":
-            exponent = text(parts[1])
-            if parts[1].kind == "number" and re.fullmatch(r"-?\d+", exponent):
-                return text(parts[0], ATOM) + exponent.translate(_SUPERSCRIPTS)
-            return f"{text(parts[0], ATOM)}^{text(parts[1], ATOM)}"
+            base, exponent = text(parts[0], ATOM), parts[1]
+            if exponent.kind == "number" and re.fullmatch(r"-?\d+", exponent.head):
+                return base + exponent.head.translate(_SUPERSCRIPTS)
+            return f"{base}^{text(exponent, ATOM)}"
         case "transpose":
             return f"{text(parts[0], ATOM)}ᵀ"
         case "index":

@@ -25,6 +25,7 @@ from .terms import ELIDED, Term, filled
 _WRITTEN: dict[str, str | Callable[[Node], str]] = {
     "astype": "x0",
     "broadcast_to": "x0",
+    "eigh": "eigh(x0)",
     "einsum": lambda v: _scaling(v) or v.op.text(v),
     "logical_and": "x0 & x1",
     "logical_not": "~x0",
@@ -96,6 +97,8 @@ def pattern(v: Node) -> Term:
     sides = _OUTER.get(v.attrs.get("subscripts", ""), "")
     if sides:
         return Term("call", "outer", tuple(Term("operand", k) for k in sides))
+    if v.op.name == "inv":
+        return Term("power", "", (Term("operand", "0"), Term("number", "-1")))
     written = _WRITTEN.get(v.op.name, own_text)
     found = _parsed(written if isinstance(written, str) else written(v))
     if found is not None and (found.kind != "operand" or v.op.name in _WRITTEN):

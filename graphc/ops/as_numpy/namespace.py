@@ -9,7 +9,7 @@ import numpy as np
 
 from ...ir import FUNCTIONS, Node
 from ...wording import did_you_mean
-from .. import contract, layout, leaves
+from .. import contract, layout, leaves, linalg
 from .. import elementwise as e
 from .arrangement import (
     broadcast_arrays,
@@ -110,6 +110,7 @@ _API.update({
         "trace": lambda x, offset=0: trace(x, offset, -2, -1),
         "vector_norm": vector_norm, "matrix_norm": TABLE[np.linalg.matrix_norm],
         "matrix_power": matrix_power,
+        **{name: getattr(linalg, name) for name in linalg.__all__},
     }),
 })  # fmt: skip
 NAMESPACE = Namespace("graphc array API", _API)

@@ -68,7 +68,6 @@ _WHY = {
     "lambdify compile_function theano_function function Session": "gc.compile makes a function of "
     "nodes",
     "simplify": "gc.compile does, and its .log.story tells how",
-    "linalg": "of matrices there are gc.matmul, gc.einsum, gc.norm, gc.diagonal and x.trace()",
     "rmsprop RMSprop adagrad Adagrad adadelta nadam lion lbfgs LBFGS": "gc.optim.Optimizer "
     "makes one of a rule",
     "DataLoader Dataset": "gc.optim.Batches(data, size=...) makes batches",
@@ -163,7 +162,8 @@ def _instead(name: str, names: Sequence[str]) -> str:
     alias = vars(np).get(name)  # np.pow is np.power
     found = UFUNCS.get(name) or UFUNCS.get(getattr(alias, "__name__", ""))
     called = found.name if isinstance(found, Op) else _CALLED.get(name.lower())
-    if called in names:
+    called = next((ours for ours in (called, f"linalg.{name}") if ours in names), None)
+    if called is not None:
         return f": it is called gc.{called}"
     if found is not None:
         return f" of its own: np.{name} takes its tensors"

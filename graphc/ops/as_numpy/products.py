@@ -1,4 +1,4 @@
-"""Products of vectors and matrices, norms and diagonals."""
+"""Products of vectors and matrices, norms, diagonals, and what np.linalg solves and decomposes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ... import shapes
 from ...errors import ArgumentError
 from ...ir import Node, lift
-from .. import contract, joins, layout, leaves, reduce
+from .. import contract, joins, layout, leaves, linalg, reduce
 from .. import elementwise as e
 from .arrangement import flat
 from .reductions import count_nonzero, in_floats
@@ -39,9 +39,7 @@ def matrix_power(a: Any, n: int) -> Node:
     (x,) = lift([a], "matrix_power")
     n = operator.index(n)
     if n < 0:
-        raise ArgumentError(
-            f"matrix_power of symbolic tensors takes no negative power, such as {n}"
-        )
+        x, n = linalg.inv(x), -n
     if n == 0:
         return layout.broadcast_to(leaves.eye(x.shape[-1], dtype=x.dtype), x.shape)
     half = matrix_power(x, n // 2) if n > 1 else None
@@ -142,3 +140,20 @@ def _diag(v: Any, k: int = 0) -> Any:
 
 
 means(np.diagflat)(lambda v, k=0: _diag(flat(lift([v], "diagflat")[0]), k))
+
+
+means(np.linalg.solve)(lambda a, b: linalg.solve(a, b))
+means(np.linalg.inv)(lambda a: linalg.inv(a))
+means(np.linalg.det)(lambda a: linalg.det(a))
+means(np.linalg.slogdet)(lambda a: linalg.slogdet(a))
+means(np.linalg.cholesky)(lambda a, *, upper=False: linalg.cholesky(a, upper=upper))
+means(np.linalg.eigh)(lambda a, UPLO="L": linalg.eigh(_by_lower(a, UPLO)))
+means(np.linalg.eigvalsh)(lambda a, UPLO="L": linalg.eigvalsh(_by_lower(a, UPLO)))
+
+
+def _by_lower(a: Any, triangle: str) -> Node:
+    """A symmetric matrix of which one triangle is read, as one of which the lower is."""
+    (x,) = lift([a], "eigh")
+    if triangle not in ("L", "U", "l", "u"):
+        raise ArgumentError(f"UPLO= is 'L' or 'U', not {triangle!r}")
+    return x if triangle in "Ll" else layout.matrix_transpose(x)

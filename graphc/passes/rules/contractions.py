@@ -161,6 +161,27 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
+@rule("einsum", over=("inv",), hides=True)
+def product_with_inverse(n: Node, is_alone: Alone) -> Node | None:
+    """inv(A) @ B = solve(A, B), and B @ inv(A) = solve(A.T, B.T).T, for vectors B too"""
+    for k, inverse in enumerate(n.inputs):
+        if len({*n.inputs}) != 2 or inverse.op is not op.inv or inverse.ndim != 2:
+            continue
+        terms, out = letters(n)
+        row, column, other = *terms[k], terms[1 - k]
+        if row == column or (row in other) == (column in other) or not is_alone(inverse):
+            continue
+        (a,), summed, new = inverse.inputs, column, row
+        if row in other:
+            a, summed, new = f.permute_dims(a, (1, 0)), row, column
+        rest = other.replace(summed, "")
+        if len(rest) > 1 or len(other) != len(rest) + 1 or {*out} != {*new, *rest}:
+            continue
+        right = contract.contract(f"{other}->{summed}{rest}", [n.inputs[1 - k]])
+        return contract.contract(f"{new}{rest}->{out}", [f.solve(a, right)])
+    return None
+
+
 @rule("einsum", over=("einsum",), signs=True)
 def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
     """(A @ B) @ C = A @ (B @ C) where that takes fewer operations, whatever the sizes are"""

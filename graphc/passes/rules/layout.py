@@ -177,11 +177,22 @@ def _only_span(at: slices.Index, axis: int) -> slices.Span | None:
 
 @rule("getitem", over=("place",), strict=True)
 def slice_of_place(n: Node) -> Node | None:
-    """place(x, at)[at] = x"""
+    """place(x, at)[at] = x, and place(x, 0)[1:] = 0: what was put elsewhere is not met"""
     match n:
         case Node(op.getitem, (Node(op.place, (x,), {"index": there}),), {"index": at}):
-            return x if there == at else None
+            if there == at:
+                return x
+            if None not in (*there, *at) and any(map(_are_apart, there, at)):
+                return f.zeros(n.shape, dtype=n.dtype)
     return None
+
+
+def _are_apart(one: object, other: object) -> bool:
+    """Whether of two indices of an axis one is a number, and comes before the other, a slice."""
+    k, span = (other, one) if isinstance(one, slices.Span) else (one, other)
+    if not (isinstance(k, int) and isinstance(span, slices.Span) and span.step == 1):
+        return False
+    return isinstance(span.begin, int) and 0 <= k < span.begin
 
 
 @rule("getitem", over=("pad",), strict=True)

@@ -165,3 +165,31 @@ def linear_recurrence(a: Any, b: Any, axis: int) -> Any:
     for k in range(1, len(result)):
         result[k] += a[k] * result[k - 1]
     return np.moveaxis(result, 0, axis)
+
+
+def eigenvalues_first(x: Any) -> Any:
+    """The eigenvalues of symmetric matrices as a first row, and the eigenvectors below it."""
+    values, vectors = np.linalg.eigh(x)
+    return np.concatenate((values[..., None, :], vectors), axis=-2)
+
+
+def complex_eigenvalues_first(x: Any) -> Any:
+    """The same a small imaginary step away from real matrices, by perturbation theory."""
+    values, vectors = np.linalg.eigh(x.real)
+    up = np.swapaxes(vectors, -1, -2)
+    step = np.tril(x.imag) + np.swapaxes(np.tril(x.imag, -1), -1, -2)
+    turned = up @ step @ vectors
+    gaps = values[..., None, :] - values[..., :, None]
+    mixed = np.divide(turned, gaps, out=np.zeros_like(turned), where=gaps != 0)
+    values = values + 1j * np.einsum("...ii->...i", turned)
+    return np.concatenate((values[..., None, :], vectors + 1j * (vectors @ mixed)), axis=-2)
+
+
+def complex_cholesky(x: Any) -> Any:
+    """np.linalg.cholesky, which takes conjugates of complex numbers, without them."""
+    result = np.zeros_like(x)
+    for k in range(x.shape[-1]):
+        before = result[..., k:, :k] @ result[..., k, :k, None]
+        rest = x[..., k:, k] - before[..., 0]
+        result[..., k:, k] = rest / np.sqrt(rest[..., :1])
+    return result
