@@ -497,6 +497,12 @@ TENSOR = [
         False,
     ),
     ("sum_of_negative", gc.sum(-A, axis=0), -gc.sum(A, axis=0), False),
+    (
+        "sum_of_negative",
+        gc.cumulative_sum(-A, axis=0) + C,
+        C - gc.cumulative_sum(A, axis=0),
+        False,
+    ),
     ("sum_of_scaled", gc.sum(3.0 * A), gc.sum(A) * 3.0, False),
     ("sum_of_scaled", gc.sum(0.5 * gc.tanh(A)), gc.sum(gc.tanh(A)) * 0.5, False),
     ("sum_of_products", gc.sum(A * A), gc.vdot(A, A), False),

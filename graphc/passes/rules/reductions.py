@@ -116,12 +116,12 @@ def axes_kept(n: Node, is_alone: Alone) -> Node | None:
     return v.op(x, axis=axes, keepdims=True)
 
 
-@rule("sum", over=("negative",), signs=True)
+@rule("sum", "cumulative_sum", over=("negative",), signs=True)
 def sum_of_negative(n: Node) -> Node | None:
-    """sum(-x) = -sum(x)"""
+    """sum(-x) = -sum(x), and so with cumulative_sum"""
     match n:
-        case Node(op.sum, (Node(op.negative, (x,)),)) if n.type.is_float:
-            return f.negative(op.sum(x, **n.attrs))
+        case Node(_, (Node(op.negative, (x,)),)) if n.type.is_float:
+            return f.negative(n.op(x, **n.attrs))
     return None
 
 
