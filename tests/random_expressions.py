@@ -8,10 +8,12 @@ import graphc as gc
 
 CONSTANTS = (0.0, 1.0, -1.0, 2.0, 0.5, 3.0, -0.5, 1e-3, 10.0, 0.1, -0.0, 7.0)
 EXPONENTS = (0.0, 1.0, 2.0, 3.0, -1.0, 0.5, -2.0, 4.0)
+# They came later, and have expressions of their own: what a seed gives hangs on the list below.
+SPECIAL = [gc.erf, gc.erfc, gc.erfcx]
 FLOATS = [
     op
     for op in gc.OPS.values()
-    if op.family == "elementwise"
+    if op.family == "elementwise" and op not in SPECIAL
     and op.name not in ("astype", "where", "power", "clip", "stop_gradient")
     and all(t == "float64" for e in op.examples[:1] for t in e.dtypes)
 ]

@@ -177,6 +177,26 @@ ELEMENTWISE = [
     ("scaled_erf_plus_scale", 0.5 + 0.5 * gc.erf(x), 0.5 * gc.erfc(-x), False),
     ("scaled_erf_plus_scale", 0.5 - gc.erf(x) * 0.5, 0.5 * gc.erfc(x), False),
     ("scaled_erf_plus_scale", 1 - 0.5 * gc.erfc(x), 0.5 * gc.erfc(-x), False),
+    (
+        "log_of_erfc",
+        gc.log(gc.erfc(x)),
+        gc.where(
+            x > 1, gc.log(gc.erfcx(x)) - gc.square(x), gc.log(gc.erfc(gc.minimum(x, 1)))
+        ),
+        False,
+    ),
+    (
+        "log_of_erfc",
+        gc.log(0.5 * gc.erfc(f32)),
+        gc.where(
+            f32 > 1,
+            gc.log(0.5 * gc.erfcx(f32)) - gc.square(f32),
+            gc.log(0.5 * gc.erfc(gc.minimum(f32, 1))),
+        ),
+        False,
+    ),
+    ("density_over_erfc", y / gc.erfc(x) * gc.exp(-(x**2)), y / gc.erfcx(x), False),
+    ("density_over_erfc", 2 / gc.erfc(-x) * (3 * gc.exp(-(x**2))), 6 / gc.erfcx(-x), False),
     ("sigmoid_minus_one", gc.sigmoid(x) - 1, -gc.sigmoid(-x), False),
     ("sigmoid_minus_one", -1.0 + gc.sigmoid(x), -gc.sigmoid(-x), False),
     ("one_minus_exp", y * (1 - gc.exp(x)), y * -gc.expm1(x), False),

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from random_expressions import expression, tensor_graph
+from random_expressions import SPECIAL, expression, tensor_graph
 
 import graphc as gc
 from graphc.errors import ArgumentError
@@ -38,6 +38,17 @@ def test_a_random_expression_keeps_the_promise(first, mode):
     """1,000 expressions of every elementwise op, at random points and extremes, against mpmath."""
     for seed in range(first, first + 100):
         before = run(Graph([expression(seed, [x, y])]), False)[0].outputs[0]
+        verdict = judged(before, [x, y], mode)
+        assert verdict.holds, (seed, verdict)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("function", SPECIAL, ids=lambda op: op.name)
+def test_a_random_expression_of_an_error_function_keeps_the_promise(function, mode):
+    """Of it, within it, and added to a number."""
+    for seed in range(60):
+        inner = expression(seed, [function(x), 1 - function(y), y], depth=6)
+        before = run(Graph([0.5 + 0.5 * function(inner)]), False)[0].outputs[0]
         verdict = judged(before, [x, y], mode)
         assert verdict.holds, (seed, verdict)
 

@@ -209,9 +209,19 @@ def test_the_log_of_the_normal_distribution_has_a_gradient_in_both_tails():
         np.testing.assert_allclose(found[2][1:], curves[1:], rtol=1e-8)
 
 
-def test_a_probit_regression_has_a_finite_loss_far_out():
+LOGS = {
+    "log_ndtr": gc.log_ndtr,
+    "log(ndtr)": lambda z: gc.log(gc.ndtr(z)),
+    "by erf": lambda z: gc.log(0.5 * (1 + gc.erf(z / np.sqrt(2)))),
+    "by erf, halved": lambda z: gc.log((1 + gc.erf(z / np.sqrt(2))) / 2),
+    "the other tail": lambda z: gc.log(1 - gc.ndtr(-z)),
+}
+
+
+@pytest.mark.parametrize("name", LOGS)
+def test_a_probit_regression_has_a_finite_loss_far_out_however_it_is_spelled(name):
     X, sign, w = gc.input("X", ("n", 2)), gc.input("sign", ("n",)), gc.input("w", (2,))
-    loss = -gc.mean(gc.log_ndtr(sign * (X @ w)))
+    loss = -gc.mean(LOGS[name](sign * (X @ w)))
     f = gc.compile([loss, gc.grad(loss, w)], inputs=[X, sign, w])
     values, gradient = f([[300.0, 1.0], [-2.0, 500.0]], [-1.0, 1.0], [1.0, 1.0])
     np.testing.assert_allclose(values, (301**2 / 2 + np.log(301 * np.sqrt(2 * np.pi))) / 2)
@@ -224,3 +234,11 @@ def test_bounds_are_known():
         (gc.erf(x), -1, 1), (gc.erfc(x), 0, 2), (gc.erfc(p), 0, 1), (gc.erfc(-p), 1, 2),
     ):  # fmt: skip
         assert "clip" not in gc.compile(gc.clip(z, low, high)).graph.count()
+
+
+def test_erfc_that_cannot_vanish_stays():
+    """Its log and the slope of that need nothing dearer there."""
+    x = gc.input("x", ("n",), between=(-3, 3))
+    z = gc.log(gc.erfc(x))
+    f = gc.compile([z, gc.grad(gc.sum(z), x)])
+    assert "erfcx" not in f.graph.count() and "where" not in f.graph.count()

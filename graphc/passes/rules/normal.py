@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...ir import Node, is_literal
+from ..facts import interval
 from ..rewrite import rule
-from .vocabulary import Alone, f, number, op, opposite, sides
+from .quotients import undivided
+from .vocabulary import Alone, f, like, number, op, opposite, sides
 
 
 @rule("erf", over=("negative",), strict=True)
@@ -67,4 +71,47 @@ def scaled_erf_plus_scale(n: Node, is_alone: Alone) -> Node | None:
                 return f.multiply(c, f.erfc(x if is_less else opposite(x)))
             if v.op is op.erfc and is_less and number(whole) == 2 * number(c):
                 return f.multiply(c, f.erfc(opposite(x)))
+    return None
+
+
+def _may_vanish(x: Node) -> bool:
+    """Whether erfc(x) may be 0, or have lost digits."""
+    return interval(x).high > (26 if x.dtype == np.float64 else 9)
+
+
+def _scaled(v: Node) -> tuple[Node | None, Node]:
+    """The c and the x of c * x for a number c, else nothing and x."""
+    for c, x in sides(v) if v.op is op.multiply else ():
+        if number(c) is not None:
+            return c, x
+    return None, v
+
+
+def _times(c: Node | None, x: Node) -> Node:
+    return x if c is None else f.multiply(c, x)
+
+
+@rule("log", over=("erfc", "multiply"), among=("erfc",))
+def log_of_erfc(n: Node) -> Node | None:
+    """log(c * erfc(x)) = log(c * erfcx(x)) - x^2 for x > 1, where erfc(x) may vanish"""
+    c, v = _scaled(n.inputs[0])
+    if v.op is not op.erfc or not _may_vanish(v.inputs[0]):
+        return None
+    (x,) = v.inputs
+    one = like(x, 1)
+    tail = f.subtract(f.log(_times(c, f.erfcx(x))), f.square(x))
+    return f.where(f.greater(x, one), tail, f.log(_times(c, f.erfc(f.minimum(x, one)))))
+
+
+@rule("multiply", over=("exp", "multiply"), among=("erfc",))
+def density_over_erfc(n: Node, is_alone: Alone) -> Node | None:
+    """y / erfc(x) * exp(-x^2) = y / erfcx(x), where erfc(x) may vanish"""
+    for v, product in sides(n):
+        c, e = _scaled(product)
+        match e:
+            case Node(op.exp, (Node(op.negative, (Node(op.square, (root,)),)),)):
+                for x in (root, opposite(root)):
+                    y = undivided(v, f.erfc(x), is_alone, depth=4) if _may_vanish(x) else None
+                    if y is not None:
+                        return _times(c, f.divide(y, f.erfcx(x)))
     return None
