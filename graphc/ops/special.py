@@ -46,6 +46,8 @@ erfcx = elementwise(
     "erfcx", lambda x: sp.exp(x**2) * sp.erfc(x), numpy="erfcx(x0)",
     into="erfcx(x0, spare=5, out=out)", like=np.exp, d=lambda x, result: [2 * x * result - _AT_0],
     complex_step=f"erfcx(x0.real) + 1j * x0.imag * (2 * x0.real * erfcx(x0.real) - {_AT_0})",
+    cure="keep its argument above -26 (-9 for float32), as by gc.maximum, or use gc.erfc, which is "
+    "2 at most",
     doc="""exp(x**2) * erfc(x), which neither vanishes nor overflows where x is large.
 
     >>> import graphc as gc
