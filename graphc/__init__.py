@@ -369,6 +369,7 @@ if not TYPE_CHECKING:  # a checker shall find the name missing
         *(f"optim.{name}" for name in optim.__all__),
         *(f"linalg.{name}" for name in linalg.__all__),
     ])  # fmt: skip
+    vars(linalg)["__getattr__"] = __getattr__  # gc.linalg.norm is gc.norm
 
 
 def __dir__() -> list[str]:

@@ -128,6 +128,7 @@ ELSEWHERE = {
     "ravel": " of its own: np.ravel takes its tensors",
     "heaviside": " of its own: np.heaviside takes its tensors",
     "cholesky": ": it is called gc.linalg.cholesky",
+    "lstsq": "; the nearest is np.linalg.solve(A.T @ A, A.T @ b)",
     "svd": "; nothing is like it: compute it outside, and pass the result in as an argument",
     "argmax": "; the nearest is np.max, or np.take_along_axis with indices from "
     "outside",

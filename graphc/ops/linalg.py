@@ -387,3 +387,8 @@ def eigvalsh(x: Any) -> Node:
     3.0
     """
     return eigh(x).eigenvalues
+
+
+def __dir__() -> list[str]:
+    """What the Tab key shows: the public names alone, not the rooms they come from."""
+    return sorted(__all__)

@@ -162,7 +162,7 @@ def _instead(name: str, names: Sequence[str]) -> str:
     alias = vars(np).get(name)  # np.pow is np.power
     found = UFUNCS.get(name) or UFUNCS.get(getattr(alias, "__name__", ""))
     called = found.name if isinstance(found, Op) else _CALLED.get(name.lower())
-    called = next((ours for ours in (called, f"linalg.{name}") if ours in names), None)
+    called = next((ours for ours in (called, name, f"linalg.{name}") if ours in names), None)
     if called is not None:
         return f": it is called gc.{called}"
     if found is not None:
