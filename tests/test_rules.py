@@ -222,7 +222,7 @@ ELEMENTWISE = [
     ("product_over_factor", (x * y) / y, x, False),
     ("product_over_factor", (x * y) / (y / s), x * s, False),
     ("exp_minus_one", gc.exp(x) - 1, gc.expm1(x), False),
-    ("exp_minus_one", y / (gc.exp(x) - 1), y / gc.expm1(x + 0.0), False),
+    ("exp_minus_one_below", y / (gc.exp(x) - 1), y / gc.expm1(x + 0.0), False),
     ("share_of_exponential", gc.exp(x) / (1 + gc.exp(x)), gc.sigmoid(x), False),
     ("share_of_exponential", 1 / (1 + gc.exp(-x)), gc.sigmoid(x), False),
     (

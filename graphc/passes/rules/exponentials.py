@@ -227,13 +227,20 @@ def _missing(t: Node, e: Node, is_less: bool) -> int:
     return 1 if t is e and is_less else 0
 
 
-@rule("subtract", over=("exp",))
+@rule("subtract", over=("exp",), signs=True)
 def exp_minus_one(n: Node) -> Node | None:
-    """exp(x) - 1 = expm1(x + 0), whose zeros are positive too"""
+    """exp(x) - 1 = expm1(x)"""
     match n:
         case Node(op.subtract, (Node(op.exp, (x,)), one)) if is_literal(one, 1):
-            return f.expm1(f.add(x, like(n, 0))) if x.dtype == n.dtype else None
+            return f.expm1(x) if x.dtype == n.dtype else None
     return None
+
+
+@rule("subtract", over=("exp",))
+def exp_minus_one_below(n: Node) -> Node | None:
+    """exp(x) - 1 = expm1(x + 0), whose zeros are positive too, where their sign is seen"""
+    whole = exp_minus_one(n)
+    return None if whole is None else f.expm1(f.add(whole.inputs[0], like(n, 0)))
 
 
 @rule("subtract", over=("exp",))
