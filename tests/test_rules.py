@@ -1185,7 +1185,6 @@ def test_there_are_more_than_fifty_identities():
     covered = {row[0] for row in (*ELEMENTWISE, *TENSOR)}
     own = {
         "choice_that_is_known",
-        "slice_of_place",
         "small_divisors_first",
         "operands_in_order",
         "stopped",
