@@ -16,7 +16,19 @@ from ...shapes import Dim
 from ..facts import interval
 from ..rewrite import rule
 from .outer import outer_product
-from .vocabulary import Alone, adds_up, f, grows, letters, number, op, sides, spread, takes_fewer
+from .vocabulary import (
+    Alone,
+    adds_up,
+    f,
+    grows,
+    letters,
+    number,
+    op,
+    sides,
+    spread,
+    squeezed,
+    takes_fewer,
+)
 
 
 @rule("einsum", over=("permute_dims",))
@@ -149,16 +161,19 @@ def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     match n:
         case Node(op.einsum, (Node(op.einsum, (a, b)) as v,)) if is_alone(v):
             (outer,), out = letters(n)
-            (x, y), inner = letters(v)
-            if len(set(outer)) == len(outer):
-                return None
-            spare = iter(c for c in string.ascii_letters if c not in outer + out)
-            names = dict(zip(inner, outer, strict=True))
-            for c in dict.fromkeys(x + y):
-                names.setdefault(c, next(spare))
-            text = ",".join("".join(names[c] for c in term) for term in (x, y)) + "->" + out
-            return contract.contract(text, [a, b])
+            if len(set(outer)) < len(outer):
+                return contract.contract(",".join(_terms_within(n, 0)) + "->" + out, [a, b])
     return None
+
+
+def _terms_within(n: Node, i: int) -> list[str]:
+    """The terms of a contraction that is operand i of another, in the letters of that."""
+    (terms, out), (inner, inner_out) = letters(n), letters(n.inputs[i])
+    spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
+    names = dict(zip(inner_out, terms[i], strict=True))
+    for c in dict.fromkeys("".join(inner)):
+        names.setdefault(c, next(spare))
+    return ["".join(names[c] for c in term) for term in inner]
 
 
 @rule("einsum", over=("inv",), hides=True)
@@ -192,15 +207,11 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
         if v.op is not op.einsum or len(v.inputs) != 2 or not is_alone(v):
             continue
         terms, out = letters(n)
-        inner, inner_out = letters(v)
-        spare = iter(c for c in string.ascii_letters if c not in "".join(terms) + out)
-        names = dict(zip(inner_out, terms[i], strict=True))
-        for c in dict.fromkeys("".join(inner)):
-            names.setdefault(c, next(spare))
-        three = [("".join(names[c] for c in t), x) for t, x in zip(inner, v.inputs, strict=True)]
+        inner = _terms_within(n, i)
         written = n.op.flops(n) + v.op.flops(v)
         for k in (0, 1):
-            (kept, x), (joined, y), other = three[k], three[1 - k], terms[1 - i]
+            kept, joined, other = inner[k], inner[1 - k], terms[1 - i]
+            x, y = v.inputs[k], v.inputs[1 - k]
             if not set(joined) & set(other) or len({x.dtype, y.dtype, last.dtype}) > 1:
                 continue
             used = set(kept) | set(out)
@@ -340,12 +351,7 @@ def sum_of_stretched_products(n: Node, is_alone: Alone) -> Node | None:
     if not adds_up(v, shapes.size(tuple(v.shape[k] for k in axes)), axes):
         return None
     whole = string.ascii_letters[: v.ndim]
-    terms, operands = [], []
-    for a in (x, y):
-        own = whole[v.ndim - a.ndim :]
-        kept = [k for k, d in enumerate(a.shape) if d != 1]
-        terms.append("".join(own[k] for k in kept))
-        operands.append(f.reshape(a, tuple(a.shape[k] for k in kept)))
+    operands, terms = zip(*(squeezed(a, whole[v.ndim - a.ndim :]) for a in (x, y)), strict=True)
     summed = {whole[k] for k in axes}
     # Each summed letter in both, and a letter of its own on each side: else nothing is stretched,
     # or one factor could be summed alone.
@@ -354,6 +360,5 @@ def sum_of_stretched_products(n: Node, is_alone: Alone) -> Node | None:
         return None
     if any(a.dtype != v.dtype for a in operands):
         return None
-    return contract.contract(
-        ",".join(terms) + "->" + "".join(c for c in whole if c not in summed), operands
-    )
+    kept = "".join(c for c in whole if c not in summed)
+    return contract.contract(f"{','.join(terms)}->{kept}", operands)

@@ -8,7 +8,7 @@ from ... import shapes
 from ...ir import Node
 from ...ops import contract
 from ..rewrite import rule
-from .vocabulary import Alone, f, letters, op, sides, spread
+from .vocabulary import Alone, f, letters, op, sides, spread, squeezed
 
 
 @rule("einsum", over=("eye",), hides=True)
@@ -122,10 +122,8 @@ def _with_diagonal(v: Node, a: Node, s: Node, n: Node, is_first: bool) -> Node |
         if v.inputs[i] is not a or len(summed) != 1 or len(new) != 1 or a.shape != n.shape:
             continue
         (c,), (d,) = summed, new
-        of_s = out[n.ndim - s.ndim :]
-        sizes = dict(zip(of_s, s.shape, strict=True))
-        has = {k for k, size in sizes.items() if size != 1}
-        if term.replace(c, d) != out or len(set(other)) < len(other) or not has <= set(other):
+        values, own = squeezed(s, out[n.ndim - s.ndim :])
+        if term.replace(c, d) != out or len(set(other)) < len(other) or not set(own) <= set(other):
             continue
         if c not in other or set(other) - set(term) != {d}:
             continue
@@ -133,15 +131,20 @@ def _with_diagonal(v: Node, a: Node, s: Node, n: Node, is_first: bool) -> Node |
             continue
         if shapes.typical(b.type.size) > shapes.typical(a.type.size):
             continue
-        batch = "".join(k for k in other if k not in (c, d))
-        own = "".join(k for k in of_s if k in has)
-        values = f.reshape(s, tuple(sizes[k] for k in own))
-        values = spread(values, own, batch + d) if own else values
-        of_b = dict(zip(other, b.shape, strict=True))
-        values = f.broadcast_to(values, tuple(of_b[k] for k in batch + d))
-        ends = "".join(k for k in other if k in (c, d))  # either way: it is symmetric
-        order = tuple((batch + ends).index(k) for k in other)
-        diagonal = f.permute_dims(f.diagonal_matrix(values), order)
+        diagonal = _diagonal_beside(b, other, values, own, (c, d))
         operands = [a, n.op(b, diagonal) if is_first else n.op(diagonal, b)]
         return contract.contract(f"{term},{other}->{out}", operands)
     return None
+
+
+def _diagonal_beside(b: Node, of_b: str, values: Node, own: str, ends: tuple[str, str]) -> Node:
+    """diag(values) as it stands beside b, along two of its letters; the others are a batch's."""
+    batch = "".join(k for k in of_b if k not in ends)
+    needed = batch + ends[1]
+    sizes = dict(zip(of_b, b.shape, strict=True))
+    values = spread(values, own, needed) if own else values
+    values = f.broadcast_to(values, tuple(sizes[k] for k in needed))
+    both = "".join(k for k in of_b if k in ends)  # either way: it is symmetric
+    order = tuple((batch + both).index(k) for k in of_b)
+    diagonal: Node = f.permute_dims(f.diagonal_matrix(values), order)
+    return diagonal

@@ -17,7 +17,7 @@ from ...ops import contract
 from ...ops.reduce import largest
 from ...shapes import Dim, Shape
 from ..rewrite import rule
-from .vocabulary import Alone, f, letters, op, sides, spread
+from .vocabulary import Alone, f, letters, op, sides, spread, squeezed
 
 
 class OuterProduct(NamedTuple):
@@ -154,8 +154,7 @@ def scaled_outer(n: Node, is_alone: Alone) -> Node | None:
         found = outer_product(x)
         if found is None or not is_alone(x) or x.shape != n.shape or c.dtype != n.dtype:
             continue
-        beside = zip(found.out[n.ndim - c.ndim :], c.shape, strict=True)
-        term = "".join(k for k, d in beside if d != 1)
+        c, term = squeezed(c, found.out[n.ndim - c.ndim :])
         factors = [(found.u, found.of_u), (found.v, found.of_v)]
         fit = [k for k, (_, of_a) in enumerate(factors) if set(term) <= set(of_a)]
         if not fit:
@@ -163,7 +162,6 @@ def scaled_outer(n: Node, is_alone: Alone) -> Node | None:
         # The smaller one that it stands beside.
         k = min(fit, key=lambda k: shapes.typical(factors[k][0].type.size))
         a, of_a = factors[k]
-        c = f.reshape(c, tuple(d for d in c.shape if d != 1))
         scaled = [a for a, _ in factors]
         scaled[k] = n.op(a, spread(c, term, of_a))
         return contract.contract(f"{found.of_u},{found.of_v}->{found.out}", scaled)

@@ -166,6 +166,12 @@ def spread(x: Node, own: str, out: str) -> Node:
     return made
 
 
+def squeezed(x: Node, own: str) -> tuple[Node, str]:
+    """x without its axes of size 1, and the letters of those that are left."""
+    kept = [k for k, d in enumerate(x.shape) if d != 1]
+    return f.reshape(x, tuple(x.shape[k] for k in kept)), "".join(own[k] for k in kept)
+
+
 def fits(small: shapes.Shape, large: shapes.Shape) -> bool:
     """Whether broadcasting brings one shape to another."""
     if len(small) > len(large):
