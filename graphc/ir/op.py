@@ -152,8 +152,11 @@ class Op:
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Node:
         """The node of this op on these inputs: the one that exists, or a new one."""
-        nodes = inputs if all(type(x) is Node for x in inputs) else lift(inputs, self.name)
-        return self._of(nodes, MappingProxyType(attrs) if attrs else NO_ATTRS)
+        for x in inputs:
+            if type(x) is not Node:
+                inputs = lift(inputs, self.name)
+                break
+        return self._of(inputs, MappingProxyType(attrs) if attrs else NO_ATTRS)
 
     def _of(self, nodes: tuple[Node, ...], attrs: Attrs) -> Node:
         """What a call makes of nodes."""

@@ -21,6 +21,9 @@ def topo(outputs: Iterable[Node], beyond: Container[Node] = ()) -> list[Node]:
             node, left = way[-1]
             for x in left:
                 if x not in done and x not in beyond:
+                    if not x.inputs:  # a leaf is no way
+                        done[x] = None
+                        continue
                     way.append((x, iter(x.inputs)))
                     break
             else:

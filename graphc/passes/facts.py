@@ -61,8 +61,8 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     if v.op.name == "constant":
         return _of_array(v.attrs["value"].array)
     if v.op.name == "input":
-        (low, high), (least, most) = declared(v), _all_of(v)
-        return Interval(max(low, least), min(high, most))
+        said, (least, most) = declared(v), _all_of(v)
+        return said if said is ANYTHING else Interval(max(said.low, least), min(said.high, most))
     if v.op.name == "size":
         return Interval(1.0, 2.0**63)
     if v.dtype == bool:
@@ -70,7 +70,10 @@ def interval(v: Node, depth: int = _DEPTH) -> Interval:
     rule = _RULES.get(v.op.name)
     if rule is None or not depth:
         return _all_of(v)
-    low, high = rule(v, *(interval(x, depth - 1) for x in v.inputs))
+    found = rule(v, *[interval(x, depth - 1) for x in v.inputs])
+    if found is ANYTHING and v.type.is_float:
+        return found
+    low, high = found
     low = low if low in _EXACT else low - abs(low) * _MARGIN
     high = high if high in _EXACT else high + abs(high) * _MARGIN
     if v.dtype == np.float32:

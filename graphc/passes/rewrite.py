@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import itertools
 import operator
 import warnings
 from collections.abc import Callable, Iterable
@@ -36,8 +37,9 @@ _FAR = 3
 class Rule:
     """An equation between nodes, read from left to right: the docstring states it.
 
-    `heads` are the ops it looks at, `over` those of which one input at least must be, and `among`
-    those of which there must be one somewhere below, or letters of dtypes: "i", "u", "b".
+    `heads` are the ops it looks at, `over` those of which one input at least must be, `beside`
+    those of which another input must be, and `among` those of which there must be one somewhere
+    below, or letters of dtypes: "i", "u", "b".
     A strict rule gives the same bits. One that `hides` may give a
     number where an input that is NaN or inf made the left side NaN; one that changes `signs` may
     give 0 for -0.
@@ -46,6 +48,7 @@ class Rule:
     rewrite: Callable[..., Node | None]
     heads: tuple[str, ...]
     over: frozenset[str]
+    beside: frozenset[str]
     among: frozenset[str]
     is_strict: bool
     hides: bool
@@ -55,6 +58,13 @@ class Rule:
     @property
     def name(self) -> str:
         return self.rewrite.__name__
+
+    def stands_over(self, inputs: Names) -> bool:
+        """Whether it may apply to what has inputs of these ops."""
+        if not self.beside:
+            return not self.over or not self.over.isdisjoint(inputs)
+        pairs = itertools.permutations(inputs, 2)
+        return any(one in self.over and other in self.beside for one, other in pairs)
 
     @functools.cached_property
     def equation(self) -> str:
@@ -78,6 +88,7 @@ class Rule:
 def rule(
     *heads: str,
     over: Iterable[str] = (),
+    beside: Iterable[str] = (),
     among: Iterable[str] = (),
     strict: bool = False,
     hides: bool = False,
@@ -91,7 +102,7 @@ def rule(
 
     def made(rewrite: Callable[..., Node | None]) -> Rule:
         asks = len(inspect.signature(rewrite).parameters) - 1
-        below = frozenset(over), frozenset(among)
+        below = frozenset(over), frozenset(beside), frozenset(among)
         return Rule(rewrite, heads, *below, strict, hides, signs or hides, asks)
 
     return made
@@ -130,6 +141,7 @@ class Refusal(NamedTuple):
 
 
 Names: TypeAlias = tuple[str, ...]  # of an op, and of those that its inputs are of
+Seen: TypeAlias = tuple[bool, bool]  # whether NaN is at a node, and the sign of a zero
 
 
 class Chosen(dict[Names, tuple[Rule, ...]]):
@@ -142,22 +154,24 @@ class Chosen(dict[Names, tuple[Rule, ...]]):
                 self.by_head.setdefault(head, []).append(one)
 
     def __missing__(self, names: Names) -> tuple[Rule, ...]:
-        head, *inputs = names
-        rules = self.by_head.get(head, ())
-        self[names] = found = tuple([r for r in rules if not r.over or r.over & set(inputs)])
+        rules = self.by_head.get(names[0], ())
+        self[names] = found = tuple([r for r in rules if r.stands_over(names[1:])])
         return found
 
 
-class Tried(dict[Names, tuple[Rule, ...]]):
-    """Those of the chosen rules that may fire: what they need below is in the graph."""
+class Tried(dict[tuple[Names, Seen], tuple[Rule, ...]]):
+    """Those of the chosen rules that may fire: what they need below is in the graph, and they hide
+    nothing that is seen.
+    """
 
     def __init__(self, chosen: Chosen, present: set[str]) -> None:
         self.chosen, self.present = chosen, present
 
-    def __missing__(self, names: Names) -> tuple[Rule, ...]:
-        self[names] = found = tuple(
-            [r for r in self.chosen[names] if not r.among or r.among & self.present]
-        )
+    def __missing__(self, key: tuple[Names, Seen]) -> tuple[Rule, ...]:
+        names, (is_observed, signs_are_seen) = key
+        there = [r for r in self.chosen[names] if not r.among or r.among & self.present]
+        held = [r for r in there if is_observed and r.hides or signs_are_seen and r.signs]
+        self[key] = found = tuple([r for r in there if r not in held])
         return found
 
     def come(self, kinds: set[str]) -> None:
@@ -232,9 +246,8 @@ def sign_is_seen(graph: Graph) -> set[Node]:
         for i in seen
     }
     for v in reversed(graph.nodes) if found else ():
-        name = v.op.name
-        if v in found and (name in _HAND_ON or v.op.family != "elementwise"):
-            if name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
+        if v in found and (v.op.name in _HAND_ON or v.op.family != "elementwise"):
+            if v.op.name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
                 found.update(x for x in v.inputs if x.type.is_float)
     return found
 
@@ -336,7 +349,7 @@ class _Round:
         self.settled.nodes.difference_update(becomes)
         self.settled.nodes.update(becomes.values())
         for kept in self.view:
-            kept.update([new for old, new in becomes.items() if old in kept])
+            kept.update([becomes[old] for old in becomes.keys() & kept])
         self.settled.view = self.view
 
     def _note(self, found: Node) -> None:
@@ -354,21 +367,20 @@ class _Round:
         return True
 
     def _simplest(self, node: Node, old: Node) -> Node:
+        answers = self.is_alone, self.settled.budget
         start = node  # for this one all is built, however many rules fire one after the other
-        observed, signs = old in self.view.observed, old in self.view.signs
+        seen = old in self.view.observed, old in self.view.signs
         for _ in range(_FIRINGS):
             names = names_at(node)
             if names.count("constant") == len(names) - 1:
                 node = folded_node(node)
                 names = names_at(node)
-            rules = self.tried[names]
-            if observed or signs:
-                held = [r for r in rules if observed and r.hides or signs and r.signs]
-                rules = tuple([r for r in rules if r not in held])
-            for one in rules:
+            for one in self.tried[names, seen]:
                 try:
-                    answers = (self.is_alone, self.settled.budget)[: one.asks] if one.asks else ()
-                    found = one.rewrite(node, *answers)
+                    if one.asks:
+                        found = one.rewrite(node, *answers[: one.asks])
+                    else:  # as most do: a call with a star takes much longer
+                        found = one.rewrite(node)
                 except GraphcError as error:
                     left_out(f"rules, {one.name}, cannot rewrite", node, error.sentence)
                     continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ class There:
 
     @cached_property
     def position(self) -> dict[Node, int]:
-        return {v: k for k, v in enumerate(self.graph.nodes)}
+        return dict(zip(self.graph.nodes, count(), strict=False))
 
     @cached_property
     def swapped(self) -> set[Node]:
@@ -169,14 +170,13 @@ def grouped_alike(n: Node, there: There) -> Node | None:
         (a, b), _ = letters(n)
         if a != b:
             return None
-    elif not there.is_summed():
-        return None
     for x, v in sides(n):
         if v.op is op.divide and there.is_alone(v) and v.shape == x.shape:
             y, z = v.inputs
             twin = there.find(v.op, x, z)
             if twin is not None and twin.shape == y.shape == x.shape:
-                return n.op(twin, y, **n.attrs)
+                is_in_sum = n.op is op.einsum or there.is_summed()
+                return n.op(twin, y, **n.attrs) if is_in_sum else None
     return None
 
 

@@ -74,10 +74,10 @@ def simplify(graph: Graph, log: Log) -> Graph:
     refusals: list[Refusal] = []
     becomes: dict[Node, Node] = {}
     roots = _roots(graph)
-    counts = dict(graph.uses) if roots else {}
+    counts, changed = dict(graph.uses) if roots else {}, becomes.keys()
     for v in graph.nodes if roots else ():
         node = v
-        if not becomes.keys().isdisjoint(v.inputs):
+        if not changed.isdisjoint(v.inputs):
             node = with_inputs(v, tuple(map(becomes.get, v.inputs, v.inputs)))
         if v in roots:
             fit, found = _searched(node, counts, log.budget)
@@ -142,8 +142,6 @@ def _searched(
     if region is None:
         return None, _NOTHING
     values = region.values
-    if not 1 <= len(values) <= _MOST_VALUES or any(x.dtype != root.dtype for x in values):
-        return None, _NOTHING
     # What is used elsewhere too stays: it is no gain to do without it here.
     kept = _kept(region, uses)
     facts = tuple(interval(x) for x in values)
@@ -157,21 +155,24 @@ def _searched(
 
 
 def _region(root: Node) -> Region | None:
-    """The region of a root, without walking further than its bound."""
+    """The region of a root, without walking further than its bounds."""
     inside: dict[Node, None] = {root: None}
     waiting = list(root.inputs)
-    while waiting and len(inside) < _MOST_NODES:
-        v = waiting.pop(0)
+    for v in waiting:  # more come
+        if len(inside) == _MOST_NODES:
+            break
         if v not in inside and v.op.name in OPEN and v.dtype == root.dtype:
             inside[v] = None
             waiting.extend(v.inputs)
-    if len(inside) < 2:
-        return None
     outside = {x for v in inside for x in v.inputs if x not in inside}
+    values = {x for x in outside if _small_number(x) is None}
+    if len(inside) < 2 or not 1 <= len(values) <= _MOST_VALUES:
+        return None
+    if any(x.dtype != root.dtype for x in values):
+        return None
     order = topo([root], beyond=outside)
     boundary = dict.fromkeys(x for v in order for x in v.inputs if x in outside)
-    values = [x for x in boundary if _small_number(x) is None]
-    return Region(root, tuple(order), tuple(boundary), tuple(values))
+    return Region(root, tuple(order), tuple(boundary), tuple(x for x in boundary if x in values))
 
 
 def _small_number(v: Node) -> Any:

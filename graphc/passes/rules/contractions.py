@@ -223,7 +223,7 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("add", "subtract", over=("einsum",), signs=True)
+@rule("add", "subtract", over=("einsum",), beside=("einsum", "multiply"), signs=True)
 def common_matrix(n: Node, is_alone: Alone) -> Node | None:
     """A @ X + B @ X = (A + B) @ X where that is cheaper, also of c * (B @ X), and of B.T @ X"""
     (u, c), (v, d) = (_scaled_product(x) for x in n.inputs)

@@ -96,7 +96,7 @@ def sum_of_diagonal_matrix(n: Node) -> Node | None:
     return f.reshape(f.sum(d, axis=summed) if summed else d, n.shape)
 
 
-@rule("add", "subtract", over=("einsum",), signs=True)
+@rule("add", "subtract", over=("einsum",), beside=("multiply",), signs=True)
 def product_plus_scaled(n: Node, is_alone: Alone) -> Node | None:
     """A @ B + A * v = A @ (B + diag(v)), and so with -, where A has more elements than B"""
     if not n.type.is_float or not all(map(is_alone, n.inputs)):

@@ -14,8 +14,11 @@ from ..facts import interval
 from ..rewrite import rule
 from .vocabulary import FACTORS, LITERAL, Alone, f, grows, like, number, op, sides, taken_up
 
+# What has factors, one of which may be a number.
+_SCALED = ("multiply", "divide")
 
-@rule("add", "subtract", over=("multiply", "divide"), signs=True)
+
+@rule("add", "subtract", over=_SCALED, beside=_SCALED, signs=True)
 def common_factor(n: Node, is_alone: Alone) -> Node | None:
     """s * x + s * y = s * (x + y), x / s - y / s = (x - y) / s where x + y cannot overflow alone"""
     u, v = n.inputs
@@ -68,7 +71,7 @@ def _rounded(exact: Fraction, n: Node) -> Node | None:
     return like(n, value) if _is_normal(value, n) else None
 
 
-@rule("multiply", "divide", over=("multiply", "divide"))
+@rule("multiply", "divide", over=LITERAL, beside=_SCALED)
 def scaled_twice(n: Node, is_alone: Alone) -> Node | None:
     """a * (b * x) = (a * b) * x, and so with quotients, for numbers a and b"""
     if not n.type.is_float:
@@ -110,7 +113,7 @@ def _factor(v: Node) -> Fraction | None:
 _exact = functools.lru_cache(maxsize=256)(Fraction)
 
 
-@rule("multiply", over=("multiply",))
+@rule("multiply", over=("multiply",), beside=("multiply",))
 def scaled_both(n: Node, is_alone: Alone) -> Node | None:
     """(a * x) * (b * y) = (a * b) * (x * y), (x * (a / z)) * (b * y) = (x * (a * b / z)) * y
 
@@ -142,7 +145,7 @@ def scaled_both(n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("multiply", over=("divide",))
+@rule("multiply", over=("divide",), beside=("multiply",))
 def numbers_of_quotient_and_product(n: Node, is_alone: Alone) -> Node | None:
     """(0.3 / x) * (2 * y) = (0.6 / x) * y, and y / x where the product of the numbers is 1"""
     for q, v in sides(n):
@@ -225,7 +228,7 @@ def _is_ordinary(c: Fraction) -> bool:
     return Fraction(1, 1024) <= abs(c) <= 1024
 
 
-@rule("multiply", over=LITERAL)
+@rule("multiply", over=LITERAL, beside=[factor.name for factor in FACTORS])
 def numbers_within(n: Node, is_alone: Alone) -> Node | None:
     """2 * (x * (0.3 / y)) = x * (0.6 / y): a number near 1 meets another within the product"""
     c, v = _number_and_rest(n)
@@ -283,7 +286,7 @@ def _twice(v: Node, n: Node, is_alone: Alone) -> Node | None:
     return None
 
 
-@rule("add", "subtract", over=LITERAL)
+@rule("add", "subtract", over=LITERAL, beside=("add", "subtract"))
 def added_twice(n: Node, is_alone: Alone) -> Node | None:
     """a + (b + x) = (a + b) + x for numbers whose sum is exact"""
     if not n.type.is_float:

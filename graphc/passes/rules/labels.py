@@ -141,7 +141,7 @@ def sum_of_one_hot(n: Node) -> Node | None:
     return scaled(f.astype(inside, n.dtype))
 
 
-@rule("sum", over=("multiply",), hides=True)
+@rule("sum", over=("multiply",), among=("iota",), hides=True)
 def sum_by_one_hot(n: Node) -> Node | None:
     """sum(one_hot(k) * x) = take_along_axis(x, k) for labels k that are declared to be in range"""
     (v,) = n.inputs

@@ -91,7 +91,7 @@ def _unmerged(shape: Shape, merged: Shape, axes: Iterable[int]) -> tuple[int, ..
     return tuple(found) if k == len(shape) else None
 
 
-@rule("einsum", over=("einsum",))
+@rule("einsum", over=("einsum",), beside=("einsum",))
 def dot_of_outer(n: Node) -> Node | None:
     """vecdot(u v', u v') = vecdot(u, u) * vecdot(v, v), for one outer product with itself"""
     if len(n.inputs) != 2 or n.inputs[0] is not n.inputs[1]:

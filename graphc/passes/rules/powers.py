@@ -126,14 +126,14 @@ def square_of_root(n: Node) -> Node | None:
     return None
 
 
-@rule("multiply", over=("divide",), among=("sqrt",))
+@rule("multiply", over=("divide",), beside=("divide",), among=("sqrt",))
 def divided_by_two_roots(n: Node) -> Node | None:
     """(x / sqrt(s)) * (c / sqrt(s)) = c * (x / s) for an s > 0.001, and an ordinary number c"""
     for v, w in sides(n):
         match v, w:
             case Node(op.divide, (x, r)), Node(op.divide, (c, q)) if r is q and r.op is op.sqrt:
                 (s,) = r.inputs
-                is_far = interval(s).low >= 1e-3 and r.shape == n.shape
-                if is_far and 1 / 1024 <= abs(number(c) or 0) <= 1024:
+                is_ordinary = 1 / 1024 <= abs(number(c) or 0) <= 1024
+                if is_ordinary and r.shape == n.shape and interval(s).low >= 1e-3:
                     return f.multiply(c, f.divide(x, s))
     return None

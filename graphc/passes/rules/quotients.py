@@ -100,7 +100,7 @@ def product_over_factor(n: Node) -> Node | None:
     return found if found is None or z is None else f.multiply(found, z)
 
 
-@rule("multiply", over=("subtract",), hides=True)
+@rule("multiply", over=("subtract",), among=("divide", "reciprocal"), hides=True)
 def slope_through_share(n: Node) -> Node | None:
     """(v - sum(v * p)) * p = u - sum(u) * p for u = v * p, where v is divided by p"""
     for d, p in sides(n):

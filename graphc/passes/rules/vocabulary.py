@@ -34,7 +34,8 @@ class _Functions:
     def __getattr__(self, name: str) -> Callable[..., Node]:
         if name not in FUNCTIONS:
             raise AttributeError(name)
-        return FUNCTIONS[name]
+        vars(self)[name] = found = FUNCTIONS[name]  # from now on it is found without a call
+        return found
 
 
 op: Any = SimpleNamespace(**OPS)
