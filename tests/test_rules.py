@@ -374,6 +374,8 @@ ELEMENTWISE = [
     ),
     ("operands_converted", x * i, x * gc.astype(i, "float64"), True),
     ("operands_converted", -1.5 - i, -1.5 - gc.astype(i, "float64"), True),
+    ("truth_converted", gc.square(c), gc.square(gc.astype(c, "int8")), True),
+    ("truth_converted", gc.reciprocal(c), gc.reciprocal(gc.astype(c, "float64")), True),
     ("cast_of_choice", gc.astype(gc.where(c, 2, 3), "float64"), gc.where(c, 2.0, 3.0), True),
     ("cast_of_cast", gc.astype(gc.astype(f32, "float64"), "float32"), f32, True),
     ("cast_of_cast", gc.astype(gc.astype(c, "int64"), "float64"), gc.astype(c, "float64"), True),

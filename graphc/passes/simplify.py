@@ -7,6 +7,7 @@ one is remembered for the process. sympy sees bounded formulas, under a lock, wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -110,16 +111,18 @@ def _roots(graph: Graph) -> set[Node]:
         if v.op.name not in OPEN:
             continue
         carried.update(v.inputs)
-        far[v] = 0 if v in worth_it else 1 + min([far.get(x, _NEAR) for x in v.inputs])
-        if far[v] < _NEAR and v.type.is_float:
-            near.append(v)
+        steps = 0 if v in worth_it else 1 + min(map(far.get, v.inputs, repeat(_NEAR)))
+        if steps < _NEAR:
+            far[v] = steps
+            if v.type.is_float:
+                near.append(v)
     ends = {v for v in near if v not in carried or graph.uses[v] > 1}
     return ends - observed(graph) - sign_is_seen(graph) if ends else ends
 
 
 def _has_common_factor(v: Node) -> bool:
     """Whether a sum is of two products of one value, or of two squares."""
-    a, b = (x.inputs if x.op.name in ("multiply", "square") else () for x in v.inputs)
+    a, b = [x.inputs if x.op.name in ("multiply", "square") else () for x in v.inputs]
     return not set(a).isdisjoint(b) or (len(a), len(b)) == (1, 1)
 
 
@@ -157,14 +160,14 @@ def _searched(
 def _region(root: Node) -> Region | None:
     """The region of a root, without walking further than its bounds."""
     inside: dict[Node, None] = {root: None}
-    waiting = list(root.inputs)
+    waiting = list(root.inputs)  # the inputs of all that is inside
     for v in waiting:  # more come
         if len(inside) == _MOST_NODES:
             break
         if v not in inside and v.op.name in OPEN and v.dtype == root.dtype:
             inside[v] = None
             waiting.extend(v.inputs)
-    outside = {x for v in inside for x in v.inputs if x not in inside}
+    outside = set(waiting) - inside.keys()
     values = {x for x in outside if _small_number(x) is None}
     if len(inside) < 2 or not 1 <= len(values) <= _MOST_VALUES:
         return None

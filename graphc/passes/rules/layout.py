@@ -16,18 +16,25 @@ from .vocabulary import CONVERTING, EXACT, ROUNDED, Alone, f, number, op
 _MOST_TERMS = 64
 
 
-@rule(*CONVERTING, among="iub", strict=True)
+@rule(*CONVERTING, among="iu", strict=True)
 def operands_converted(n: Node) -> Node | None:
     """f(x, k) = f(x, astype(k)) for integers k, as NumPy does: other rules are for one dtype
 
     An integer wraps around in its own, so `x + (-k)` is not `x - k`.
     """
-    kinds = "iu" if len(n.inputs) > 1 else "iub"
-    is_other = [x.type.dtype.kind in kinds and x.dtype != n.dtype for x in n.inputs]
+    is_other = [x.type.dtype.kind in "iu" and x.dtype != n.dtype for x in n.inputs]
     if True not in is_other or n.dtype == bool:
         return None
     pairs = zip(n.inputs, is_other, strict=True)
     return n.op(*(f.astype(x, n.dtype) if other else x for x, other in pairs), **n.attrs)
+
+
+# Other functions take no truth values.
+@rule("square", "reciprocal", among="b", strict=True)
+def truth_converted(n: Node) -> Node | None:
+    """c^2 = astype(c)^2, 1 / c = 1 / astype(c) for truth values c, as NumPy does"""
+    (c,) = n.inputs
+    return n.op(f.astype(c, n.dtype)) if c.dtype == bool else None
 
 
 @rule("astype", over=("where",), strict=True)
