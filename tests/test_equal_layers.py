@@ -58,18 +58,18 @@ def tanh_of_affine(net, h, k):
 
 # And how many calls a node of a further layer may take.
 KINDS = {
-    "tanh": (tanh_of_affine, 14),
-    "relu": (lambda net, h, k: gc.relu(net.affine(h, k)), 17),
+    "tanh": (tanh_of_affine, 11),
+    "relu": (lambda net, h, k: gc.relu(net.affine(h, k)), 14),
     "elementwise": (
         lambda net, h, k: gc.tanh(net.weight(f"a{k}", 8) * h + net.weight(f"b{k}", 8)),
-        24,
+        20,
     ),
-    "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 15),
-    "weight decay": (tanh_of_affine, 40),
-    "gates": (gated, 27),
-    "dropout": (masked, 78),
-    "layer norm": (normed, 134),
-    "attention": (attention, 53),
+    "residual": (lambda net, h, k: h + gc.tanh(net.affine(h, k)), 11),
+    "weight decay": (tanh_of_affine, 35),
+    "gates": (gated, 22),
+    "dropout": (masked, 73),
+    "layer norm": (normed, 108),
+    "attention": (attention, 47),
 }
 
 
