@@ -293,6 +293,28 @@ def test_a_name_that_the_room_has_not_leads_somewhere(name):
     assert f"graphc has no {name}{ELSEWHERE[name]}" == str(caught.value)
 
 
+READ = {
+    "inverse": (lambda A, b: linalg.inv(A) @ b, "A^{-1} b", "A⁻¹ @ b"),
+    "transposed": (lambda A, b: linalg.inv(A).T @ b, r"\left(A^{-1}\right)^{\top} b", None),
+    "determinant": (lambda A, b: linalg.det(A), r"\det\left(A\right)", "det(A)"),
+    "vectors": (
+        lambda A, b: linalg.eigh(A)[1] @ b,
+        r"{\operatorname{eigh}\left(A\right)}_{[1:]} b",
+        None,
+    ),
+    "by elements": (lambda A, b: b**-2.0, "b^{-2}", "b⁻²"),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_formulas_read_as_in_books(name):
+    """An inverse is a power of the matrix: a power by elements has another sign in LaTeX."""
+    build, latex, text = READ[name]
+    made = build(gc.input("A", (2, 2)), gc.input("b", (2,)))
+    assert latex is None or gc.latex(made) == latex
+    assert text is None or str(gc.tree(made)).splitlines()[0] == text
+
+
 # -- what people compute with it --------------------------------------------------------------
 
 
