@@ -16,8 +16,8 @@ of gradients. **NumPy** is the text that a program holds for the first of the re
 with `x0`, `x1` for the inputs.
 
 Many public functions are compositions of these and have no record: `mean`, `var`, `std`, `norm`,
-`logsumexp`, `softmax`, `log_softmax`, `ndtr`, `log_ndtr`, `gelu`, `matmul`, `dot`, `outer`,
-`tensordot`, `stack`, `one_hot` and more. `help(gc.softmax)` tells about each."""
+`median`, `quantile`, `logsumexp`, `softmax`, `log_softmax`, `ndtr`, `log_ndtr`, `gelu`, `matmul`,
+`dot`, `outer`, `tensordot`, `stack`, `one_hot` and more. `help(gc.softmax)` tells about each."""
 
 
 def main() -> None:

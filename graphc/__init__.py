@@ -159,6 +159,7 @@ from .ops.reduce import (
 )
 from .ops.scan import cumulative_prod, cumulative_sum
 from .ops.slices import expand_dims, flip, squeeze
+from .ops.sort import argmax, argmin, argsort, median, quantile, sort
 from .ops.special import erf, erfc, erfcx, gelu, log_ndtr, ndtr
 from .optim import fit
 from .parts import scope
@@ -183,6 +184,9 @@ __all__ = [
     "add",
     "all",
     "any",
+    "argmax",
+    "argmin",
+    "argsort",
     "ArgumentError",
     "asin",
     "asinh",
@@ -283,6 +287,7 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "median",
     "min",
     "minimum",
     "MissingInput",
@@ -308,6 +313,7 @@ __all__ = [
     "permute_dims",
     "power",
     "prod",
+    "quantile",
     "reciprocal",
     "relu",
     "remainder",
@@ -325,6 +331,7 @@ __all__ = [
     "size",
     "softmax",
     "softplus",
+    "sort",
     "sparse_hessian",
     "sparse_jacobian",
     "sparsity",

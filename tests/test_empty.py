@@ -41,6 +41,8 @@ GRAPHS = {
     "means": lambda: [gc.mean(A), gc.var(A, axis=0), gc.std(D, axis=(0, 2))],
     "largest": lambda: [gc.max(A, axis=1)],
     "least": lambda: [gc.min(C, axis=0)],
+    "in order": lambda: [f(v, axis=a) for f in (gc.sort, gc.argsort) for a in (0, 1)
+                         for v in (A, D)],
     "running": lambda: [gc.cumulative_sum(A, axis=0), gc.cumulative_prod(A, axis=1)],
     "softmax": lambda: with_slopes(gc.softmax(A, axis=1)),
     "log_softmax": lambda: with_slopes(gc.log_softmax(D, axis=1)),

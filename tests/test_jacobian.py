@@ -43,6 +43,7 @@ TABLE = {
     "norms of rows": (gc.norm(X, axis=1), X, "block-diagonal"),
     "deviations of columns": (gc.std(X, 0), X, "block-diagonal"),
     "logsumexp of rows": (gc.logsumexp(X, 1), X, "block-diagonal"),
+    "rows in order": (gc.sort(gc.sin(X)), X, "dense"),
     "rows taken": (gc.take(gc.sin(X), k, 0), X, "block-diagonal"),
     "columns taken": (gc.take(gc.sin(X), COLUMNS[0], 1), X, "block-diagonal"),
     "elements gathered": (gc.take_along_axis(gc.sin(X), COLUMNS, 1), X, "dense"),

@@ -209,9 +209,13 @@ WRONG_KINDS = [
     "np.clip(v, 0, 1, out=np.ones(3))",
     "np.linalg.svd(A)",
     "np.add.at(v, k, 1)",
-    "np.sort(v)",
     "np.linalg.matrix_power(A, 2.5)",  # was A squared
     "np.round(A, np.nan)",
+    "v.sort()",
+    "np.partition(v, 1)",
+    "np.sort(v, 1)",
+    "gc.argmax(A, (0, 1))",
+    "gc.quantile(v, 95)",
 ]
 
 

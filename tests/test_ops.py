@@ -85,6 +85,15 @@ KINKS = {
         lambda x: gc.max(x, axis=0), [[[1.0, 5.0], [1.0, 2.0]]], 0,
         [[HALF, 1], [HALF, 0]], np.zeros((2, 2)), np.zeros((2, 2)),
     ),
+    "sort": (
+        lambda x: gc.sort(x) * gc.constant([1.0, 2.0, 4.0]), [[3.0, 1.0, 1.0]], 0,
+        [4, 1, 2], [0] * 3, [0] * 3,
+    ),
+    "sort-descending": (
+        lambda x: gc.sort(x, descending=True)[0], [[3.0, 1.0, 3.0]], 0, [1, 0, 0], [0] * 3, [0] * 3,
+    ),
+    "median": (gc.median, [[2.0, 2.0, 1.0]], 0, [1, 0, 0], [0] * 3, [0] * 3),
+    "median-of-two": (gc.median, [[2.0, 2.0]], 0, [HALF, HALF], [0] * 2, [0] * 2),
     "clip-low": (lambda x: gc.clip(x, 0, 1), [0.0], 0, 1, 0, 0),
     "clip-high": (lambda x: gc.clip(x, 0, 1), [1.0], 0, 1, 0, 0),
     "clip-outside": (lambda x: gc.clip(x, 0, 1), [1.5], 0, 0, 0, 0),
@@ -136,6 +145,8 @@ CUTS = {
     "comparison": lambda x: gc.astype(x > 0, float),
     "integer-cast": lambda x: gc.astype(gc.astype(x, int), float),
     "condition": lambda x: gc.where(x > 0, 1.0, 2.0),
+    "order": lambda x: gc.astype(gc.argsort(gc.stack([x, 0.25]))[0], float),
+    "position": lambda x: gc.astype(gc.argmax(gc.stack([x, 0.25])), float),
 }
 
 
@@ -243,6 +254,10 @@ GUARDS = {
     "cumulative-sum-inside": (
         lambda x: logarithm(gc.cumulative_sum(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0],
     ),
+    "sort-inside": (
+        lambda x: logarithm(gc.sort(gc.sqrt(x))), [4.0, 0.0], [0.125, 0], [-0.03125, 0],
+    ),
+    "median-inside": (lambda x: logarithm(gc.median(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0]),
     "prod-inside": (lambda x: logarithm(gc.prod(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0]),
     "cumulative-prod-inside": (
         lambda x: logarithm(gc.cumulative_prod(gc.sqrt(x))), [0.0, 0.0], [0, 0], [0, 0],

@@ -130,8 +130,8 @@ ELSEWHERE = {
     "cholesky": ": it is called gc.linalg.cholesky",
     "lstsq": "; the nearest is np.linalg.solve(A.T @ A, A.T @ b)",
     "svd": "; nothing is like it: compute it outside, and pass the result in as an argument",
-    "argmax": "; the nearest is np.max, or np.take_along_axis with indices from "
-    "outside",
+    "argpartition": "; the nearest is np.argsort",
+    "topk": "; write gc.sort(x, descending=True)[..., :k]; gc.argsort has the positions",
     "kron": " of its own: np.kron takes its tensors",
     "matrix_power": " of its own: np.linalg.matrix_power takes its tensors",
     "linspace": "; the nearest is a + (b - a) * np.linspace(0, 1, n)",
@@ -190,7 +190,8 @@ def test_a_room_of_the_package_tells_what_is_near_too():
     ("masked_fill", ": write gc.where(mask, value, x)"),
     ("softmax", ": write gc.softmax(x)"),
     ("subs", ": gc.evaluate puts numbers for nodes, gc.Graph([x]).substitute other nodes"),
-    ("sort", "; the nearest is np.take_along_axis with indices from outside"),
+    ("partition", "; the nearest is np.sort"),
+    ("median", ": write gc.median(x)"),
     ("add_", ": no tensor is changed: take the value of the operator"),
     ("nbytes", ""),
 ])  # fmt: skip

@@ -753,6 +753,9 @@ TENSOR = [
         gc.scatter_add_along_axis(-Z, known[:, None], gc.ones(("m", 1))),
         False,
     ),
+    ("sort_of_sort", gc.sort(gc.sort(A, axis=0), axis=0), gc.sort(A, axis=0), False),
+    ("taken_in_order", u[gc.argsort(u)], gc.sort(u), False),
+    ("taken_in_order", gc.take_along_axis(A, gc.argsort(A)), gc.sort(A), False),
     ("sum_of_deviations", gc.sum(u[:, None] * (Z - mean), axis=1), gc.zeros(("m",)), False),
     ("sum_of_deviations", gc.sum((A - gc.mean(A)) / s), gc.zeros(()), False),
     (

@@ -40,6 +40,8 @@ TABLE = {
     "one dense column": (x * x[0], x, 2),
     "running sums": (gc.cumulative_sum(x), x, N),
     "running sums along rows": (gc.cumulative_sum(gc.sin(X), axis=1), X, 3),
+    "in order": (gc.sort(x), x, N),
+    "rows in order": (gc.sort(gc.sin(X)), X, 3),
     "reversed": (gc.flip(x) * x, x, 2),
     "strided": (x[::2] * 3.0, x, 1),
     "joined": (gc.concat([x[2:], x[:2] * y[:2]]), x, 1),

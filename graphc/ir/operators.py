@@ -172,6 +172,9 @@ class Operators(metaclass=Telling):
     min = _method("min", "axis=0", "f64[3]")
     all = _method("all", "axis=0", "bool[3]")
     any = _method("any", "axis=0", "bool[3]")
+    argmax = _method("argmax", "axis=0", "i64[3]")
+    argmin = _method("argmin", "axis=0", "i64[3]")
+    argsort = _method("argsort", "", "i64[2, 3]")
     cumsum = _method("cumsum", "axis=1", "f64[2, 3]")
     cumprod = _method("cumprod", "axis=1", "f64[2, 3]")
     dot = _method("dot", "X.T", "f64[2, 2]")
@@ -194,6 +197,7 @@ class Operators(metaclass=Telling):
     tolist = _no_method("tolist", "")
     fill = _no_method("fill", "0")
     put = _no_method("put", "0, 1")
+    sort = _no_method("sort", "")
 
 
 def is_liftable(value: object) -> bool:

@@ -155,8 +155,9 @@ def _options(v: Node) -> Iterable[Term]:
     if v.op.name == "place":
         return (Term("name", f"at=[{index_of_first(v).replace('dim_', '')}]"),)
     axis = _axis(v)
-    is_all = isinstance(v.attrs.get("axis"), tuple) and len(v.attrs["axis"]) == v.inputs[0].ndim
-    return () if axis is None or is_all else (Term("name", f"axis={axis}"),)
+    count = len(axis) if isinstance(axis, tuple) else 1
+    is_all = axis is None or count == v.inputs[0].ndim
+    return () if is_all else (Term("name", f"axis={axis}"),)
 
 
 def _axis(v: Node) -> Any:
@@ -171,6 +172,7 @@ def axes_of(name: str, nodes: Iterable[Node]) -> list[Term]:
     What the function does unasked is not told: softmax goes over the last axis.
     """
     reduced = [v for v in nodes if v.op.family != "layout" and "axis" in v.attrs]
+    reduced = [v for v in reduced if v.inputs[0].op.name != "reshape"]  # it has other axes
     told = {options: v for v in reduced for options in [(*_options(v),)]}
     if len(told) != 1 or name not in FUNCTIONS:
         return []

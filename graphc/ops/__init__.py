@@ -15,6 +15,7 @@ from . import (
     reduce,
     scan,
     slices,
+    sort,
     special,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "reduce",
     "scan",
     "slices",
+    "sort",
     "special",
 ]

@@ -21,7 +21,8 @@ from .slices import expand_dims
 Axis = int | tuple[int, ...] | None
 
 
-def _reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+def reduced(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
+    """x without some axes, or with one element along each."""
     return x.with_shape(
         1 if k in axis else d for k, d in enumerate(x.shape) if keepdims or k not in axis
     )
@@ -71,7 +72,8 @@ def _spread(g: Node, node: Node) -> Node:
     return broadcast_to(g, node.inputs[0].shape)
 
 
-def _reduction(name: str, fold: str, *, infer: Any = _reduced, bprop: Any, **options: Any) -> Op:
+def reduction(name: str, fold: str, *, infer: Any = reduced, bprop: Any, **options: Any) -> Op:
+    """A record of the family, whose text is the method of its name."""
     return Op(
         name,
         infer=infer,
@@ -85,7 +87,7 @@ def _reduction(name: str, fold: str, *, infer: Any = _reduced, bprop: Any, **opt
 
 
 def _summed(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
-    return widened(_reduced(x, axis, keepdims))
+    return widened(reduced(x, axis, keepdims))
 
 
 def _may_be_short(x: Node) -> bool:
@@ -109,7 +111,7 @@ def _sum_text(*more: str) -> Any:
     return text
 
 
-_sum = _reduction(
+_sum = reduction(
     "sum",
     "np.add",
     infer=_summed,
@@ -133,7 +135,7 @@ def _prod_bprop(node: Node, i: int, g: Node) -> Node:
     return times(_spread(g, node), back)
 
 
-_prod = _reduction("prod", "np.multiply", infer=_summed, bprop=_prod_bprop)
+_prod = reduction("prod", "np.multiply", infer=_summed, bprop=_prod_bprop)
 
 
 def _extremum_bprop(node: Node, i: int, g: Node) -> Node:
@@ -149,7 +151,7 @@ def _largest(
     x: TensorType, axis: tuple[int, ...], keepdims: bool, initial: float | None = None
 ) -> TensorType:
     """Of nothing there is no largest element, unless an `initial` one is given."""
-    return _reduced(x, axis, keepdims)
+    return reduced(x, axis, keepdims)
 
 
 def _extremum_into(name: str, fold: str) -> Any:
@@ -166,24 +168,24 @@ def _extremum_into(name: str, fold: str) -> Any:
     return text
 
 
-_max = _reduction(
+_max = reduction(
     "max", "np.maximum", infer=_largest, bprop=_extremum_bprop,
     into=_extremum_into("max", "np.maximum"),
 )  # fmt: skip
-_min = _reduction(
+_min = reduction(
     "min", "np.minimum", bprop=_extremum_bprop, into=_extremum_into("min", "np.minimum")
 )
 
 
 def _truth(x: TensorType, axis: tuple[int, ...], keepdims: bool) -> TensorType:
-    return _reduced(x, axis, keepdims).with_dtype(bool)
+    return reduced(x, axis, keepdims).with_dtype(bool)
 
 
-_any: Op = _reduction("any", "np.logical_or", infer=_truth, bprop=cuts_path)
-_all = _reduction("all", "np.logical_and", infer=_truth, bprop=cuts_path)
+_any: Op = reduction("any", "np.logical_or", infer=_truth, bprop=cuts_path)
+_all = reduction("all", "np.logical_and", infer=_truth, bprop=cuts_path)
 
 
-def _kept(keepdims: Any) -> bool:
+def keeps(keepdims: Any) -> bool:
     """Whether the axes stay, of size 1; a second axis in its place is refused, not taken for it."""
     if not isinstance(keepdims, bool | np.bool_):
         raise ArgumentError(
@@ -195,7 +197,7 @@ def _kept(keepdims: Any) -> bool:
 
 def _spelled(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:
     (value,) = lift([x], op.name)
-    return op(value, axis=as_axes(axis, value.ndim), keepdims=_kept(keepdims))
+    return op(value, axis=as_axes(axis, value.ndim), keepdims=keeps(keepdims))
 
 
 @spelling
@@ -269,7 +271,8 @@ def all(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
 # -- compositions -----------------------------------------------------------------------------
 
 
-def _floating(x: Any, taker: str) -> Node:
+def floating(x: Any, taker: str) -> Node:
+    """x, which is to be of floats: of integers nobody knows in which dtype to divide."""
     (value,) = lift([x], taker)
     if not value.type.is_float:
         cure = "convert with gc.astype"
@@ -290,9 +293,9 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     >>> float(gc.evaluate(gc.mean(gc.constant([1.0, 2.0, 6.0])), {}))
     3.0
     """
-    value = _floating(x, "mean")
+    value = floating(x, "mean")
     axes = as_axes(axis, value.ndim)
-    return e.divide(_sum(value, axis=axes, keepdims=_kept(keepdims)), _count(value, axes))
+    return e.divide(_sum(value, axis=axes, keepdims=keeps(keepdims)), _count(value, axes))
 
 
 @spelling
@@ -303,12 +306,12 @@ def var(x: Any, axis: Axis = None, correction: float = 0.0, keepdims: bool = Fal
     >>> float(gc.evaluate(gc.var(gc.constant([1.0, 3.0]), correction=1), {}))
     2.0
     """
-    value = _floating(x, "var")
+    value = floating(x, "var")
     axes = as_axes(axis, value.ndim)
     deviation = e.subtract(value, mean(value, axes, keepdims=True))
     count = _count(value, axes)
     count = e.subtract(count, correction) if correction else count
-    return e.divide(_sum(e.square(deviation), axis=axes, keepdims=_kept(keepdims)), count)
+    return e.divide(_sum(e.square(deviation), axis=axes, keepdims=keeps(keepdims)), count)
 
 
 @spelling
@@ -337,7 +340,7 @@ def norm(x: Any, *, axis: Axis = None, keepdims: bool = False) -> Node:
     >>> float(gc.evaluate(gc.norm(gc.constant([3.0, 4.0])), {}))
     5.0
     """
-    value = _floating(x, "norm")
+    value = floating(x, "norm")
     return _root(sum(e.square(value), axis, keepdims))
 
 
@@ -350,7 +353,7 @@ def largest(x: Node, axis: tuple[int, ...], of_nothing: float) -> Node:
 
 def _shifted(x: Any, axis: Axis, taker: str) -> tuple[Node, Node, tuple[int, ...]]:
     """x less its largest element, that element (0 where infinite: no inf - inf), and the axes."""
-    value = _floating(x, taker)
+    value = floating(x, taker)
     axes = as_axes(axis, value.ndim)
     top = e.stop_gradient(largest(value, axes, -np.inf))
     top = e.where(e.isfinite(top), top, 0.0)
@@ -367,7 +370,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     """
     shifted, top, axes = _shifted(x, axis, "logsumexp")
     total = e.add(e.log(_sum(e.exp(shifted), axis=axes, keepdims=True)), top)
-    return total if _kept(keepdims) else reshape(total, _reduced(shifted.type, axes, False).shape)
+    return total if keeps(keepdims) else reshape(total, reduced(shifted.type, axes, False).shape)
 
 
 @spelling

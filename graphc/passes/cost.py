@@ -45,6 +45,7 @@ _WEIGHTS = {
     "tanh": 20.0, "power": 40.0, "hypot": 20.0, "atan2": 40.0, "where": 2.0,
     "erf": 40.0, "erfc": 65.0, "erfcx": 65.0,
     "asin": 45.0, "acos": 45.0, "atan": 28.0, "asinh": 35.0, "acosh": 33.0, "atanh": 30.0,
+    "sort": 60.0, "argsort": 250.0,
 }  # fmt: skip
 
 

@@ -234,9 +234,10 @@ def _scattered(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
 
 
 def _scanned(u: Node, i: int, sizes: Sizes) -> Callable[[Pattern], Pattern]:
-    """Each element depends on those before it along the axis."""
+    """Each element depends on those before it along the axis; of a sort, it may be any there."""
     numbers = np.moveaxis(_numbered(u, sizes), u.attrs["axis"], 0)
-    later, earlier = np.tril_indices(len(numbers))
+    last = len(numbers) if u.op.name == "sort" else 0
+    later, earlier = np.tril_indices(len(numbers), last)
     return _summed_rows(numbers[earlier].ravel(), numbers[later].ravel(), numbers.size)
 
 

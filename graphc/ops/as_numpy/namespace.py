@@ -70,13 +70,14 @@ def _arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> N
 
 
 _STANDARD = (
-    "abs acos acosh add all any asin asinh astype atan atan2 atanh broadcast_to ceil clip "
-    "concat cos cosh cumulative_prod cumulative_sum divide equal exp expand_dims expm1 "
+    "abs acos acosh add all any argmax argmin argsort asin asinh astype atan atan2 atanh "
+    "broadcast_to ceil clip concat cos cosh cumulative_prod cumulative_sum divide equal exp "
+    "expand_dims expm1 "
     "eye flip floor full full_like greater greater_equal hypot isfinite isinf isnan less "
     "less_equal log log10 log1p log2 logaddexp logical_and logical_not logical_or "
     "logical_xor matmul matrix_transpose max maximum mean min minimum moveaxis multiply "
     "negative not_equal ones ones_like permute_dims power prod reciprocal reshape round "
-    "sign sin sinh sqrt square squeeze stack std subtract sum take take_along_axis tan "
+    "sign sin sinh sort sqrt square squeeze stack std subtract sum take take_along_axis tan "
     "tanh tensordot trunc var vecdot where zeros zeros_like"
 )
 

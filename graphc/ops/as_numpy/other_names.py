@@ -53,6 +53,8 @@ _WHY = {
     "gc.var with axis=-1, keepdims=True",
     "rsqrt": "write 1 / gc.sqrt(x)",
     "logit": "write gc.log(p) - gc.log1p(-p)",
+    "topk top_k": "write gc.sort(x, descending=True)[..., :k]; gc.argsort has the positions",
+    "percentile": "write gc.quantile(x, q / 100)",
     "flatten": "write gc.reshape(x, (-1,))",
     "make_jaxpr": "gc.tree(z) and print(gc.Graph([z])) show a graph",
     "backward gradients derivative differentiate": "gc.grad(z, x) is the gradient of any node by "

@@ -132,14 +132,8 @@ def spelled(function: Any) -> str:
 
 # What to write instead of some functions that are not covered.
 _INSTEAD = {
-    "np.argmax": "np.max, or np.take_along_axis with indices from outside",
-    "np.argmin": "np.min, or np.take_along_axis with indices from outside",
-    "np.argsort": "np.take_along_axis with indices from outside",
-    "np.sort": "np.take_along_axis with indices from outside",
-    "np.partition": "np.take_along_axis with indices from outside",
-    "np.median": "np.mean",
-    "np.quantile": "np.mean, or np.take with indices from outside",
-    "np.percentile": "np.mean, or np.take with indices from outside",
+    "np.partition": "np.sort",
+    "np.argpartition": "np.argsort",
     "np.nonzero": "np.where(condition, a, b)",
     "np.argwhere": "np.where(condition, a, b)",
     "np.extract": "np.where(condition, a, b)",
@@ -212,11 +206,11 @@ def _no_item(wanted: str) -> Function:
     return refuse
 
 
-def _in_place(name: str) -> Function:
+def _in_place(name: str, instead: str = "np.where, np.full_like or np.concatenate") -> Function:
     def refuse(x: Node, *_: Any, **__: Any) -> NoReturn:
         raise ArgumentError(
             f"{x.label}.{name}() would change a tensor, and none can be: use the value that a "
-            "function returns, such as np.where, np.full_like or np.concatenate"
+            f"function returns, such as {instead}"
         )
 
     return refuse
@@ -232,6 +226,7 @@ _METHODS: dict[str, Function] = {
     "fill": _in_place("fill"),
     "itemset": _in_place("itemset"),
     "put": _in_place("put"),
+    "sort": _in_place("sort", "np.sort"),
     "view": _in_place("view"),
 }
 _VARIADIC: dict[str, Function] = {

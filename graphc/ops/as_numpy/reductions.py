@@ -1,4 +1,4 @@
-"""Sums and what is made of them, along axes."""
+"""Sums and what is made of them, and order, along axes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from ... import shapes
 from ...errors import ArgumentError
 from ...ir import Node, lift
-from .. import contract, layout, leaves, reduce, scan
+from .. import contract, layout, leaves, reduce, scan, sort
 from .. import elementwise as e
 from .arrangement import flat
 from .table import Function, means
@@ -123,3 +123,44 @@ means(np.cumsum)(_running(scan.cumulative_sum))
 means(np.cumprod)(_running(scan.cumulative_prod))
 means(np.cumulative_sum)(lambda x, *, axis=None: scan.cumulative_sum(x, axis))
 means(np.cumulative_prod)(lambda x, *, axis=None: scan.cumulative_prod(x, axis))
+
+
+# -- order ------------------------------------------------------------------------------------
+
+
+def _ordered(function: Function) -> Function:
+    """Along one axis, or through all the elements in a row; stable where that is asked for."""
+
+    def ordered(
+        a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None
+    ) -> Any:
+        x, k = (flat(*lift([a], "sort")), 0) if axis is None else (a, axis)
+        is_stable = kind in ("stable", "mergesort") if stable is None else stable
+        return function(x, k, stable=is_stable)
+
+    return ordered
+
+
+means(np.sort)(_ordered(sort.sort))
+means(np.argsort)(_ordered(sort.argsort))
+means(np.argmax)(_chosen_along_axes(sort.argmax))
+means(np.argmin)(_chosen_along_axes(sort.argmin))
+
+
+@means(np.median)
+def _median(a: Any, axis: Any = None, *, keepdims: bool = False) -> Node:
+    return sort.median(in_floats(a), axis, bool(keepdims))
+
+
+@means(np.quantile)
+def _quantile(a: Any, q: Any, axis: Any = None, *, keepdims: bool = False) -> Node:
+    x = in_floats(a)
+    if np.ndim(q):  # several levels are an array, with a dtype
+        x = e.astype(x, np.result_type(x.dtype, np.asarray(q)))
+    return sort.quantile(x, q, axis, bool(keepdims))
+
+
+@means(np.percentile)
+def _percentile(a: Any, q: Any, axis: Any = None, *, keepdims: bool = False) -> Node:
+    found: Node = _quantile(a, np.true_divide(q, 100), axis, keepdims=keepdims)
+    return found

@@ -19,6 +19,7 @@ from . import (
     labels,
     layout,
     normal,
+    order,
     outer,
     powers,
     quotients,
@@ -31,7 +32,7 @@ from . import (
 
 _ROOMS = (
     layout, signs, powers, exponentials, normal, quotients, factors, branches, guards, kinks, outer,
-    reductions, diagonals, contractions, symmetric, softmax, shares, labels,
+    reductions, diagonals, contractions, symmetric, softmax, shares, labels, order,
 )  # fmt: skip
 
 RULES: tuple[Rule, ...] = tuple(
