@@ -157,6 +157,8 @@ OVER = {
     "mean(A, axis=0)": lambda A: gc.mean(A, axis=0),
     "mean(A)": gc.mean,
     "var(A, axis=1)": lambda A: gc.var(A, axis=-1),
+    "median(A)": lambda A: gc.median(A),
+    "median(A, axis=0)": lambda A: gc.median(A, axis=0),
     "std(A, axis=0)": lambda A: gc.std(A, axis=(0,)),
     "logsumexp(A, axis=1)": lambda A: gc.logsumexp(A, axis=1, keepdims=True),
     "softmax(A)": gc.softmax,
