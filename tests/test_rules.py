@@ -459,6 +459,9 @@ TENSOR = [
         False,
     ),
     ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, 3:6], W * 2, True),
+    ("concat_of_neighbours", gc.concat([Z[:, 0:1], Z[:, 1:4]], axis=1), Z[:, 0:4], True),
+    ("concat_of_neighbours", gc.concat([u, D[:2], D[2:], u]), gc.concat([u, D, u]), True),
+    ("concat_of_neighbours", gc.concat([A[1:, :-1], A[1:, -1:]], axis=1), A[1:], True),
     ("slice_of_concat", gc.concat([W, W * 2], axis=1)[:, :3], W, True),
     ("slice_of_pad", gc.pad(W, ((1, 2), (0, 0), (3, 0)))[1:3, 0:3, 3:7], W, True),
     ("slice_of_pad", gc.pad(W, ((1, 2), (0, 0), (3, 0)))[1:-2, :, 3:], W, True),
@@ -573,6 +576,19 @@ TENSOR = [
      gc.reshape(A, ("m", "n", 1)), False),
     ("contraction_of_contraction", (A @ B).trace(), gc.einsum("ab,ba->", A, B), False),
     ("cheaper_chain", (S @ T) @ u, S @ (T @ u), False),
+    (
+        "cheaper_chain", gc.exp(gc.outer(u, v)) + gc.outer(u, v) @ N,
+        gc.exp(gc.outer(u, v)) + gc.outer(u, v @ N), False,
+    ),
+    ("slice_of_contraction", (A @ B)[0], A[0] @ B, False),
+    ("slice_of_contraction", (N @ B)[2:, 1], N[2:] @ B[:, 1], False),
+    ("slice_of_contraction", (W5 @ W44)[1:, 0], gc.einsum("ab,abc->ac", W5[1:, 0], W44[1:]), False),
+    ("diagonal_of_function", (S - u[:, None]).trace(), gc.sum(gc.diagonal(S) - u), False),
+    ("diagonal_of_function", gc.diagonal(gc.exp(S) / u), gc.exp(gc.diagonal(S)) / u, False),
+    (
+        "diagonal_of_function", gc.einsum("aba->ba", gc.tanh(A[:, :, None] + S[:, None, :])),
+        gc.tanh(A + gc.reshape(gc.diagonal(S), ("m", 1))).T, False,
+    ),
     ("sum_of_diagonal", gc.sum(gc.einsum("aa->a", S)), gc.einsum("aa->", S), False),
     ("sum_of_rows", gc.sum(A @ B, axis=0), gc.sum(A, axis=0) @ B, False),
     ("sum_of_rows", gc.sum(A @ B), gc.vdot(gc.sum(A, axis=0), gc.sum(B, axis=1)), False),
@@ -1185,6 +1201,21 @@ def test_an_outer_product_that_many_sum_is_not_built():
     assert {gc.dim("m")} >= {node.type.size for node in graph.nodes if node.ndim > 2}
 
 
+def test_a_product_that_two_slices_share_stays_one():
+    """One call for all columns takes less time than a call for each of its parts."""
+    product = A @ N
+    graph, log = run(Graph([gc.exp(product[:, :1]), gc.sin(product[:, 1:])]), True)
+    assert graph.count()["einsum"] == 1
+    assert not {r.name for step in log.steps for r in step.rewrites}
+
+
+def test_parts_in_another_order_are_not_one_slice():
+    """concat(x[3:], x[:3]) is x rolled, and slices of two arrays are no slice of one."""
+    rolled, of_two, with_gap = [D[3:], D[:3]], [D[:2], shares[2:]], [D[:2], D[3:]]
+    for parts in (rolled, of_two, with_gap, [D[:3], D[2:]], [D[:2:2], D[2:]]):
+        assert not fired(gc.concat(parts), True)[1]
+
+
 def test_there_are_more_than_fifty_identities():
     """And each rule has one, or is met by a test of its own."""
     covered = {row[0] for row in (*ELEMENTWISE, *TENSOR)}
@@ -1437,6 +1468,14 @@ def test_the_sign_of_a_zero_that_divides_is_kept():
     q = gc.input("q", ())
     f = gc.compile(gc.maximum(1 / -(q - 1.0), 0.0), simplify=True)
     assert 0.0 == f(1.0)
+
+
+def test_the_sign_of_a_zero_is_seen_through_one_product_and_not_through_a_sum_of_them():
+    """BLAS adds two products or more to 0, which is never -0; one is itself the result."""
+    for size, is_kept in (("n", True), (1, True), (2, False)):
+        a, b, column = (gc.input(name, (size,)) for name in "abc")
+        _, names = fired(1 / (-(a - b) @ column), True)
+        assert ("negative_of_difference" in names) is not is_kept
 
 
 def test_a_difference_that_divides_is_not_turned():

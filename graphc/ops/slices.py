@@ -58,7 +58,8 @@ def _bound_source(bound: Dim) -> str:
     return str(bound) if isinstance(bound, int) else shapes.source(bound)
 
 
-Index = tuple[int | Dim | Span | None, ...]
+Entry = int | Dim | Span | None
+Index = tuple[Entry, ...]
 
 
 def _index_source(index: Index) -> str:

@@ -23,6 +23,7 @@ from ..ir import (
     topo,
     with_inputs,
 )
+from ..ops.letters import letters_of, sizes_of
 from .constants import folded_node
 from .searches import Budget
 
@@ -39,7 +40,8 @@ class Rule:
 
     `heads` are the ops it looks at, `over` those of which one input at least must be, `beside`
     those of which another input must be, and `among` those of which there must be one somewhere
-    below, or letters of dtypes: "i", "u", "b".
+    below, or letters of dtypes: "i", "u", "b". Where an op takes more or fewer, `operands` is how
+    many it must have.
     A strict rule gives the same bits. One that `hides` may give a
     number where an input that is NaN or inf made the left side NaN; one that changes `signs` may
     give 0 for -0.
@@ -50,6 +52,7 @@ class Rule:
     over: frozenset[str]
     beside: frozenset[str]
     among: frozenset[str]
+    operands: int | None
     is_strict: bool
     hides: bool
     signs: bool
@@ -61,6 +64,8 @@ class Rule:
 
     def stands_over(self, inputs: Names) -> bool:
         """Whether it may apply to what has inputs of these ops."""
+        if self.operands is not None and self.operands != len(inputs):
+            return False
         if not self.beside:
             return not self.over or not self.over.isdisjoint(inputs)
         pairs = itertools.permutations(inputs, 2)
@@ -90,6 +95,7 @@ def rule(
     over: Iterable[str] = (),
     beside: Iterable[str] = (),
     among: Iterable[str] = (),
+    operands: int | None = None,
     strict: bool = False,
     hides: bool = False,
     signs: bool = False,
@@ -103,7 +109,7 @@ def rule(
     def made(rewrite: Callable[..., Node | None]) -> Rule:
         asks = len(inspect.signature(rewrite).parameters) - 1
         below = frozenset(over), frozenset(beside), frozenset(among)
-        return Rule(rewrite, heads, *below, strict, hides, signs or hides, asks)
+        return Rule(rewrite, heads, *below, operands, strict, hides, signs or hides, asks)
 
     return made
 
@@ -247,6 +253,8 @@ def sign_is_seen(graph: Graph) -> set[Node]:
     }
     for v in reversed(graph.nodes) if found else ():
         if v in found and (v.op.name in _HAND_ON or v.op.family != "elementwise"):
+            if _is_never_minus_zero(v):
+                continue
             if v.op.name not in ("add", "subtract") or not any(map(_is_nonzero, v.inputs)):
                 found.update(x for x in v.inputs if x.type.is_float)
     return found
@@ -257,6 +265,15 @@ def _is_positive_power(v: Node) -> bool:
     if v.op.name != "power" or v.inputs[1].op.name != "constant":
         return False
     return bool((v.inputs[1].attrs["value"].array > 0).all())
+
+
+def _is_never_minus_zero(v: Node) -> bool:
+    """Whether v adds up products, two at least: BLAS adds them to 0. (One product is the sum.)"""
+    if v.op.name != "einsum":
+        return False
+    terms, out = letters_of(v)
+    sizes = sizes_of(terms, [x.type for x in v.inputs])
+    return any(isinstance(d, int) and d > 1 for c, d in sizes.items() if c not in out)
 
 
 def _is_nonzero(v: Node) -> bool:

@@ -10,13 +10,15 @@ import numpy as np
 
 from ... import shapes
 from ...ir import Node, is_literal
-from ...ops import contract, layout
+from ...ops import contract, layout, slices
 from ...ops.letters import terms_of
 from ...shapes import Dim
 from ..facts import interval
 from ..rewrite import rule
 from .outer import outer_product
 from .vocabulary import (
+    EXACT,
+    ROUNDED,
     Alone,
     adds_up,
     f,
@@ -155,7 +157,7 @@ def _less(x: Node, term: str, summed: set[str], keepdims: bool) -> Node:
     return total
 
 
-@rule("einsum", over=("einsum",), signs=True)
+@rule("einsum", over=("einsum",), operands=1, signs=True)
 def contraction_of_contraction(n: Node, is_alone: Alone) -> Node | None:
     """trace(A @ B) = sum(A * B.T): one contraction of two where the first is not needed itself"""
     match n:
@@ -174,6 +176,52 @@ def _terms_within(n: Node, i: int) -> list[str]:
     for c in dict.fromkeys("".join(inner)):
         names.setdefault(c, next(spare))
     return ["".join(names[c] for c in term) for term in inner]
+
+
+@rule("getitem", over=("einsum",))
+def slice_of_contraction(n: Node, is_alone: Alone) -> Node | None:
+    """(A @ B)[i, j:k] = A[i] @ B[:, j:k]: what is left out is not computed
+
+    Of a product that is used more than once, as by other slices, there stays one: one call of BLAS
+    for all columns takes less time than one for each of its parts.
+    """
+    (v,), at = n.inputs, n.attrs["index"]
+    if not is_alone(v) or None in at or slices.is_reshape(n):
+        return None
+    if any(isinstance(e, slices.Span) and e.step != 1 for e in at):  # BLAS would be given a copy
+        return None
+    terms, out = letters(v)
+    entry = dict(zip(out, at, strict=True))
+    pairs = zip(v.inputs, terms, strict=True)
+    left = {c for c in "".join(terms) if isinstance(entry.get(c, slices.WHOLE), slices.Span)}
+    parts = [_part(x, [entry.get(c, slices.WHOLE) for c in t]) for x, t in pairs]
+    *terms, out = ("".join(c for c in t if c in left) for t in (*terms, out))
+    return contract.contract(",".join(terms) + "->" + out, parts) if all(terms) else None
+
+
+def _part(x: Node, at: list[slices.Entry]) -> Node:
+    part: Node = x if {*at} <= {slices.WHOLE} else op.getitem(x, index=tuple(at))
+    return part
+
+
+@rule("einsum", over=(*EXACT, *ROUNDED), operands=1)
+def diagonal_of_function(n: Node, is_alone: Alone) -> Node | None:
+    """trace(x - y) = sum(diagonal(x) - diagonal(y)): beside the diagonal nothing is computed"""
+    (v,), ((term,), out) = n.inputs, letters(n)
+    own = "".join(dict.fromkeys(term))
+    if own == term or 1 in v.shape or not is_alone(v):
+        return None
+    values = v.op(*(_diagonal(x, term, own) for x in v.inputs), **v.attrs)
+    return contract.contract(f"{own}->{out}", [values])
+
+
+def _diagonal(x: Node, term: str, own: str) -> Node:
+    """x, which stands beside what has the letters of a term, where equal letters are equal."""
+    if not x.ndim:
+        return x
+    x, of_x = squeezed(x, term[len(term) - x.ndim :])
+    once = "".join(dict.fromkeys(of_x))
+    return spread(contract.contract(f"{of_x}->{once}", [x]), once, own)
 
 
 @rule("einsum", over=("inv",), hides=True)
@@ -204,7 +252,10 @@ def cheaper_chain(n: Node, is_alone: Alone) -> Node | None:
         return None
     for i in (0, 1):
         v, last = n.inputs[i], n.inputs[1 - i]
-        if v.op is not op.einsum or len(v.inputs) != 2 or not is_alone(v):
+        if v.op is not op.einsum or len(v.inputs) != 2:
+            continue
+        # An outer product is not read where it can be helped, whoever else does.
+        if not is_alone(v) and outer_product(v) is None:
             continue
         terms, out = letters(n)
         inner = _terms_within(n, i)
@@ -325,10 +376,10 @@ def _is_summed_first(s: Node, y: Node) -> bool:
     return grows(s, f.multiply(s, y)) or interval(y).size <= largest
 
 
-@rule("einsum", strict=True)
+@rule("einsum", operands=1, strict=True)
 def sum_of_one_operand(n: Node) -> Node | None:
     """einsum("ab->b", x) = sum(x, axis=0), transposed where need be"""
-    if len(n.inputs) != 1 or not n.type.is_float:
+    if not n.type.is_float:
         return None
     (term,), out = letters(n)
     if len(set(term)) < len(term):

@@ -70,11 +70,11 @@ def product_with_diagonal_matrix(n: Node) -> Node | None:
     return None
 
 
-@rule("einsum", over=("diagonal_matrix",), signs=True)
+@rule("einsum", over=("diagonal_matrix",), operands=1, signs=True)
 def trace_of_diagonal_matrix(n: Node) -> Node | None:
     """trace(diag(d)) = sum(d), diagonal(diag(d)) = d"""
-    (term, *others), out = letters(n)
-    if others or not n.type.is_float or len(set(term[-2:]) & set(out)) > 1:
+    (term,), out = letters(n)
+    if not n.type.is_float or len(set(term[-2:]) & set(out)) > 1:
         return None
     own = term[:-1] if term[-2] in out else term[:-2] + term[-1]
     if len(set(own)) < len(own):

@@ -171,6 +171,36 @@ def slice_of_concat(n: Node) -> Node | None:
     return None
 
 
+@rule("concat", over=("getitem",), strict=True)
+def concat_of_neighbours(n: Node) -> Node | None:
+    """concat(x[i:j], x[j:k], ...) = concat(x[i:k], ...)"""
+    first, *others = n.inputs
+    parts, axis = [first], n.attrs["axis"]
+    for x in others:
+        both = _joined(parts[-1], x, axis)
+        parts[-1:] = [parts[-1], x] if both is None else [both]
+    if len(parts) == len(n.inputs):
+        return None
+    return parts[0] if len(parts) == 1 else f.concat(parts, axis=axis)
+
+
+def _joined(a: Node, b: Node, axis: int) -> Node | None:
+    """concat(a, b) as one slice, where b is cut from the same x right after a; else None."""
+    if not a.op is b.op is op.getitem or a.inputs != b.inputs:
+        return None
+    (x,), one, other = a.inputs, a.attrs["index"], b.attrs["index"]
+    if not all(isinstance(e, slices.Span) and e.step == 1 for e in (*one, *other)):
+        return None
+    if one[:axis] != other[:axis] or one[axis + 1 :] != other[axis + 1 :]:
+        return None
+    if one[axis].end(x.shape[axis]) != other[axis].begin:
+        return None
+    span = slices.Span(one[axis].start, other[axis].stop, 1)
+    both = a.op(x, index=(*one[:axis], span, *one[axis + 1 :]))
+    # Where one of them ends before it begins, it is empty.
+    return both if both.shape[axis] == a.shape[axis] + b.shape[axis] else None
+
+
 def _only_span(at: slices.Index, axis: int) -> slices.Span | None:
     """The neighbours along one axis, or the one, where an index takes the others whole."""
     others = (*at[:axis], *at[axis + 1 :])
