@@ -385,3 +385,16 @@ def test_weights_through_a_written_inverse_need_no_inverse():
     assert "np.linalg.solve(" in f.plain and "np.linalg.inv(" not in f.plain
     expected = np.linalg.lstsq(numbers(6, 2), numbers(6), rcond=None)[0]
     np.testing.assert_allclose(f(numbers(6, 2), numbers(6)), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "subscripts", ["ij,j,j->i", "ij,i,i->j", "ij,j,i->i", "ij,j->i", "ij,i->j"]
+)
+def test_a_product_with_an_inverse_keeps_all_its_factors(subscripts):
+    """What stands there twice was left out once when the inverse became a solution."""
+    A, b = gc.input("A", ("n", "n")), gc.input("b", ("n",))
+    given = [well(3, 3), numbers(3)]
+    others = subscripts.count(",")
+    found = gc.compile(gc.einsum(subscripts, linalg.inv(A), *[b] * others))(*given)
+    expected = np.einsum(subscripts, np.linalg.inv(given[0]), *given[1:] * others)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

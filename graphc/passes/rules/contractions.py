@@ -227,8 +227,10 @@ def _diagonal(x: Node, term: str, own: str) -> Node:
 @rule("einsum", over=("inv",), hides=True)
 def product_with_inverse(n: Node, is_alone: Alone) -> Node | None:
     """inv(A) @ B = solve(A, B), and B @ inv(A) = solve(A.T, B.T).T, for vectors B too"""
+    if len(n.inputs) != 2 or n.inputs[0] is n.inputs[1]:
+        return None
     for k, inverse in enumerate(n.inputs):
-        if len({*n.inputs}) != 2 or inverse.op is not op.inv or inverse.ndim != 2:
+        if inverse.op is not op.inv or inverse.ndim != 2:
             continue
         terms, out = letters(n)
         row, column, other = *terms[k], terms[1 - k]
