@@ -1231,7 +1231,7 @@ def test_there_are_more_than_fifty_identities():
 
 # Two outputs; what the second comes to, given the first; and whether the strict mode does it too
 SHARED = [
-    ("commuted", [x * y, gc.exp(y * x)], lambda first: gc.exp(first), True),
+    ("commuted", [x * y, gc.exp(y * x)], gc.exp, True),
     ("commuted", [c & d, gc.where(d & c, x, y)], lambda first: gc.where(first, x, y), True),
     (
         "reduced_alike",
@@ -1245,6 +1245,7 @@ SHARED = [
         lambda first: gc.sum(gc.square(A - gc.reshape(first, (1, "n"))), axis=0) / M,
         True,
     ),
+    ("indexed_alike", [x[:, None], gc.exp(gc.reshape(x, ("k", 1)))], gc.exp, True),
     ("opposite_alike", [3.0 * A, gc.exp((-3.0) * A)], None, True),
     (
         "chosen_alike",

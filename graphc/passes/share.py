@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import shapes
 from ..ir import Graph, Node, Op, adopt, building_for, interned, is_literal, key_of, with_inputs
+from ..ops import slices
 from ..ops.contract import contract
 from .facts import interval
 from .rewrite import Rewrite, Rule, chosen_of, fitted, names_at, rule
@@ -123,6 +124,15 @@ def reduced_alike(n: Node, there: There) -> Node | None:
         return None
     twin = there.find(n.op, n.inputs[0], axis=n.attrs["axis"], keepdims=False)
     return None if twin is None else f.reshape(twin, n.shape)
+
+
+@rule("reshape", strict=True)
+def indexed_alike(n: Node, there: There) -> Node | None:
+    """reshape(x, (n, 1)) = x[:, None] where that is there"""
+    for twin in there.graph.consumers(n.inputs[0]):
+        if twin.op is op.getitem and twin.shape == n.shape and slices.is_reshape(twin):
+            return twin
+    return None
 
 
 @rule("add", "subtract", "multiply", "divide", "sqrt", "square", over=("reshape",), strict=True)
@@ -315,9 +325,9 @@ def _on_diagonal(terms: list[str], out: str, axes: tuple[int, ...]) -> str | Non
 
 
 SHARING: tuple[Rule, ...] = (
-    commuted, reduced_alike, shaped_later, opposite_alike, chosen_alike, grouped_alike,
-    contracted_alike, scaled_dot, cross_entropy_alike, exponential_of_negative, rest_alike,
-    diagonal_alike,
+    commuted, reduced_alike, indexed_alike, shaped_later, opposite_alike, chosen_alike,
+    grouped_alike, contracted_alike, scaled_dot, cross_entropy_alike, exponential_of_negative,
+    rest_alike, diagonal_alike,
 )  # fmt: skip
 # When all else is done: what these make of a node other rules would not know.
 LAST_SHARING: tuple[Rule, ...] = (sigmoid_alike,)
