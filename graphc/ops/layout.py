@@ -93,9 +93,12 @@ def _reshape_type(x: TensorType, shape: Shape) -> TensorType:
 
 
 def _reshape_text(n: Node) -> str:
-    """An index where that does it, which takes NumPy a third of the time."""
+    """An index where that does it. (What arrays do themselves takes a seventh of the time.)"""
     index = _index_of_ones(n.inputs[0].shape, n.shape)
-    return f"x0[{', '.join(index)}]" if index else f"np.reshape(x0, {shapes.source(n.shape)})"
+    if index:
+        return f"x0[{', '.join(index)}]"
+    target = shapes.source(n.shape)
+    return f"x0.reshape({target})" if n.inputs[0].ndim else f"np.reshape(x0, {target})"
 
 
 def _index_of_ones(shape: Shape, target: Shape) -> list[str]:
@@ -152,7 +155,7 @@ def reshape(x: Any, shape: Any) -> Node:
 permute: Op = Op(
     "permute_dims",
     infer=lambda x, axes: x.with_shape(x.shape[k] for k in axes),
-    numpy=lambda n: "x0.T" if n.attrs["axes"] == (1, 0) else f"np.transpose(x0, {n.attrs['axes']})",
+    numpy=lambda n: "x0.T" if n.attrs["axes"] == (1, 0) else f"x0.transpose{n.attrs['axes']}",
     bprop=lambda n, i, g: permute(g, axes=inverse(n.attrs["axes"])),
     flops=no_flops,
     view=True,

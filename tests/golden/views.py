@@ -20,7 +20,7 @@ def views(x):
     # golden_programs.py:43   return [x.T, x[::-1, 0], [gc.reshape(x, (-1,)), table, x]]
     result_0 = x.T
     result_1 = x[::-1, 0]
-    result_2_0 = np.reshape(x, (4 * n,))
+    result_2_0 = x.reshape((4 * n,))
     return [result_0.copy(), result_1.copy(), [result_2_0.copy(), result_2_1.copy(), x.copy()]]
 
 
