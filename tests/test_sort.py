@@ -114,12 +114,27 @@ def test_what_is_found_along_several_axes_is_that_of_numpy(name, axis, keepdims,
                 np.testing.assert_allclose(found, wanted, rtol=close, atol=close)
 
 
-def test_a_median_may_be_infinite():
-    """Between two infinities NumPy's quantile is NaN, and its median is not."""
+INFINITE = [
+    ([np.inf, 1.0, np.inf, np.inf], 0.5, np.inf),
+    ([-np.inf, 1.0, -np.inf, -np.inf], 0.5, -np.inf),
+    ([np.inf, 1.0, 0.0], 0.5, 1.0),
+    ([np.inf, 1.0, 0.0], 0.75, np.inf),
+    ([-np.inf, 1.0], 0.25, -np.inf),
+    ([-np.inf, 1.0], 0.75, -np.inf),
+    ([-np.inf, 1.0], 1.0, 1.0),
+    ([-np.inf, np.inf], 0.5, np.nan),
+    ([-np.inf, np.nan], 0.5, np.nan),
+]
+
+
+@pytest.mark.parametrize("at, level, expected", INFINITE)
+@pytest.mark.parametrize("mode", [True, "strict", False])
+def test_a_quantile_may_be_infinite(at, level, expected, mode):
+    """Beside an infinity, or between two, NumPy's is NaN, and its median is not."""
     x = gc.input("x", ("n",))
-    at = [np.inf, 1.0, np.inf, np.inf]
-    assert np.inf == gc.evaluate(gc.median(x), {x: at}) == gc.compile(gc.median(x))(at)
-    assert 1.0 == gc.compile(gc.quantile(x, 0.5))([np.inf, 1.0, 0.0])
+    made = [gc.quantile(x, level), *[gc.median(x)] * (level == 0.5)]
+    for found in (gc.evaluate(made, {x: at}), gc.compile(made, simplify=mode)(at)):
+        np.testing.assert_array_equal(found, [expected] * len(made))
 
 
 @pytest.mark.parametrize(
@@ -132,6 +147,8 @@ def test_a_median_may_be_infinite():
         (lambda: gc.quantile(gc.zeros(3), gc.input("q", ())), "^quantile needs levels"),
         (lambda: gc.median(gc.iota(3)), "^median needs floats"),
         (lambda: gc.sort(gc.constant(1.0)), "axis"),
+        (lambda: np.sort(x, kind="best"), "^kind= is 'quick', 'heap' or 'stable', not 'best'$"),
+        (lambda: np.argsort(x, kind=""), "^kind= is 'quick', 'heap' or 'stable', not ''$"),
         (lambda: gc.argmax(gc.zeros((2, 3)), (0, 1)), "axis"),
         (lambda: x.sort(), "^x.sort.. would change a tensor.*such as np.sort$"),
     ],
@@ -190,8 +207,10 @@ def test_the_jacobian_of_a_sort_is_a_permutation(mode):
 def test_order_is_applied_to_each_of_many():
     """vmap and vectorize sort each example by itself."""
     a = AT[X]
+
     def told(v):
         return np.sort(v), np.argsort(v), np.argmax(v), np.median(v), np.quantile(v, [0.1, 0.9])
+
     for found, row in zip(zip(*gc.vmap(told)(a), strict=True), a, strict=True):
         for one, wanted in zip(found, told(row), strict=True):
             np.testing.assert_allclose(one, wanted, rtol=1e-15)
@@ -205,6 +224,13 @@ def test_the_forward_order_serves_the_gradient():
     z = gc.sum(gc.sort(x)[gc.argsort(w)] ** 2) + gc.sum(x[gc.argsort(x)] * w)
     names = gc.compile([z, gc.grad(z, x)]).graph.count()
     assert (1, 2) == (names["sort"], names["argsort"])
+
+
+@pytest.mark.parametrize("kind", [None, "quicksort", "heapsort", "mergesort", "stable", "Stable"])
+def test_a_kind_of_sort_is_stable_where_that_of_numpy_is(kind):
+    """NumPy reads its first letter, small or not."""
+    (is_stable,) = {n.attrs["stable"] for n in (np.argsort(x, kind=kind), np.sort(x, kind=kind))}
+    assert is_stable == (kind in ("mergesort", "stable", "Stable"))
 
 
 # -- what people write ------------------------------------------------------------------------

@@ -223,6 +223,7 @@ def quantile(x: Any, q: Any, axis: Axis = None, keepdims: bool = False) -> Node:
     share = e.astype(e.subtract(place, e.floor(place)), value.dtype)
     share = reshape(share, (*share.shape, *[1] * (low.ndim - share.ndim)))
     between = e.add(low, e.multiply(e.subtract(high, low), share))
+    between = e.where(e.isinf(low), e.add(low, high), between)  # where inf - inf would be NaN
     found = e.add(between, _nan_if_there(ordered, at))
     return reshape(found, (*levels.shape, *reduced(value.type, axes, keeps(keepdims)).shape))
 

@@ -135,10 +135,17 @@ def _ordered(function: Function) -> Function:
         a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None
     ) -> Any:
         x, k = (flat(*lift([a], "sort")), 0) if axis is None else (a, axis)
-        is_stable = kind in ("stable", "mergesort") if stable is None else stable
-        return function(x, k, stable=is_stable)
+        return function(x, k, stable=_is_stable(kind) if stable is None else stable)
 
     return ordered
+
+
+def _is_stable(kind: str | None) -> bool:
+    """NumPy reads the first letter of a kind alone: quicksort, heapsort, mergesort or stable."""
+    letter = "q" if kind is None else str(kind)[:1].lower()
+    if letter not in [*"qhms"]:
+        raise ArgumentError(f"kind= is 'quick', 'heap' or 'stable', not {kind!r}")
+    return letter in "ms"
 
 
 means(np.sort)(_ordered(sort.sort))
