@@ -370,13 +370,11 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
-    tell_of_tensors(__all__)
-    __getattr__ = otherwise([
-        *__all__,
-        *(f"optim.{name}" for name in optim.__all__),
-        *(f"linalg.{name}" for name in linalg.__all__),
-    ])  # fmt: skip
-    vars(linalg)["__getattr__"] = __getattr__  # gc.linalg.norm is gc.norm
+    _names = [*__all__, *(f"linalg.{name}" for name in linalg.__all__)]
+    tell_of_tensors(_names)
+    _names += [f"optim.{name}" for name in optim.__all__]
+    __getattr__ = otherwise(_names)
+    vars(linalg)["__getattr__"] = otherwise(_names, "gc.linalg")  # gc.linalg.norm is gc.norm
 
 
 def __dir__() -> list[str]:

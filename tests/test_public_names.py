@@ -130,6 +130,9 @@ ELSEWHERE = {
     "cholesky": ": it is called gc.linalg.cholesky",
     "lstsq": "; the nearest is np.linalg.solve(A.T @ A, A.T @ b)",
     "svd": "; nothing is like it: compute it outside, and pass the result in as an argument",
+    "solve_triangular": "; write gc.linalg.solve(x, b): NumPy makes no use of triangles",
+    "logdet": "; write gc.linalg.slogdet(x).logabsdet",
+    "norm_cdf": ": it is called gc.ndtr",
     "argpartition": "; the nearest is np.argsort",
     "topk": "; write gc.sort(x, descending=True)[..., :k]; gc.argsort has the positions",
     "kron": " of its own: np.kron takes its tensors",
@@ -177,8 +180,22 @@ def test_a_name_that_numpy_has_leads_to_what_it_is_called_here(name, instead):
 
 def test_a_room_of_the_package_tells_what_is_near_too():
     """Elsewhere optimizers are classes."""
-    with pytest.raises(AttributeError, match="graphc has no Adam; did you mean gc.optim.adam"):
+    with pytest.raises(AttributeError, match=r"gc\.optim has no Adam; did you mean gc.optim.adam"):
         getattr(gc.optim, "Adam")  # noqa: B009
+
+
+@pytest.mark.parametrize("name, said", [
+    ("norm", ": it is called gc.norm"),
+    ("trace", ": write x.trace()"),  # gc.trace traces a function
+    ("cond", "; the nearest is np.linalg.norm"),  # elsewhere cond is a branch
+    ("cross", " of its own: np.cross takes its tensors"),
+    ("slodget", "; did you mean gc.linalg.slogdet?"),
+])
+def test_linear_algebra_is_told_of_as_such(name, said):
+    """Of the names of np.linalg two mean something else in the package itself."""
+    with pytest.raises(AttributeError) as caught:
+        getattr(gc.linalg, name)
+    assert f"gc.linalg has no {name}{said}" == str(caught.value)
 
 
 @pytest.mark.parametrize("name, said", [
@@ -192,6 +209,8 @@ def test_a_room_of_the_package_tells_what_is_near_too():
     ("subs", ": gc.evaluate puts numbers for nodes, gc.Graph([x]).substitute other nodes"),
     ("partition", "; the nearest is np.sort"),
     ("median", ": write gc.median(x)"),
+    ("quantile", ": write gc.quantile(x, q)"),
+    ("inv", ": write gc.linalg.inv(x)"),
     ("add_", ": no tensor is changed: take the value of the operator"),
     ("nbytes", ""),
 ])  # fmt: skip

@@ -57,7 +57,7 @@ __all__ = [
 
 if not TYPE_CHECKING:  # a checker shall find the name missing
     explain_calls(globals(), __all__)
-    __getattr__ = otherwise([f"optim.{name}" for name in __all__])
+    __getattr__ = otherwise([f"optim.{name}" for name in __all__], "gc.optim")
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import functools
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import NoReturn
 
@@ -26,12 +27,13 @@ _CALLED = {
     "permute": "permute_dims", "unsqueeze": "expand_dims", "clamp": "clip", "expit": "sigmoid",
     "logistic": "sigmoid", "gather": "take_along_axis", "detach": "stop_gradient",
     "symbols": "input", "parameter": "input", "jacfwd": "jacobian_fn", "jacrev": "jacobian_fn",
-    "hessian_vector_product": "hvp", "train": "fit", "pow": "power",
+    "hessian_vector_product": "hvp", "train": "fit", "pow": "power", "norm_cdf": "ndtr",
+    "normcdf": "ndtr",
 }  # fmt: skip
 
 # What no graph holds, by the names under which people look for it.
 _WHY = {
-    "erfinv gamma gammaln lgamma digamma": "NumPy has none, and programs need NumPy "
+    "erfinv gamma gammaln lgamma digamma betaln": "NumPy has none, and programs need NumPy "
     "alone: gc.elementwise makes an operation of a formula and a NumPy text",
     "random rand randn normal uniform dropout": "no graph draws random numbers: draw them with "
     "NumPy, and pass them in as an input",
@@ -55,6 +57,9 @@ _WHY = {
     "logit": "write gc.log(p) - gc.log1p(-p)",
     "topk top_k": "write gc.sort(x, descending=True)[..., :k]; gc.argsort has the positions",
     "percentile": "write gc.quantile(x, q / 100)",
+    "logdet": "write gc.linalg.slogdet(x).logabsdet",
+    "solve_triangular cho_solve lu_solve": "write gc.linalg.solve(x, b): NumPy makes no use of "
+    "triangles",
     "flatten": "write gc.reshape(x, (-1,))",
     "make_jaxpr": "gc.tree(z) and print(gc.Graph([z])) show a graph",
     "backward gradients derivative differentiate": "gc.grad(z, x) is the gradient of any node by "
@@ -78,6 +83,12 @@ _WHY = {
     "custom_vjp custom_jvp custom_gradient primitive": "gc.elementwise and gc.Op make operations "
     "with derivatives of yours",
     "save load export": "f.save(path) writes a program, pickle keeps nodes and functions",
+}
+
+# What np.linalg calls by a name that means something else in the package itself.
+_IN_LINALG = {
+    "trace": ": write x.trace()",
+    "cond": nearest("np.linalg.cond"),
 }
 
 # What tensors of other libraries have, and arrays have not.
@@ -108,6 +119,7 @@ _OF_TENSORS = {
 # What takes tensors, and asks for more than them or is not of their mathematics.
 _TAKING = ("backprop", "check", "compile", "draw", "evaluate", "explain", "hessian", "jacobian",
            "latex", "tree")  # fmt: skip
+_STARRED = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 # Operators that write into their operand, as torch spells them.
 _IN_PLACE = [f"{name[2:-2]}_" for name in dir(Node) if name.startswith("__")]
 
@@ -123,17 +135,16 @@ def tell_of_tensors(public: Sequence[str]) -> None:
     """
     of_tensors = " ".join(_OF_TENSORS).split()
     of_arrays = [name for name in (*dir(np.ndarray), *dir(np)) if not name.startswith("_")]
-    ours = [name for name in public if name in FUNCTIONS]
+    ours = {name.rpartition(".")[2]: name for name in public}
+    ours = {name: full for name, full in ours.items() if name in FUNCTIONS}
     names = (*of_tensors, *ours, *_TAKING, *_IN_PLACE, *of_arrays)
     tell_instead(Node, names, functools.partial(_no_method, ours))
 
 
-def _no_method(ours: Sequence[str], name: str) -> str:
+def _no_method(ours: Mapping[str, str], name: str) -> str:
     said = next((text for had, text in _OF_TENSORS.items() if name in had.split()), "")
     if not said and name in ours:
-        op = OPS.get(name)
-        taken = op.examples[0].shapes if op is not None and op.examples else [()]
-        said = f"write gc.{name}({', '.join('xyz'[: len(taken)])})"
+        said = f"write gc.{ours[name]}({', '.join(_taken(name))})"
     if name in _TAKING:
         said = f"write gc.{name}(x, ...)"
     if not said and name in _IN_PLACE:
@@ -141,8 +152,18 @@ def _no_method(ours: Sequence[str], name: str) -> str:
     return f"a tensor has no {name}{f': {said}' if said else nearest(f'np.{name}')}"
 
 
-def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
-    """The `__getattr__` of a package that has these names.
+def _taken(name: str) -> Sequence[str]:
+    """What a function of ours cannot do without, the first of it a tensor x."""
+    op = OPS.get(name)
+    if op is not None and op.examples:
+        return "xyz"[: len(op.examples[0].shapes)]
+    parameters = inspect.signature(FUNCTIONS[name]).parameters.values()
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in _STARRED]
+    return ["x", *needed[1:]]
+
+
+def otherwise(names: Sequence[str], room: str = "graphc") -> Callable[[str], NoReturn]:
+    """The `__getattr__` of a package, or of a room of it, where there are these names.
 
     >>> otherwise(["atan", "softmax"])("arctan")
     Traceback (most recent call last):
@@ -152,7 +173,8 @@ def otherwise(names: Sequence[str]) -> Callable[[str], NoReturn]:
 
     def missing(name: str) -> NoReturn:
         # With an object, and no name: else Python adds the name that is nearest in letters.
-        said = f"graphc has no {name}{_instead(name, names)}"
+        of_linalg = _IN_LINALG.get(name, "") if room == "gc.linalg" else ""
+        said = f"{room} has no {name}{of_linalg or _instead(name, names)}"
         raise AttributeError(said, obj=otherwise)
 
     return missing
