@@ -98,6 +98,17 @@ def test_a_number_in_a_shape_is_the_number():
     assert "reshape(1)" not in str([box.lines for box in gc.draw(loss, wrt=x).picture.boxes])
 
 
+@pytest.mark.parametrize("build, formula", [
+    (lambda w: gc.grad(w[0] + w[1] * 2, w), "place(1, at=[0]) + place(2, at=[1])"),  # was 1 + 2
+    (lambda w: gc.grad(gc.sum(w[:3]), w), "place(1, at=[:3])"),
+    (lambda w: gc.diagonal_matrix(gc.full(("n",), 2)) @ w, "diagonal_matrix(2) @ w"),
+    (lambda w: gc.grad(gc.grad(w[0] ** 2, w)[0], w), "place(1 * 2, at=[0])"),
+])
+def test_a_number_laid_among_zeros_is_not_the_number(build, formula):
+    """The slope of w[0] + w[1] is a vector; taken out of the zeros again, a number is one."""
+    assert formula in str(gc.tree(build(gc.input("w", ("n",)))))
+
+
 @pytest.mark.parametrize("view", ["gradient"])
 def test_a_view_with_nothing_in_it_is_an_error_that_says_what_to_do(view):
     """An empty page teaches nobody."""

@@ -36,6 +36,7 @@ _WRITTEN: dict[str, str | Callable[[Node], str]] = {
     "stop_gradient": "stop_gradient(x0)",
 }
 
+_AMONG_ZEROS = ("diagonal_matrix", "place")
 # How often a number may be shaped and cast and still be written where it is used.
 _MOST_CASTS = 4
 
@@ -185,9 +186,20 @@ def axes_of(name: str, nodes: Iterable[Node]) -> list[Term]:
 def is_written_inside(v: Node) -> bool:
     """A number or a size, however shaped or cast: it is written where it is used."""
     for _ in range(_MOST_CASTS):
-        if len(v.inputs) == 1 and (v.op.family == "layout" or _WRITTEN.get(v.op.name) == "x0"):
-            v = v.inputs[0]
+        v = _shaped(v)
     return is_number(v) or v.op.name == "size"
+
+
+def _shaped(v: Node) -> Node:
+    """What v holds in another shape or dtype, or v. What is laid among zeros is more than that,
+    unless it is taken from there again.
+    """
+    if len(v.inputs) != 1 or v.op.name in _AMONG_ZEROS:
+        return v
+    (x,) = v.inputs
+    if v.op.name == "getitem" and x.op.name == "place" and v.attrs["index"] == x.attrs["index"]:
+        return x.inputs[0]
+    return x if v.op.family == "layout" or _WRITTEN.get(v.op.name) == "x0" else v
 
 
 def leaf_term(v: Node) -> Term:
@@ -280,7 +292,7 @@ def term(v: Node, names: Mapping[Node, Term], depth: int) -> Term:
         found = pattern(v)
         if v.inputs[0] in names or not (found.kind == "operand" or is_written_inside(v)):
             break
-        v = v.inputs[0]
+        v = v.inputs[0] if _shaped(v) is v else _shaped(v)
     if not v.inputs:
         return names.get(v) or leaf_term(v)
 
