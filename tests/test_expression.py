@@ -150,9 +150,12 @@ def test_an_expression_has_the_value_that_python_gives_it(seed):
 
 
 def test_every_function_is_called_by_its_names():
-    """What can be typed is what the records of elementwise ops hold, and how others call it."""
+    """What can be typed is what the records of elementwise ops hold, what is made of them, and how
+    others call it.
+    """
     known = functions()
     assert {"exp", "log", "ln", "arctan", "max", "where", "softplus", "sigmoid"} <= set(known)
+    assert {"erf", "ndtr", "log_ndtr", "gelu"} <= set(known)
     assert parse("ln(x)") is gc.log(gc.input("x"))
     assert parse("max(x, 2)") is gc.maximum(gc.input("x"), 2.0)
 

@@ -171,6 +171,8 @@ def test_gelu_is_exact_or_by_tanh():
         np.testing.assert_allclose(found, by_tanh, rtol=1e-9, atol=1e-12)
     with pytest.raises(gc.ArgumentError, match="approximate= is False, or \"none\""):
         gc.gelu(x, approximate="erf")
+    with pytest.raises(gc.ArgumentError, match="approximate= is False.* not <x: "):
+        gc.gelu(x, x)  # it was asked for its truth value
 
 
 SPELLINGS = {

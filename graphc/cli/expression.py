@@ -40,6 +40,8 @@ _ALIASES = {
     "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "max": "maximum", "min": "minimum",
     "fabs": "abs", "pow": "power", "ceiling": "ceil",
 }  # fmt: skip
+# What is made of operations, element by element.
+_COMPOSED = ("gelu", "log_ndtr", "ndtr")
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
 
@@ -49,6 +51,7 @@ def functions() -> dict[str, Callable[..., Node]]:
         name: FUNCTIONS[name] for name, op in OPS.items()
         if op.family == "elementwise" and op.meaning is not None and name != "stop_gradient"
     }  # fmt: skip
+    own |= {name: FUNCTIONS[name] for name in _COMPOSED}
     return own | {alias: own[name] for alias, name in _ALIASES.items()}
 
 

@@ -110,7 +110,7 @@ def _composition(name: str, function: Any) -> None:
 
 
 def _documentation(function: Any, text: str) -> None:
-    told = inspect.getdoc(function) if function is not None else text
+    told = inspect.getdoc(function) if function is not None else inspect.cleandoc(text)
     if told:
         voice.say()
         voice.source(told, "pycon")

@@ -96,13 +96,13 @@ def gelu(x: Any, approximate: bool | str = False) -> Node:
     array([-0.15880801,  0.        ,  1.95459769])
     """
     (value,) = lift([x], "gelu")
-    if approximate in (False, "none"):
-        return multiply(value, ndtr(value))
-    if approximate not in (True, "tanh"):
+    if isinstance(approximate, Node) or approximate not in (False, "none", True, "tanh"):
         raise ArgumentError(
             'approximate= is False, or "none", for the exact formula, and True, or "tanh", for '
             f"the one by tanh, not {approximate!r}"
         )
+    if approximate in (False, "none"):
+        return multiply(value, ndtr(value))
     # (1 + tanh(u)) / 2 = sigmoid(2 * u), which keeps its digits where tanh is near -1.
     u = math.sqrt(2 / math.pi) * (value + 0.044715 * value**3)
     return multiply(value, sigmoid(2 * u))
