@@ -8,7 +8,7 @@ import pytest
 import graphc as gc
 from graphc.ir import Graph
 from graphc.passes import Budget, Log, fold, prune, rules
-from graphc.passes.audit import audit
+from graphc.passes.audit import Verdict, audit
 from graphc.passes.exactly import exactly
 from graphc.passes.facts import Interval, interval
 from graphc.passes.searches import Memo
@@ -124,6 +124,11 @@ def test_a_region_is_simplified_by_sympy_and_audited(before, after):
     result, log = after_regions(before)
     assert result is after
     assert "worst error" in str(log)
+
+
+def test_worst_errors_are_told_in_a_few_digits():
+    """2101344075926057.2 ulp are all of them."""
+    assert "worst error 2e+15 ulp before, 0.8 after" == str(Verdict(2101344075926057.2, 0.84))
 
 
 def test_what_numpy_is_told_to_raise_is_not_raised_by_an_audit(monkeypatch):

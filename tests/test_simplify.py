@@ -389,6 +389,9 @@ def test_declared_facts_are_checked_when_asked():
         f([1.0, 0.0], 0.1)
     with pytest.raises(gc.BindError, match="q was declared between 0.0 and 0.3, and holds 0.5"):
         f([1.0], 0.5)
+    r = gc.compile(gc.abs(gc.input("r", (), between=(-1, np.inf))), check_facts=True)
+    with pytest.raises(gc.BindError, match="r was declared between -1.0 and inf, and holds -2.0"):
+        r(-2.0)  # it was told as the program writes it: (-1.0), np.inf
     assert 2 == len(gc.compile([gc.abs(p), gc.abs(q)])([0.0], 0.5))
 
 

@@ -89,6 +89,9 @@ def test_a_step_says_how_much_it_did():
     """Rewrites, and nodes before and after."""
     assert story(x * 1.0 + (-y)).startswith("rules: 2 rewrites, 6 nodes -> 3\n")
     assert "strict rules: 1 rewrite, 3 nodes -> 1\n" in story(x * 1.0, mode="strict")
+    steps = run(Graph([gc.exp(x) / gc.exp(y) * 1.0]), True)[1].steps
+    shown = ["<rules: 1 rewrite, 5 nodes>", "<simplify: 0 rewrites, 2 refused, 5 nodes>"]
+    assert shown == [*map(repr, steps[3:5])]  # it was all their graphs and rewrites
 
 
 def test_a_line_is_bounded():

@@ -46,7 +46,14 @@ class Verdict(NamedTuple):
     def __str__(self) -> str:
         if self.refuted_at is not None:
             return f"refuted at {', '.join(map(repr, self.refuted_at))}: {self.reason}"
-        return f"worst error {self.before:.1f} ulp before, {self.after:.1f} after"
+        return self.errors
+
+    @property
+    def errors(self) -> str:
+        """The worst errors of both sides, in a few digits."""
+        worst = self.before, self.after
+        before, after = (f"{e:.1f}" if e < 1e4 else f"{e:.0e}" for e in worst)
+        return f"worst error {before} ulp before, {after} after"
 
 
 def audit(

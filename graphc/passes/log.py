@@ -24,6 +24,11 @@ class LogStep(NamedTuple):
     rewrites: tuple[Rewrite, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
+    def __repr__(self) -> str:
+        refused = f", {len(self.refusals)} refused" if self.refusals else ""
+        rewrites = counted(len(self.rewrites), "rewrite")
+        return f"<{self.name}: {rewrites}{refused}, {counted(len(self.graph), 'node')}>"
+
 
 class Log(Printed):
     """The passes in order, and the budget of their searches.

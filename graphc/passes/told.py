@@ -176,5 +176,4 @@ def _errors(r: Rewrite) -> str:
     verdict = audit(*sides, letters, True, known, may_extend=True, most_work=_MOST_WORK)
     if verdict.before == verdict.after == 0:
         return "the same numbers"
-    before, after = (f"{e:.1f}" if e < 1e4 else f"{e:.0e}" for e in (verdict.before, verdict.after))
-    return f"worst error {before} ulp before, {after} after"
+    return verdict.errors

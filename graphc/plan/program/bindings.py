@@ -24,7 +24,8 @@ def _arrays(binding: Binding, texts: Texts, check_facts: bool) -> Iterator[str]:
         yield f"{x} = {use('as_input')}({v.name!r}, {x}, np.{v.dtype.name}, {v.ndim})"
         if check_facts and (fact := declared(v)) != ANYTHING and v.dtype != bool:
             low, high = (literal(bound, v.dtype) for bound in fact)
-            said = "positive" if v.attrs.get("positive") else f"between {low} and {high}"
+            ends = (bound.strip("()").replace("np.", "") for bound in (low, high))
+            said = "positive" if v.attrs.get("positive") else f"between {' and '.join(ends)}"
             said = "a distribution" if v.attrs.get("distribution") else said
             yield f"{use('check_fact')}({v.name!r}, {x}, {low}, {high}, {said!r})"
             if v.attrs.get("distribution"):
