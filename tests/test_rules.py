@@ -395,7 +395,8 @@ by_row = functools.partial(gc.sum, axis=1, keepdims=True)
 of_row = labels[:, None]
 lengths = gc.sqrt(by_row(A * A))
 by_hand = gc.exp(Z - gc.max(Z, axis=1, keepdims=True))
-part = by_hand / by_row(by_hand)
+whole = by_row(by_hand)
+part = by_hand / whole
 slope = 2.0 * (part - G)
 TENSOR = [
     ("log_of_softmax", gc.log(gc.take_along_axis(P, known[:, None], axis=1)), None, False),
@@ -659,6 +660,19 @@ TENSOR = [
         False,
     ),
     ("gradient_of_softmax", gc.vjp(E / gc.sum(E, axis=1, keepdims=True), Z, G), None, False),
+    ("gradient_of_softmax", gc.grad(gc.vdot(P, gc.log_softmax(Z)) / M, Z), None, False),
+    (
+        "gradient_of_softmax",
+        (G / whole - (u[:, None] / whole + by_row(G / whole * part))) * by_hand,
+        (G - (u[:, None] + by_row(G * part))) * part,
+        False,
+    ),
+    (
+        "gradient_of_softmax",
+        (by_row(G / whole * part) - 3.0 / whole - G / whole) * by_hand,
+        (by_row(G * part) - 3.0 - G) * part,
+        False,
+    ),
     (
         "gradient_of_softmax",
         gc.grad(-gc.sum(gc.one_hot(labels, 5) * gc.log(P)), Z),

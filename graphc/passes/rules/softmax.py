@@ -25,6 +25,7 @@ from .vocabulary import (
     op,
     sides,
     taken_up,
+    with_input,
 )
 
 
@@ -262,22 +263,40 @@ def scattered_over_chosen(n: Node) -> Node | None:
 
 @rule("multiply", over=("exp",), signs=True)
 def gradient_of_softmax(n: Node) -> Node | None:
-    """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)"""
+    """(g / t - sum(g / t * p)) * e = (g - sum(g * p)) * p for p = e / t, e = exp(x), t = sum(e)
+
+    What stands beside the sum, one number over t for each, goes with it.
+    """
     for v, e in sides(n):
-        if v.op is not op.subtract or e.op is not op.exp:
+        if v.op is not op.subtract or e.op is not op.exp or 0 in e.shape:
             continue
         is_flipped = v.inputs[1].op is op.divide
         summed, divided = v.inputs if is_flipped else v.inputs[::-1]
-        factors, attrs = _factors_of_sum(summed)
-        if not factors or divided.op is not op.divide or 0 in e.shape:
+        if divided.op is not op.divide or divided.inputs[0].shape != n.shape:
             continue
         (g, t), (x,) = divided.inputs, e.inputs
-        if g.shape != n.shape or t is not op.sum(e, **attrs):
+        if t.op is not op.sum or t.inputs[0] is not e:
             continue
-        p = f.divide(e, t) if is_shifted(x) else f.softmax(x, axis=attrs["axis"])
-        if factors in ({g, f.divide(p, t)}, {divided, p}):
-            total = op.sum(f.multiply(g, p), **attrs)
+        p = f.divide(e, t) if is_shifted(x) else f.softmax(x, axis=t.attrs["axis"])
+        total = _above_total(summed, divided, p, t)
+        if total is not None:
             return f.multiply(f.subtract(total, g) if is_flipped else f.subtract(g, total), p)
+    return None
+
+
+def _above_total(v: Node, divided: Node, p: Node, t: Node) -> Node | None:
+    """t * v for a sum over what is divided by t, weighed by p, and for that beside h / t."""
+    factors, attrs = _factors_of_sum(v)
+    g, _ = divided.inputs
+    if attrs == t.attrs and factors in ({g, f.divide(p, t)}, {divided, p}):
+        total: Node = op.sum(f.multiply(g, p), **attrs)
+        return total
+    for k in (0, 1) if v.op in (op.add, op.subtract) else ():
+        h = v.inputs[1 - k]
+        if h.op in QUOTIENTS and h.inputs[-1] is t:
+            total_of_other = _above_total(v.inputs[k], divided, p, t)
+            if total_of_other is not None:
+                return with_input(with_input(v, k, total_of_other), 1 - k, numerator(h))
     return None
 
 
