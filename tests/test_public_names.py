@@ -185,20 +185,6 @@ def test_a_room_of_the_package_tells_what_is_near_too():
 
 
 @pytest.mark.parametrize("name, said", [
-    ("norm", ": it is called gc.norm"),
-    ("trace", ": write x.trace()"),  # gc.trace traces a function
-    ("cond", "; the nearest is np.linalg.norm"),  # elsewhere cond is a branch
-    ("cross", " of its own: np.cross takes its tensors"),
-    ("slodget", "; did you mean gc.linalg.slogdet?"),
-])
-def test_linear_algebra_is_told_of_as_such(name, said):
-    """Of the names of np.linalg two mean something else in the package itself."""
-    with pytest.raises(AttributeError) as caught:
-        getattr(gc.linalg, name)
-    assert f"gc.linalg has no {name}{said}" == str(caught.value)
-
-
-@pytest.mark.parametrize("name, said", [
     ("backward", ": gc.grad(z, x) is the gradient of any node by any other"),
     ("detach", ": write gc.stop_gradient(x)"),
     ("numpy", ": gc.evaluate and gc.compile compute what it is"),
