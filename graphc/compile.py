@@ -25,7 +25,7 @@ from .folders import in_folder
 from .ir import Graph, Node, PackedGraph, declaration, no_node, topo
 from .misfits import elsewhere, explained_methods
 from .objective import Objective
-from .options import whole
+from .options import truth, whole
 from .passes import Log
 from .plan.arranged.order import as_they_lie
 from .plan.arranged.placed import placed
@@ -75,8 +75,7 @@ def compile(
             raise ArgumentError(f"outputs are keyed by strings or ints, and {key!r} is neither")
     if not isinstance(name, str) or not name:
         raise ArgumentError(f"a program's name must be a string that is not empty, not {name!r}")
-    if not isinstance(check_facts, bool):
-        raise ArgumentError(f"check_facts= is True or False, not {check_facts!r}")
+    check_facts = truth("check_facts", check_facts)
     if threads is not None:
         threads = whole(threads, "threads= is a number of at least 1, or None for all, not")
     if memory not in (None, "low"):

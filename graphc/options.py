@@ -1,8 +1,10 @@
-"""Numbers that options take: NumPy's, which sizes and counts often are, are as good as Python's."""
+"""Numbers and truth values that options take: NumPy's are as good as Python's."""
 
 from __future__ import annotations
 
 from numbers import Integral
+
+import numpy as np
 
 from .errors import ArgumentError
 
@@ -21,3 +23,16 @@ def whole(value: object, wanted: str, least: int = 1) -> int:
     if isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least:
         return int(value)
     raise ArgumentError(f"{wanted} {value!r}")
+
+
+def truth(name: str, value: object, hint: str = "") -> bool:
+    """An option that is on or off: any text is true, `"no"` too.
+
+    >>> truth("upper", "no")
+    Traceback (most recent call last):
+        ...
+    graphc.errors.ArgumentError: upper= is True or False, not 'no'...
+    """
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
+    raise ArgumentError(f"{name}= is True or False, not {value!r}{hint}")

@@ -268,6 +268,12 @@ REFUSED = {
 }
 
 
+def test_text_is_no_truth_value():
+    """`upper="lower"` was the upper triangle."""
+    with pytest.raises(gc.ArgumentError, match="^upper= is True or False, not 'lower'"):
+        linalg.cholesky(gc.input("A", (3, 3)), upper="lower")
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_matrices_that_do_not_fit_are_refused_where_they_are_written(name):
     """Not when the program runs."""

@@ -150,6 +150,8 @@ def test_a_quantile_may_be_infinite(at, level, expected, mode):
         (lambda: np.sort(x, kind="best"), "^kind= is 'quick', 'heap' or 'stable', not 'best'$"),
         (lambda: np.argsort(x, kind=""), "^kind= is 'quick', 'heap' or 'stable', not ''$"),
         (lambda: gc.argmax(gc.zeros((2, 3)), (0, 1)), "axis"),
+        (lambda: gc.sort(x, descending="no"), "^descending= is True or False, not 'no'$"),
+        (lambda: gc.argsort(x, stable=1), "^stable= is True or False, not 1$"),
         (lambda: x.sort(), "^x.sort.. would change a tensor.*such as np.sort$"),
     ],
 )

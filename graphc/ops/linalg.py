@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import ShapeError
 from ..ir import Node, Op, example, lift, spelling
+from ..options import truth
 from ..shapes import Dim, Shape, broadcast, size
 from ..tensor_type import TensorType
 from .chain import times, where_any
@@ -350,7 +351,9 @@ def cholesky(x: Any, *, upper: bool = False) -> Node:
            [1., 3.]])
     """
     (a,) = lift([x], "cholesky")
-    return matrix_transpose(_cholesky(matrix_transpose(a))) if upper else _cholesky(a)
+    if truth("upper", upper):
+        return matrix_transpose(_cholesky(matrix_transpose(a)))
+    return _cholesky(a)
 
 
 class Eigh(NamedTuple):

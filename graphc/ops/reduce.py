@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import shapes
-from ..errors import ArgumentError, DTypeError
+from ..errors import DTypeError
 from ..ir import Example, Node, Op, cuts_path, example, lift, spelling
+from ..options import truth
 from ..shapes import Dim, as_axes
 from ..tensor_type import TensorType
 from . import elementwise as e
@@ -187,12 +188,7 @@ _all = reduction("all", "np.logical_and", infer=_truth, bprop=cuts_path)
 
 def keeps(keepdims: Any) -> bool:
     """Whether the axes stay, of size 1; a second axis in its place is refused, not taken for it."""
-    if not isinstance(keepdims, bool | np.bool_):
-        raise ArgumentError(
-            f"keepdims= is True or False, not {keepdims!r}: several axes go in one tuple, as in "
-            "axis=(0, 1)"
-        )
-    return bool(keepdims)
+    return truth("keepdims", keepdims, ": several axes go in one tuple, as in axis=(0, 1)")
 
 
 def _spelled(op: Op, x: Any, axis: Axis, keepdims: bool) -> Node:

@@ -9,6 +9,7 @@ import numpy as np
 from .. import shapes
 from ..errors import ArgumentError, ShapeError
 from ..ir import Node, Op, cuts_path, example, lift, spelling
+from ..options import truth
 from ..shapes import Dim, as_axes, as_axis
 from ..tensor_type import TensorType
 from . import elementwise as e
@@ -84,7 +85,7 @@ _argmin = _extreme_position("argmin")
 
 def _turned(x: Node, axis: int, descending: bool) -> Node:
     """The other way round where a descending order is asked for: so equal elements keep theirs."""
-    return flip(x, axis) if descending else x
+    return flip(x, axis) if truth("descending", descending) else x
 
 
 @spelling
@@ -101,7 +102,7 @@ def sort(x: Any, axis: int = -1, descending: bool = False, stable: bool = True) 
     """
     (value,) = lift([x], "sort")
     at = as_axis(axis, value.ndim)
-    found = _sort(_turned(value, at, descending), axis=at, stable=bool(stable))
+    found = _sort(_turned(value, at, descending), axis=at, stable=truth("stable", stable))
     return _turned(found, at, descending)
 
 
@@ -115,7 +116,7 @@ def argsort(x: Any, axis: int = -1, descending: bool = False, stable: bool = Tru
     """
     (value,) = lift([x], "argsort")
     at = as_axis(axis, value.ndim)
-    found = _argsort(_turned(value, at, descending), axis=at, stable=bool(stable))
+    found = _argsort(_turned(value, at, descending), axis=at, stable=truth("stable", stable))
     if not descending:
         return found
     last = e.subtract(size(value.shape[at], found.dtype), 1)

@@ -146,7 +146,7 @@ means(np.linalg.solve)(lambda a, b: linalg.solve(a, b))
 means(np.linalg.inv)(lambda a: linalg.inv(a))
 means(np.linalg.det)(lambda a: linalg.det(a))
 means(np.linalg.slogdet)(lambda a: linalg.slogdet(a))
-means(np.linalg.cholesky)(lambda a, *, upper=False: linalg.cholesky(a, upper=upper))
+means(np.linalg.cholesky)(lambda a, *, upper=False: linalg.cholesky(a, upper=bool(upper)))
 means(np.linalg.eigh)(lambda a, UPLO="L": linalg.eigh(_by_lower(a, UPLO)))
 means(np.linalg.eigvalsh)(lambda a, UPLO="L": linalg.eigvalsh(_by_lower(a, UPLO)))
 

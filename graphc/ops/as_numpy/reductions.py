@@ -135,7 +135,7 @@ def _ordered(function: Function) -> Function:
         a: Any, axis: int | None = -1, kind: str | None = None, *, stable: bool | None = None
     ) -> Any:
         x, k = (flat(*lift([a], "sort")), 0) if axis is None else (a, axis)
-        return function(x, k, stable=_is_stable(kind) if stable is None else stable)
+        return function(x, k, stable=_is_stable(kind) if stable is None else bool(stable))
 
     return ordered
 
