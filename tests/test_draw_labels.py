@@ -109,6 +109,18 @@ def test_a_number_laid_among_zeros_is_not_the_number(build, formula):
     assert formula in str(gc.tree(build(gc.input("w", ("n",)))))
 
 
+@pytest.mark.parametrize("build, formula", [
+    (lambda A: gc.linalg.slogdet(A).logabsdet, "slogdet(A)[1] * 2"),  # was slogdet(A) * 2
+    (lambda A: gc.linalg.cholesky(A, upper=True), "cholesky(Aᵀ)ᵀ * 2"),
+    (lambda A: gc.sort(A[0], descending=True), "sort(A[0][::-1])[::-1] * 2"),
+    (lambda A: gc.sort(A[0]), "sort(A[0]) * 2"),
+])
+def test_a_box_does_not_hide_what_a_function_does_beside_its_operation(build, formula):
+    """One box for all would be called as if the operation were the whole."""
+    A = gc.input("A", ("n", "n"))
+    assert formula in str(gc.tree(build(A) * 2))
+
+
 @pytest.mark.parametrize("view", ["gradient"])
 def test_a_view_with_nothing_in_it_is_an_error_that_says_what_to_do(view):
     """An empty page teaches nobody."""

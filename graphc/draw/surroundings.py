@@ -106,15 +106,18 @@ class _Around:
         names, opened = ChainMap(self._names, calls), set()
         for path, members in self._members(scopes, shut).items():
             exits = [i for i in members if i in leaving]
-            if len(exits) != 1 or any(self._pieces[i].node.part.is_open for i in members):
+            within = {self._pieces[i].node for i in members}
+            if len(exits) != 1 or any(v.part.is_open for v in within):
                 opened.add(path)
                 continue
-            within = {self._pieces[i].node for i in members}
+            v = self._pieces[exits[0]].node
+            if v.op.name != v.part.name and any(x.op.name == v.part.name for x in within):
+                opened.add(path)  # more than its operation: sort(y[::-1])[::-1], slogdet(A)[1]
+                continue
             taken = dict.fromkeys(
                 x for i in members for x in self._pieces[i].node.inputs
                 if x not in within and not is_written_inside(x)
             )  # fmt: skip
-            v = self._pieces[exits[0]].node
             told = [names.get(x) or fitted(x, names, _OPERAND) for x in taken]
             calls[v] = Term("call", v.part.name, (*told, *axes_of(v.part.name, within)))
         return calls, [path[:-1] if path in opened else path for path in scopes]
