@@ -199,6 +199,7 @@ class _Draw:
             )
         )
 
+    @explained_as("draw.diff")
     def diff(
         self,
         before: Any,
