@@ -231,6 +231,7 @@ def test_a_diff_tells_what_was_kept_removed_and_added():
     assert states["exp(x) * 2"] == "removed"
     assert states["exp(x) + 2"] == "added"
     parsed(drawing)
+    assert "1 node kept, 1 removed, 1 added." in repr(gc.draw.diff(gc.exp(x), gc.sin(x)))
 
 
 def test_compiled_functions_and_their_logs_are_drawn():

@@ -228,8 +228,8 @@ class _Draw:
         old, new = set(one.order), set(same.values())
         state = {v: "" if v in old and v in new else "removed" if v in old else "added"
                  for v in both.order}  # fmt: skip
-        counts = [sum(s == kind for s in state.values()) for kind in ("", "removed", "added")]
-        notes = ["{} nodes kept, {} removed, {} added.".format(*counts)]
+        kept, gone, made = (sum(s == k for s in state.values()) for k in ("", "removed", "added"))
+        notes = [f"{counted(kept, 'node')} kept, {gone} removed, {made} added."]
         return Drawing(Builder(both, "both", fold=fold, state=state, notes=notes))
 
 
