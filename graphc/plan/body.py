@@ -61,15 +61,19 @@ class Body:
         return ends[::-1]
 
     @functools.cached_property
-    def read(self) -> dict[Node, None]:
-        """All that is read, each once."""
-        return dict.fromkeys(x for v in self.nodes for x, _ in self.operands[v])
+    def readers(self) -> dict[Node, list[Node]]:
+        """The steps that read each value."""
+        found: dict[Node, list[Node]] = {}
+        for v in self.nodes:
+            for x in dict.fromkeys(x for x, _ in self.operands[v]):
+                found.setdefault(x, []).append(v)
+        return found
 
     @functools.cached_property
     def laid(self) -> list[Node]:
         """The operands as which buffers and results may lie in memory: those of the most elements,
         of one shape, whose rows are read. BLAS wants matrices of a stack to lie by rows."""
-        rows = [x for x in self.read if x in self.region.by_row and x.ndim > 1]
+        rows = [x for x in self.readers if x in self.region.by_row and x.ndim > 1]
         if not rows or any(map(is_stack, self.nodes)):
             return []
         shape = max(rows, key=lambda x: (shapes.typical(x.type.size), not x.op.view)).shape
@@ -85,7 +89,7 @@ class Body:
         """An operand in whose order in memory all is computed that is computed element by element,
         in its shape, of arrays that broadcast to that; None where anything else is computed."""
         shape = self.laid[0].shape if self.laid else ()
-        is_alike = _broadcasts_to(shape, self.read)
+        is_alike = _broadcasts_to(shape, self.readers)
         by_element = all(_goes_by_element(v, shape) for v in self.nodes)
         return self.laid[0] if shape and is_alike and by_element else None
 
@@ -99,7 +103,7 @@ class Body:
     def models(self, result: Node) -> list[Node]:
         """The arrays that a result is computed of, where it may lie as one: those of its shape, up
         to an axis along which it is joined, or summed."""
-        computed = topo([result], beyond=self.region.operands)
+        computed = topo([result], beyond=set(self.region.operands))
         read = dict.fromkeys(x for v in computed for x in v.inputs)
         return [x for x in read if x in self.laid and _is_like(x.shape, result.shape)]
 

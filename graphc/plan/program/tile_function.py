@@ -6,6 +6,7 @@ Steps write into buffers: pieces of a memory that the next tile uses again, and 
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ... import shapes
@@ -49,13 +50,15 @@ class TileFunction:
     def _step_work(self) -> str:
         """What a step takes in the mean; the start of a thread counts as some more of them."""
         steps, rows = self.body.nodes, self.region.rows
-        work = self.texts.size(as_dim(rows * sum(_row_work(v, rows) for v in steps)))
+        alike = Counter(_row_work(v, rows) for v in steps)
+        row_work = sum(count * work for work, count in alike.items())
+        work = self.texts.size(as_dim(rows * row_work))
         work = f"({work})" if " + " in work or " - " in work else work
         return f"{work} // {_START_OF_A_THREAD + sum(not v.op.view for v in steps)}"
 
     def _is_passing(self, x: Node) -> bool:
         """Whether an operand is read once, row by row, and need not stay in the cache."""
-        readers = [v for v in self.body.nodes if any(x is y for y, _ in self.body.operands[v])]
+        readers = self.body.readers.get(x, ())
         return len(readers) == 1 and adds_rows(readers[0]) is not None
 
     def _lines(self, steps: list[str]) -> Iterator[str]:
