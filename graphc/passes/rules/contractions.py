@@ -24,9 +24,8 @@ from .vocabulary import (
     f,
     grows,
     letters,
-    number,
+    number_times,
     op,
-    sides,
     spread,
     squeezed,
     takes_fewer,
@@ -306,10 +305,8 @@ def common_matrix(n: Node, is_alone: Alone) -> Node | None:
 
 def _scaled_product(v: Node) -> tuple[Node | None, Node | None]:
     """The contraction of two that a value is, and the number that it is multiplied by, if any."""
-    c = None
-    if v.op is op.multiply:
-        c, v = next(((c, x) for c, x in sides(v) if number(c) is not None), (None, v))
-    return (v if v.op is op.einsum and len(v.inputs) == 2 else None), c
+    c, x = number_times(v)
+    return (x if x.op is op.einsum and len(x.inputs) == 2 else None), c
 
 
 def _with_first(v: Node, i: int) -> tuple[str, str, str]:

@@ -8,7 +8,7 @@ from ...ir import Node, is_literal
 from ..facts import interval
 from ..rewrite import rule
 from .quotients import undivided
-from .vocabulary import Alone, f, like, number, op, opposite, sides
+from .vocabulary import Alone, f, like, number, number_times, op, opposite, sides
 
 
 @rule("erf", over=("negative",), strict=True)
@@ -79,14 +79,6 @@ def _may_vanish(x: Node) -> bool:
     return interval(x).high > (26 if x.dtype == np.float64 else 9)
 
 
-def _scaled(v: Node) -> tuple[Node | None, Node]:
-    """The c and the x of c * x for a number c, else nothing and x."""
-    for c, x in sides(v) if v.op is op.multiply else ():
-        if number(c) is not None:
-            return c, x
-    return None, v
-
-
 def _times(c: Node | None, x: Node) -> Node:
     return x if c is None else f.multiply(c, x)
 
@@ -94,7 +86,7 @@ def _times(c: Node | None, x: Node) -> Node:
 @rule("log", over=("erfc", "multiply"), among=("erfc",))
 def log_of_erfc(n: Node) -> Node | None:
     """log(c * erfc(x)) = log(c * erfcx(x)) - x^2 for x > 1, where erfc(x) may vanish"""
-    c, v = _scaled(n.inputs[0])
+    c, v = number_times(n.inputs[0])
     if v.op is not op.erfc or not _may_vanish(v.inputs[0]):
         return None
     (x,) = v.inputs
@@ -107,7 +99,7 @@ def log_of_erfc(n: Node) -> Node | None:
 def density_over_erfc(n: Node, is_alone: Alone) -> Node | None:
     """y / erfc(x) * exp(-x^2) = y / erfcx(x), where erfc(x) may vanish"""
     for v, product in sides(n):
-        c, e = _scaled(product)
+        c, e = number_times(product)
         match e:
             case Node(op.exp, (Node(op.negative, (Node(op.square, (root,)),)),)):
                 for x in (root, opposite(root)):

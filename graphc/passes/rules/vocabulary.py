@@ -114,6 +114,14 @@ def with_input(v: Node, k: int, x: Node) -> Node:
     return made
 
 
+def number_times(v: Node) -> tuple[Node | None, Node]:
+    """The c and the x of c * x for a number c, else None and v."""
+    for c, x in sides(v) if v.op is op.multiply else ():
+        if number(c) is not None:
+            return c, x
+    return None, v
+
+
 def numerator(v: Node) -> Node:
     """The x of a quotient x / y, 1 where that is 1 / y. (The y is the last input of both.)"""
     return like(v, 1) if v.op is op.reciprocal else v.inputs[0]
